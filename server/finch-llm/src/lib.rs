@@ -1,0 +1,18 @@
+//! What a model is, seen from outside: a [`Provider`] takes a request and answers with a stream of chunks.
+//!
+//! The local engine, the daemon, a peer and a cloud are all providers. This crate knows none of them, no
+//! editor and no file format; everything that asks a model for text asks through it.
+
+mod error;
+mod limits;
+mod provider;
+mod request;
+mod state;
+mod stream;
+
+pub use error::LlmError;
+pub use limits::CHUNKS_MAX;
+pub use provider::{Capabilities, Provider, ProviderId};
+pub use request::{ClientId, GenerateRequest, InfillRequest, Lane, Message, Role, Sampling};
+pub use state::{ModelState, StateReceiver, StateSender, state_channel};
+pub use stream::{Chunk, ChunkSender, Done, GenerateStream, ReaderGone, StopReason, Timings, Usage, stream};

@@ -1,0 +1,51 @@
+//! The one trait for everything that generates text.
+
+use crate::{GenerateRequest, GenerateStream, InfillRequest};
+
+/// A provider's stable name, such as `local` or `groq`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ProviderId(String);
+
+impl ProviderId {
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ProviderId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a provider can do at the moment it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The model's name, for provenance. Empty while no model is loaded.
+    pub model: String,
+    /// The model reads what stands behind the cursor, not only what stands before it.
+    pub fill_in_the_middle: bool,
+    /// Tokens of prompt and answer together that the model holds.
+    pub context_tokens_max: usize,
+}
+
+/// A source of text. Dropping the returned stream cancels the work behind it.
+///
+/// Both methods return at once: errors arrive on the stream.
+pub trait Provider: Send + Sync + 'static {
+    fn id(&self) -> ProviderId;
+
+    fn capabilities(&self) -> Capabilities;
+
+    /// Answers a conversation.
+    fn generate(&self, request: GenerateRequest) -> GenerateStream;
+
+    /// Fills in the text between a prefix and a suffix.
+    fn infill(&self, request: InfillRequest) -> GenerateStream;
+}

@@ -1,0 +1,87 @@
+//! What a caller may ask of a model.
+
+/// Who asks. A newer interactive request of a client replaces its older one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClientId(String);
+
+impl ClientId {
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How urgent a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// A person waits for it: one slot a client, the newest wins, and it goes before batch work.
+    Interactive,
+    /// It may wait: first come, first served, and a full queue is `Overloaded`.
+    Batch,
+}
+
+/// How the next token is chosen. The default is greedy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampling {
+    /// 0 is greedy: the likeliest token always.
+    pub temperature: f32,
+    /// Only the `top_k` likeliest tokens may be drawn; `None` for all.
+    pub top_k: Option<usize>,
+    /// Only the likeliest tokens that make up this share of the probability may be drawn.
+    pub top_p: f32,
+    /// The same seed, prompt and model draw the same text.
+    pub seed: u64,
+    /// Tokens to generate at most.
+    pub tokens_max: usize,
+    /// Generation ends before the first of these texts.
+    pub stop: Vec<String>,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { temperature: 0.0, top_k: None, top_p: 1.0, seed: 0, tokens_max: 64, stop: Vec::new() }
+    }
+}
+
+/// Text between a prefix and a suffix is wanted, as a person would type it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InfillRequest {
+    pub client: ClientId,
+    pub lane: Lane,
+    /// What stands before the cursor. The provider keeps its end when the budget is short.
+    pub prefix: String,
+    /// What stands behind the cursor. The provider keeps its start when the budget is short.
+    pub suffix: String,
+    /// Prompt tokens at most, prefix, suffix and markers together.
+    pub prompt_tokens_max: usize,
+    pub sampling: Sampling,
+}
+
+/// Who said a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    System,
+    User,
+    Assistant,
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub role: Role,
+    pub text: String,
+}
+
+/// An answer to a conversation is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateRequest {
+    pub client: ClientId,
+    pub lane: Lane,
+    pub messages: Vec<Message>,
+    pub sampling: Sampling,
+}

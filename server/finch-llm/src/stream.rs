@@ -1,0 +1,126 @@
+//! The answer of a provider: chunks on a bounded channel, ended by exactly one `Done` or one error.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::{CHUNKS_MAX, LlmError};
+
+/// A piece of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Chunk {
+    /// Text of the answer. Always whole characters; empty texts are not sent.
+    Text(String),
+    /// The last chunk.
+    Done(Done),
+}
+
+/// Why generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The model ended its answer.
+    EndOfText,
+    /// A stop text was about to appear; it is not part of the answer.
+    StopText,
+    /// `tokens_max` was reached.
+    TokensMax,
+    /// The model's context is full.
+    ContextFull,
+}
+
+/// True token counts of one request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub prompt_tokens: usize,
+    /// Prompt tokens that were not computed again.
+    pub cached_tokens: usize,
+    /// Prompt tokens that stand for the text behind the cursor, its marker included.
+    pub suffix_tokens: usize,
+    pub generated_tokens: usize,
+}
+
+/// Where the time went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// From the arrival of the request to the start of its work.
+    pub queued: Duration,
+    pub prefill: Duration,
+    pub decode: Duration,
+}
+
+/// How an answer ended and what it cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    pub reason: StopReason,
+    pub usage: Usage,
+    pub timings: Timings,
+}
+
+/// The reading end. Dropping it cancels the request.
+#[derive(Debug)]
+pub struct GenerateStream {
+    chunks: mpsc::Receiver<Result<Chunk, LlmError>>,
+}
+
+/// The writing end, held by the provider.
+#[derive(Debug, Clone)]
+pub struct ChunkSender {
+    chunks: mpsc::Sender<Result<Chunk, LlmError>>,
+}
+
+/// The reader dropped its stream: stop working.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the reader is gone")]
+pub struct ReaderGone;
+
+/// A bounded stream and the end that fills it.
+#[must_use]
+pub fn stream() -> (ChunkSender, GenerateStream) {
+    let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
+    (ChunkSender { chunks: sender }, GenerateStream { chunks: receiver })
+}
+
+impl GenerateStream {
+    /// A stream that holds one error and ends.
+    #[must_use]
+    pub fn failed(error: LlmError) -> Self {
+        let (sender, stream) = stream();
+        let sent = sender.chunks.try_send(Err(error));
+        debug_assert!(sent.is_ok(), "a new channel has room for one chunk");
+        stream
+    }
+
+    /// The next chunk; `None` after `Done`, after an error, or when the provider ended without either.
+    pub async fn next(&mut self) -> Option<Result<Chunk, LlmError>> {
+        self.chunks.recv().await
+    }
+}
+
+impl ChunkSender {
+    /// Waits for room, from a thread outside the runtime.
+    ///
+    /// # Errors
+    /// [`ReaderGone`] when the stream was dropped.
+    pub fn send_blocking(&self, chunk: Result<Chunk, LlmError>) -> Result<(), ReaderGone> {
+        self.chunks.blocking_send(chunk).map_err(|_| ReaderGone)
+    }
+
+    /// Waits for room, from a task.
+    ///
+    /// # Errors
+    /// [`ReaderGone`] when the stream was dropped.
+    pub async fn send(&self, chunk: Result<Chunk, LlmError>) -> Result<(), ReaderGone> {
+        self.chunks.send(chunk).await.map_err(|_| ReaderGone)
+    }
+
+    /// Whether the reader dropped its stream.
+    #[must_use]
+    pub fn is_reader_gone(&self) -> bool {
+        self.chunks.is_closed()
+    }
+
+    /// Waits until the reader drops its stream.
+    pub async fn reader_gone(&self) {
+        self.chunks.closed().await;
+    }
+}

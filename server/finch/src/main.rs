@@ -1,0 +1,2 @@
+//! The finch binary: arguments, configuration and the composition root.
+fn main() {}
