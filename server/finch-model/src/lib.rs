@@ -1,0 +1,7 @@
+//! Model files: catalogue, download, GGUF, quantiser, ONNX writer.
+
+pub mod digest;
+pub mod home;
+pub mod manifest;
+
+mod limits;
