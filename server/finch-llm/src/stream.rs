@@ -73,6 +73,17 @@ pub struct ChunkSender {
 #[error("the reader is gone")]
 pub struct ReaderGone;
 
+/// Why a chunk was not handed over at once.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum NotSent {
+    /// The reader is slow: keep the chunk and try again.
+    #[error("the reader has not caught up")]
+    Full(Box<Result<Chunk, LlmError>>),
+    /// The reader dropped its stream: stop working.
+    #[error("the reader is gone")]
+    ReaderGone,
+}
+
 /// A bounded stream and the end that fills it.
 #[must_use]
 pub fn stream() -> (ChunkSender, GenerateStream) {
@@ -111,6 +122,17 @@ impl ChunkSender {
     /// [`ReaderGone`] when the stream was dropped.
     pub async fn send(&self, chunk: Result<Chunk, LlmError>) -> Result<(), ReaderGone> {
         self.chunks.send(chunk).await.map_err(|_| ReaderGone)
+    }
+
+    /// Hands a chunk over if there is room, and gives it back if there is none. Never waits.
+    ///
+    /// # Errors
+    /// [`NotSent`] says whether to try again or to stop.
+    pub fn try_send(&self, chunk: Result<Chunk, LlmError>) -> Result<(), NotSent> {
+        self.chunks.try_send(chunk).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(chunk) => NotSent::Full(Box::new(chunk)),
+            mpsc::error::TrySendError::Closed(_) => NotSent::ReaderGone,
+        })
     }
 
     /// Whether the reader dropped its stream.
