@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{CHUNKS_MAX, LlmError};
 
@@ -56,16 +56,25 @@ pub struct Done {
     pub timings: Timings,
 }
 
+/// What a request has cost so far. A reader that stops before `Done` knows its price by this.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub usage: Usage,
+    pub timings: Timings,
+}
+
 /// The reading end. Dropping it cancels the request.
 #[derive(Debug)]
 pub struct GenerateStream {
     chunks: mpsc::Receiver<Result<Chunk, LlmError>>,
+    progress: watch::Receiver<Progress>,
 }
 
 /// The writing end, held by the provider.
 #[derive(Debug, Clone)]
 pub struct ChunkSender {
     chunks: mpsc::Sender<Result<Chunk, LlmError>>,
+    progress: watch::Sender<Progress>,
 }
 
 /// The reader dropped its stream: stop working.
@@ -88,7 +97,8 @@ pub enum NotSent {
 #[must_use]
 pub fn stream() -> (ChunkSender, GenerateStream) {
     let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
-    (ChunkSender { chunks: sender }, GenerateStream { chunks: receiver })
+    let (progress_sender, progress) = watch::channel(Progress::default());
+    (ChunkSender { chunks: sender, progress: progress_sender }, GenerateStream { chunks: receiver, progress })
 }
 
 impl GenerateStream {
@@ -104,6 +114,12 @@ impl GenerateStream {
     /// The next chunk; `None` after `Done`, after an error, or when the provider ended without either.
     pub async fn next(&mut self) -> Option<Result<Chunk, LlmError>> {
         self.chunks.recv().await
+    }
+
+    /// What the provider last reported; all zero from a provider that does not.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        *self.progress.borrow()
     }
 }
 
@@ -133,6 +149,11 @@ impl ChunkSender {
             mpsc::error::TrySendError::Full(chunk) => NotSent::Full(Box::new(chunk)),
             mpsc::error::TrySendError::Closed(_) => NotSent::ReaderGone,
         })
+    }
+
+    /// Tells what the request has cost so far: after prefill, and with each chunk. Never waits.
+    pub fn report(&self, progress: Progress) {
+        self.progress.send_replace(progress);
     }
 
     /// Whether the reader dropped its stream.
