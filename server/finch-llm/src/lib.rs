@@ -15,4 +15,6 @@ pub use limits::CHUNKS_MAX;
 pub use provider::{Capabilities, Provider, ProviderId};
 pub use request::{ClientId, GenerateRequest, InfillRequest, Lane, Message, Role, Sampling};
 pub use state::{ModelState, StateReceiver, StateSender, state_channel};
-pub use stream::{Chunk, ChunkSender, Done, GenerateStream, NotSent, ReaderGone, StopReason, Timings, Usage, stream};
+pub use stream::{
+    Chunk, ChunkSender, Done, GenerateStream, NotSent, Progress, ReaderGone, StopReason, Timings, Usage, stream,
+};

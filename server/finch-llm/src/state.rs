@@ -6,14 +6,30 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelState {
     /// No model is set up and none is being fetched. `next` says what to do.
-    Absent { next: String },
+    Absent {
+        next: String,
+    },
     Starting,
-    Downloading { file: String, bytes_done: u64, bytes_total: Option<u64> },
-    Importing { bytes_done: u64, bytes_total: u64 },
-    Loading { model: String },
-    Ready { model: String },
+    Downloading {
+        file: String,
+        bytes_done: u64,
+        bytes_total: Option<u64>,
+    },
+    Importing {
+        bytes_done: u64,
+        bytes_total: u64,
+    },
+    Loading {
+        model: String,
+    },
+    Ready {
+        model: String,
+    },
     /// `error` says what happened and why, `next` what to do.
-    Failed { error: String, next: String },
+    Failed {
+        error: String,
+        next: String,
+    },
 }
 
 pub type StateSender = watch::Sender<ModelState>;
