@@ -1,0 +1,209 @@
+//! The path of one request: recent suggestions, gates, the state of the model, the model, and its answer's end.
+//!
+//! Dropping the future of [`Completer::complete`] drops the provider's stream, which cancels the work behind it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use finch_llm::{
+    Capabilities, Chunk, GenerateStream, InfillRequest, Lane, LlmError, ModelState, Progress, Provider, Sampling,
+    StateReceiver, StopReason,
+};
+use tokio::time::{Instant, timeout_at};
+
+use crate::answer::{Ended, settle};
+use crate::ask::{Ask, Options};
+use crate::ends::{self, LastLine};
+use crate::gate;
+use crate::limits::ANSWER_BYTES_MAX;
+use crate::outcome::{Outcome, PromptParts, Reason, Source, Suggestion, Times};
+use crate::place::{Place, unify_line_ends};
+use crate::recent::{Entry, Recent, Rest, Typed};
+use crate::window::{self, Budget};
+
+/// Makes ghost text. One serves all clients and documents of a process.
+pub struct Completer {
+    provider: Arc<dyn Provider>,
+    state: StateReceiver,
+    options: Options,
+    recent: Mutex<Recent>,
+    next_id: AtomicU64,
+}
+
+impl std::fmt::Debug for Completer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Completer").field("provider", &self.provider.id()).finish_non_exhaustive()
+    }
+}
+
+/// What the model said, as far as it was heard.
+struct Heard {
+    text: String,
+    ended: Result<Ended, LlmError>,
+    progress: Progress,
+}
+
+impl Completer {
+    #[must_use]
+    pub fn new(provider: Arc<dyn Provider>, state: StateReceiver, options: Options) -> Self {
+        Self { provider, state, options, recent: Mutex::default(), next_id: AtomicU64::new(1) }
+    }
+
+    /// One suggestion for the cursor, or the reason why there is none. Dropping the future cancels it.
+    pub async fn complete(&self, ask: Ask) -> Outcome {
+        let started = Instant::now();
+        let capabilities = self.provider.capabilities();
+        let mut outcome = Outcome {
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            suggestion: None,
+            reason: None,
+            provider: self.provider.id().to_string(),
+            model: capabilities.model.clone(),
+            usage: finch_llm::Usage::default(),
+            timings: Times::default(),
+            prompt: None,
+            source: Source::Model,
+        };
+        let ask = Ask { offset: ask.document.floor(ask.offset), ..ask };
+        match self.text(&ask, &capabilities, started, &mut outcome).await {
+            Ok(text) => outcome.suggestion = Some(Suggestion { text, replace: ask.offset..ask.offset }),
+            Err(reason) => outcome.reason = Some(reason),
+        }
+        outcome.timings.total = started.elapsed();
+        outcome
+    }
+
+    /// The text to suggest; fills in where it came from and what it cost.
+    async fn text(
+        &self,
+        ask: &Ask,
+        capabilities: &Capabilities,
+        started: Instant,
+        outcome: &mut Outcome,
+    ) -> Result<String, Reason> {
+        if ask.path.as_deref().is_some_and(|path| self.options.excludes.excludes(path)) {
+            return Err(Reason::Excluded);
+        }
+        if let Some(rest) = self.recent().rest(ask.path.as_deref(), &ask.document, ask.offset) {
+            return Ok(recall(rest, outcome));
+        }
+        let place = Place::new(&ask.document, ask.offset);
+        let prompt = window::cut(&ask.document, ask.offset, self.budget(capabilities));
+        gate::check(&place, &prompt, ask.trigger, capabilities).map_err(Reason::Gate)?;
+        self.model_is_ready()?;
+
+        let stream = self.provider.infill(self.request(ask, &place, &prompt, capabilities));
+        outcome.prompt = Some(prompt);
+        let heard = listen(stream, &place, started + self.options.deadline).await;
+        outcome.usage = heard.progress.usage;
+        let times = heard.progress.timings;
+        outcome.timings =
+            Times { queued: times.queued, prefill: times.prefill, decode: times.decode, ..Times::default() };
+        let text = settle(&heard.text, heard.ended.map_err(reason_of)?, &place, ask.trigger)?;
+        self.recent().remember(Entry {
+            id: outcome.id,
+            path: ask.path.clone(),
+            document: ask.document.clone(),
+            offset: ask.offset,
+            text: text.clone(),
+            provider: outcome.provider.clone(),
+            model: outcome.model.clone(),
+        });
+        Ok(text)
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn model_is_ready(&self) -> Result<(), Reason> {
+        match &*self.state.borrow() {
+            ModelState::Ready { .. } => Ok(()),
+            ModelState::Absent { .. } | ModelState::Failed { .. } => Err(Reason::NoModel),
+            ModelState::Starting
+            | ModelState::Downloading { .. }
+            | ModelState::Importing { .. }
+            | ModelState::Loading { .. } => Err(Reason::ModelLoading),
+        }
+    }
+
+    /// Prompt tokens for this model: what is configured, or what its context has room for.
+    fn prompt_tokens_max(&self, capabilities: &Capabilities) -> usize {
+        let room = capabilities.context_tokens_max.saturating_sub(self.options.tokens_max);
+        self.options.prompt_tokens_max.min(if room == 0 { usize::MAX } else { room })
+    }
+
+    fn budget(&self, capabilities: &Capabilities) -> Budget {
+        Budget::new(self.prompt_tokens_max(capabilities), self.options.suffix_tokens_max)
+    }
+
+    fn request(&self, ask: &Ask, place: &Place, prompt: &PromptParts, capabilities: &Capabilities) -> InfillRequest {
+        let stop = if place.line_goes_on() { vec!["\n".to_owned()] } else { Vec::new() };
+        InfillRequest {
+            client: ask.client.clone(),
+            lane: Lane::Interactive,
+            prefix: prompt.prefix.clone(),
+            suffix: prompt.suffix.clone(),
+            prompt_tokens_max: self.prompt_tokens_max(capabilities),
+            sampling: Sampling { tokens_max: self.options.tokens_max, stop, ..Sampling::default() },
+        }
+    }
+}
+
+fn recall(rest: Rest, outcome: &mut Outcome) -> String {
+    outcome.id = rest.id;
+    outcome.provider = rest.provider;
+    outcome.model = rest.model;
+    outcome.source = match rest.typed {
+        Typed::Nothing => Source::Cache,
+        Typed::Some => Source::TypedThrough,
+    };
+    rest.text
+}
+
+fn reason_of(error: LlmError) -> Reason {
+    match error {
+        LlmError::Cancelled => Reason::Cancelled,
+        LlmError::Loading => Reason::ModelLoading,
+        error => Reason::Error(error),
+    }
+}
+
+/// Listens until the answer's end is known, the model ends it, or time is up.
+async fn listen(mut stream: GenerateStream, place: &Place, deadline: Instant) -> Heard {
+    let mut text = String::new();
+    let mut chunks = 0;
+    let mut done = None;
+    let ended = loop {
+        match timeout_at(deadline, stream.next()).await {
+            Err(_) => break Ok(Ended::Deadline),
+            Ok(None) => break Err(LlmError::Protocol { reason: "the answer stopped without an end".to_owned() }),
+            Ok(Some(Err(error))) => break Err(error),
+            Ok(Some(Ok(Chunk::Done(end)))) => {
+                done = Some(end);
+                break Ok(match end.reason {
+                    StopReason::EndOfText | StopReason::StopText => Ended::Whole,
+                    StopReason::TokensMax | StopReason::ContextFull => Ended::TooLong,
+                });
+            }
+            Ok(Some(Ok(Chunk::Text(more)))) => {
+                chunks += 1;
+                text.push_str(&more);
+                // A `\r` at the end may be the first half of a line end.
+                let whole_line_ends = unify_line_ends(text.strip_suffix('\r').unwrap_or(&text));
+                let end_is_known = ends::find(&whole_line_ends, place, LastLine::Open).is_some();
+                if end_is_known || text.len() > ANSWER_BYTES_MAX {
+                    break Ok(Ended::TooLong);
+                }
+            }
+        }
+    };
+    let mut progress =
+        done.map_or_else(|| stream.progress(), |done| Progress { usage: done.usage, timings: done.timings });
+    // Each chunk is a token at least, whatever the provider reported.
+    progress.usage.generated_tokens = progress.usage.generated_tokens.max(chunks);
+    Heard { text: unify_line_ends(&text), ended, progress }
+}
+
+#[cfg(test)]
+mod tests;

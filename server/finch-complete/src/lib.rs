@@ -1,0 +1,25 @@
+//! Ghost text: from a document and a cursor to one suggestion, or to the reason why there is none.
+//!
+//! A [`Completer`] is asked for each keystroke. It answers from what the user is just typing through, or shuts
+//! up at a gate, or asks a [`Provider`](finch_llm::Provider) and ends the answer as early as its text allows.
+//! This crate knows no editor, no protocol, no file and no model: the language server and the command line are
+//! its doors. Everything but [`Completer::complete`] is a pure function of text.
+
+mod answer;
+mod ask;
+mod completer;
+mod ends;
+mod exclude;
+mod gate;
+mod limits;
+mod outcome;
+mod place;
+mod recent;
+mod rules;
+mod window;
+
+pub use ask::{Ask, Options, Trigger};
+pub use completer::Completer;
+pub use exclude::Excludes;
+pub use limits::{DEADLINE, PROMPT_TOKENS_MAX, SUFFIX_TOKENS_MAX, TOKENS_MAX};
+pub use outcome::{Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};

@@ -1,0 +1,58 @@
+//! The bounds of this crate, with their units.
+
+use std::time::Duration;
+
+/// Prompt tokens of one request, unless configured.
+pub const PROMPT_TOKENS_MAX: usize = 512;
+/// Of these, tokens for the text behind the cursor, unless configured. They are computed again with each key.
+pub const SUFFIX_TOKENS_MAX: usize = 64;
+/// Tokens of one suggestion, unless configured.
+pub const TOKENS_MAX: usize = 64;
+/// A person waits this long at most, unless configured.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Prompt tokens that are neither prefix nor suffix: the markers between them.
+pub(crate) const MARKER_TOKENS: usize = 8;
+/// Fewer bytes than a token of code has on average, so that the window seldom has to be trimmed by the provider:
+/// a trimmed window has another head after each key, and nothing of it is found in the provider's cache.
+pub(crate) const BYTES_PER_TOKEN: usize = 3;
+/// A window's first line moves in steps of this share of the window.
+pub(crate) const WINDOW_STEPS: usize = 2;
+/// A window gives up this share of a step, at most, to start at the start of a line.
+pub(crate) const LINE_SHARE: usize = 4;
+
+/// Bytes before the cursor that gates and rules look at.
+pub(crate) const BEFORE_BYTES_MAX: usize = 4096;
+/// Bytes behind the cursor that gates and rules look at.
+pub(crate) const AFTER_BYTES_MAX: usize = 2048;
+
+/// Characters behind the cursor, closing ones not counted, that an automatic request tolerates.
+pub(crate) const TAIL_CHARS_MAX: usize = 8;
+/// Characters other than whitespace that a model needs to continue anything.
+pub(crate) const PROMPT_CHARS_MIN: usize = 4;
+
+/// Lines of one suggestion.
+pub(crate) const LINES_MAX: usize = 12;
+/// Blank lines that may stand before the first line of code in a suggestion.
+pub(crate) const LEADING_BLANK_LINES_MAX: usize = 2;
+/// Bytes of one line of a suggestion.
+pub(crate) const LINE_BYTES_MAX: usize = 400;
+/// Bytes of one answer; a provider that ignores `tokens_max` is cut off here.
+pub(crate) const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// Lines whose repetition is noticed.
+pub(crate) const CYCLE_LINES_MAX: usize = 4;
+/// Bytes whose repetition within a line is noticed.
+pub(crate) const CYCLE_BYTES_MAX: usize = 24;
+/// So often, and over so many bytes, that a repetition within a line is a loop of the model.
+pub(crate) const CYCLE_TIMES_MIN: usize = 8;
+pub(crate) const CYCLE_RUN_BYTES_MIN: usize = 24;
+/// Letters and digits that make a line worth comparing with another.
+pub(crate) const TELLING_CHARS_MIN: usize = 4;
+/// Shortest text behind the cursor that ends a suggestion which contains it.
+pub(crate) const TAIL_OVERLAP_CHARS_MIN: usize = 3;
+
+/// Lines above the cursor that a suggestion is compared with.
+pub(crate) const REPEATED_LINES_ABOVE_MAX: usize = 8;
+
+/// Suggestions that can still be typed through.
+pub(crate) const RECENT_MAX: usize = 32;

@@ -1,0 +1,73 @@
+//! The part of the document that goes into the prompt.
+//!
+//! Stateless: the window follows from the document, the cursor and the budget alone. Its start moves in coarse
+//! steps, so that from key to key the prompt keeps its head and the provider finds it in its cache; the price
+//! is a window that is sometimes shorter than the budget allows. Nothing here costs more in a larger document.
+
+use finch_text::Document;
+
+use crate::limits::{BYTES_PER_TOKEN, LINE_SHARE, MARKER_TOKENS, WINDOW_STEPS};
+use crate::outcome::PromptParts;
+use crate::place::unify_line_ends;
+
+/// How much text fits into a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) prefix_bytes: usize,
+    pub(crate) suffix_bytes: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(prompt_tokens_max: usize, suffix_tokens_max: usize) -> Self {
+        let suffix_tokens = suffix_tokens_max.min(prompt_tokens_max / 2);
+        let prefix_tokens = prompt_tokens_max.saturating_sub(suffix_tokens).saturating_sub(MARKER_TOKENS);
+        Self {
+            prefix_bytes: prefix_tokens.saturating_mul(BYTES_PER_TOKEN),
+            suffix_bytes: suffix_tokens.saturating_mul(BYTES_PER_TOKEN),
+        }
+    }
+}
+
+/// The text around the cursor that fits into the budget.
+pub(crate) fn cut(document: &Document, offset: usize, budget: Budget) -> PromptParts {
+    let start = start(document, offset, budget.prefix_bytes);
+    let end = end(document, offset, budget.suffix_bytes);
+    PromptParts {
+        prefix: unify_line_ends(&document.slice(start..offset)),
+        suffix: unify_line_ends(&document.slice(offset..end)),
+    }
+}
+
+/// The window's start: a line's start if one is near, and the same for all cursors within one step.
+fn start(document: &Document, offset: usize, budget: usize) -> usize {
+    if offset <= budget {
+        return 0;
+    }
+    let step = (budget / WINDOW_STEPS).max(1);
+    let stop = (offset - budget).div_ceil(step).saturating_mul(step);
+    let line = document.line_of(stop);
+    let line_start = document.line_start(line);
+    if line_start == stop {
+        return stop;
+    }
+    // Invariant: what decides here stands before the cursor's line, so typing on it changes nothing.
+    let next_line = document.line_start(line + 1);
+    if line < document.line_of(offset) && next_line - stop <= step / LINE_SHARE {
+        next_line
+    } else {
+        document.floor(stop)
+    }
+}
+
+/// The window's end: a line's end if the budget reaches beyond one.
+fn end(document: &Document, offset: usize, budget: usize) -> usize {
+    let limit = document.floor(offset.saturating_add(budget));
+    let line = document.line_of(limit);
+    if limit == document.len() || line == document.line_of(offset) {
+        return limit;
+    }
+    document.line_start(line)
+}
+
+#[cfg(test)]
+mod tests;
