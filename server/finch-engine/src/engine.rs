@@ -1,0 +1,165 @@
+//! The handle to a loaded model: a [`Provider`] whose work happens on one thread.
+//!
+//! Cheap to clone. Requests go through bounded lanes; dropping a stream cancels its request, and dropping the last
+//! handle ends the thread.
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use finch_llm::{
+    Capabilities, GenerateRequest, GenerateStream, InfillRequest, Provider, ProviderId, stream,
+};
+use finch_model::manifest::{InfillStyle, Manifest};
+
+use crate::{
+    EngineError, Runtime,
+    lanes::{Ask, Job, Lanes},
+    limits,
+    network::{Network, SessionOptions},
+    prompt::Prompts,
+    threads,
+    vocabulary::Vocabulary,
+    worker::Worker,
+};
+
+/// How a model is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Threads that compute; `None` for one on each physical core.
+    pub threads: Option<usize>,
+    /// Tokens of prompt and answer together; less if the model holds less.
+    pub context_tokens_max: usize,
+    /// Prompts whose keys and values are kept. Two at least.
+    pub slots: usize,
+    /// How to ask for an infill; `None` for what the model's manifest says.
+    pub infill: Option<InfillStyle>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { threads: None, context_tokens_max: 4096, slots: 3, infill: None }
+    }
+}
+
+/// A loaded model.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    manifest: Manifest,
+    capacity: usize,
+    style: InfillStyle,
+    lanes: Arc<Lanes>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Loads a model directory. Takes seconds: not for an async task.
+    pub fn load(runtime: &Runtime, model_dir: &Path, options: EngineOptions) -> Result<Self, EngineError> {
+        let manifest = Manifest::read(model_dir)?;
+        let network = Network::load(runtime, model_dir, &manifest, session_options(&options))?;
+        let capacity = network.capacity();
+        let vocabulary = Vocabulary::load(model_dir, &manifest)?;
+        let prompts = Arc::new(Prompts::new(vocabulary, &manifest, options.infill, capacity));
+        let style = prompts.style();
+        let lanes = Arc::new(Lanes::default());
+        let slots = options.slots.clamp(limits::SLOTS_MIN, limits::SLOTS_MAX);
+        let worker = Worker::new(network, prompts, Arc::clone(&lanes), slots)?;
+        let thread = start(worker, Arc::clone(&lanes))?;
+        let shared = Shared { manifest, capacity, style, lanes, thread: Mutex::new(Some(thread)) };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What the model says about itself.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.shared.manifest
+    }
+
+    /// How this engine asks for an infill.
+    #[must_use]
+    pub fn infill_style(&self) -> InfillStyle {
+        self.shared.style
+    }
+
+    fn submit(&self, ask: Ask) -> GenerateStream {
+        let (reader, stream) = stream();
+        self.shared.lanes.submit(Job { ask, reader, arrived: Instant::now() });
+        stream
+    }
+}
+
+pub(crate) fn session_options(options: &EngineOptions) -> SessionOptions {
+    SessionOptions {
+        threads: options.threads.unwrap_or_else(threads::physical_cores).max(1),
+        capacity: options.context_tokens_max.max(limits::CONTEXT_TOKENS_MIN),
+    }
+}
+
+/// Starts the thread. When it ends, for whatever reason, the lanes close: no request waits for nobody.
+fn start(worker: Worker, lanes: Arc<Lanes>) -> Result<JoinHandle<()>, EngineError> {
+    struct CloseAtEnd(Arc<Lanes>);
+    impl Drop for CloseAtEnd {
+        fn drop(&mut self) {
+            self.0.close();
+            for job in self.0.drain() {
+                job.refuse(crate::lanes::ended());
+            }
+        }
+    }
+    let run = move || {
+        let _close = CloseAtEnd(lanes);
+        worker.run();
+    };
+    thread::Builder::new().name("finch-engine".to_owned()).spawn(run).map_err(EngineError::Thread)
+}
+
+impl Provider for Engine {
+    fn id(&self) -> ProviderId {
+        ProviderId::new("local")
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            model: self.shared.manifest.id.to_string(),
+            fill_in_the_middle: self.shared.style == InfillStyle::Fim,
+            context_tokens_max: self.shared.capacity,
+        }
+    }
+
+    fn generate(&self, request: GenerateRequest) -> GenerateStream {
+        self.submit(Ask::Generate(request))
+    }
+
+    fn infill(&self, request: InfillRequest) -> GenerateStream {
+        self.submit(Ask::Infill(request))
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("model", &self.shared.manifest.id).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.lanes.close();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the engine's thread had panicked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! How far a quantised model is from its source weights: the mean divergence of their next-token distributions.
+//!
+//! Both models read the same text in windows; the import accepts a build by the result. Not used while serving.
+
+use std::path::Path;
+
+use finch_model::manifest::Manifest;
+
+use crate::{
+    EngineError, EngineOptions, Runtime,
+    engine::session_options,
+    network::{Network, Slot},
+    sampler::likeliest,
+    vocabulary::Vocabulary,
+};
+
+/// Code in several languages, written for this measurement.
+pub const CORPUS: &str = include_str!("kl/corpus.txt");
+
+/// Tokens a model sees before it starts anew.
+const WINDOW_TOKENS: usize = 512;
+/// Tokens in one pass: their logits are all kept.
+const PASS_TOKENS: usize = 64;
+/// Fewer tokens say little.
+const TOKENS_MIN: usize = 32;
+
+/// The distance of a candidate from a reference.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KlReport {
+    /// Mean divergence in nats a token.
+    pub mean_kl: f64,
+    /// Tokens compared.
+    pub tokens: usize,
+    /// The share of tokens whose likeliest successor is the same.
+    pub top1_agreement: f64,
+}
+
+/// Compares two built models over a text.
+pub fn measure(runtime: &Runtime, reference_dir: &Path, candidate_dir: &Path, text: &str) -> Result<KlReport, EngineError> {
+    let mut reference = Reader::load(runtime, reference_dir)?;
+    let mut candidate = Reader::load(runtime, candidate_dir)?;
+    let tokens = reference.tokens(text)?;
+    if tokens.len() < TOKENS_MIN {
+        return Err(EngineError::TextTooShort { tokens: tokens.len(), tokens_min: TOKENS_MIN });
+    }
+    let (rows_theirs, rows_ours) = (reference.vocab, candidate.vocab);
+    // Vocabularies are padded differently by different builds; what both have is compared.
+    let vocab = rows_theirs.min(rows_ours);
+    let (mut kl_sum, mut agreed) = (0.0, 0usize);
+    for window in tokens.chunks(WINDOW_TOKENS) {
+        reference.slot.truncate(0);
+        candidate.slot.truncate(0);
+        for pass in window.chunks(PASS_TOKENS) {
+            let theirs = reference.read(pass)?;
+            let ours = candidate.read(pass)?;
+            for (theirs, ours) in theirs.chunks_exact(rows_theirs).zip(ours.chunks_exact(rows_ours)) {
+                kl_sum += divergence(&theirs[..vocab], &ours[..vocab]);
+                agreed += usize::from(likeliest(theirs) == likeliest(ours));
+            }
+        }
+    }
+    let count = tokens.len() as f64;
+    Ok(KlReport { mean_kl: kl_sum / count, tokens: tokens.len(), top1_agreement: agreed as f64 / count })
+}
+
+struct Reader {
+    network: Network,
+    slot: Slot,
+    vocabulary: Vocabulary,
+    vocab: usize,
+}
+
+impl Reader {
+    fn load(runtime: &Runtime, dir: &Path) -> Result<Self, EngineError> {
+        let manifest = Manifest::read(dir)?;
+        let options = EngineOptions { context_tokens_max: WINDOW_TOKENS, ..EngineOptions::default() };
+        let network = Network::load(runtime, dir, &manifest, session_options(&options))?;
+        let slot = network.slot()?;
+        let vocabulary = Vocabulary::load(dir, &manifest)?;
+        Ok(Self { network, slot, vocabulary, vocab: manifest.shape.vocab })
+    }
+
+    fn tokens(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        self.vocabulary.encode(text).map_err(|error| EngineError::Runtime { problem: error.to_string() })
+    }
+
+    /// The logits behind every token of a pass.
+    fn read(&mut self, pass: &[u32]) -> Result<&[f32], EngineError> {
+        self.network.forward(&mut self.slot, pass, pass.len())
+    }
+}
+
+/// The Kullback-Leibler divergence of the distribution `ours` from `theirs`, in nats.
+fn divergence(theirs: &[f32], ours: &[f32]) -> f64 {
+    let (norm_theirs, norm_ours) = (log_sum_exp(theirs), log_sum_exp(ours));
+    let terms = theirs.iter().zip(ours).map(|(&theirs, &ours)| {
+        let log_theirs = f64::from(theirs) - norm_theirs;
+        log_theirs.exp() * (log_theirs - (f64::from(ours) - norm_ours))
+    });
+    terms.sum()
+}
+
+fn log_sum_exp(logits: &[f32]) -> f64 {
+    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    max + logits.iter().map(|&logit| (f64::from(logit) - max).exp()).sum::<f64>().ln()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! The local provider: one ONNX Runtime session on one thread.
+//!
+//! In reading order: find and load ONNX Runtime, load a model directory, ask it through `finch_llm::Provider`,
+//! measure it. Nothing else in finch knows ONNX Runtime.
+
+mod error;
+pub mod kl;
+mod limits;
+pub mod probe;
+pub mod runtime;
+
+mod cache;
+mod decoder;
+mod engine;
+mod graph;
+mod lanes;
+mod memory;
+mod network;
+mod pace;
+mod prompt;
+mod sampler;
+mod sequence;
+mod stop;
+mod threads;
+mod vocabulary;
+mod worker;
+
+#[cfg(test)]
+mod testing;
+
+pub use engine::{Engine, EngineOptions};
+pub use error::EngineError;
+pub use runtime::{Runtime, RuntimeError, RuntimeLibrary};

@@ -1,0 +1,53 @@
+//! The bounds of this crate, with their units.
+
+use std::time::Duration;
+
+/// Batch jobs that wait; one more is `Overloaded`.
+pub(crate) const BATCH_JOBS_MAX: usize = 16;
+/// Clients with an interactive job waiting; one more is `Overloaded`.
+pub(crate) const CLIENTS_MAX: usize = 64;
+
+/// Fewer key-value slots could not keep a batch sequence while an interactive one runs.
+pub(crate) const SLOTS_MIN: usize = 2;
+/// More key-value slots than this cost memory and find nothing to keep.
+pub(crate) const SLOTS_MAX: usize = 16;
+/// The smallest context an engine is loaded with.
+pub(crate) const CONTEXT_TOKENS_MIN: usize = 16;
+
+/// A cancelled prompt stops being computed within about this time.
+pub(crate) const CANCEL_SEEN: Duration = Duration::from_millis(50);
+/// The prompt tokens of the first pass, while the speed of the machine is unknown.
+pub(crate) const CHUNK_TOKENS_FIRST: usize = 64;
+/// Shorter passes waste more time than a late cancel does.
+pub(crate) const CHUNK_TOKENS_MIN: usize = 8;
+/// Longer passes gain no speed.
+pub(crate) const CHUNK_TOKENS_MAX: usize = 512;
+
+/// How often a full channel is tried again.
+pub(crate) const SLOW_READER_RETRY: Duration = Duration::from_millis(5);
+/// A reader that takes nothing for so long is gone.
+pub(crate) const READER_STALL_MAX: Duration = Duration::from_secs(120);
+
+/// Stop texts in one request.
+pub(crate) const STOP_TEXTS_MAX: usize = 32;
+/// The length of one stop text. Text is held back for as long.
+pub(crate) const STOP_TEXT_BYTES_MAX: usize = 1024;
+
+/// A prefix is cut in steps of one part in this many of its budget, so that its head stays the same for many keys.
+pub(crate) const PREFIX_CUT_PARTS: usize = 4;
+/// A suffix may push the prefix out of at most one part in this many of the budget.
+pub(crate) const SUFFIX_SHARE_PARTS: usize = 3;
+/// Text is cut to so many bytes a token before it is encoded; code has three to four.
+pub(crate) const BYTES_PER_TOKEN_MAX: usize = 8;
+
+/// The graph file, weights not included.
+pub(crate) const GRAPH_BYTES_MAX: u64 = 64 << 20;
+/// The tokenizer file.
+pub(crate) const TOKENIZER_BYTES_MAX: u64 = 256 << 20;
+
+/// How long an installed Python may take to say where its packages are.
+pub(crate) const PYTHON_ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How often the answer is looked for.
+pub(crate) const PYTHON_ANSWER_POLL: Duration = Duration::from_millis(5);
+/// What is read of that answer.
+pub(crate) const PYTHON_ANSWER_BYTES_MAX: u64 = 64 << 10;

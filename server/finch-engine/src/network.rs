@@ -1,0 +1,194 @@
+//! The model as a function: tokens in, logits out, keys and values kept in a [`Slot`].
+//!
+//! Owns the ONNX Runtime session. A slot's memory is both the past and the present of the attention, so a step
+//! writes its rows in place. Rows behind a slot's length are stale and never read: the graph is told the length.
+//! Knows nothing about requests, text or who asks.
+
+use std::{
+    ffi::{CStr, CString},
+    path::Path,
+};
+
+use finch_model::manifest::{GRAPH_FILE, Manifest, Shape};
+use ort::{
+    session::{IoBinding, Session, builder::GraphOptimizationLevel},
+    value::{Tensor, ValueType},
+};
+
+use crate::{
+    EngineError, Runtime,
+    error::one_line,
+    graph,
+    memory::{Floats, InPlace},
+};
+
+/// A loaded session and the buffers it shares between steps.
+pub(crate) struct Network {
+    session: Session,
+    shape: Shape,
+    capacity: usize,
+    names: Vec<LayerNames>,
+    logits: Floats,
+}
+
+struct LayerNames {
+    past: [CString; 2],
+    present: [CString; 2],
+}
+
+/// The keys and values of one sequence, and the tokens they belong to.
+pub(crate) struct Slot {
+    // Invariant: before `memory`, so that nothing is bound to it when it goes.
+    binding: IoBinding,
+    memory: Floats,
+    tokens: Vec<u32>,
+}
+
+/// How a session is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionOptions {
+    pub(crate) threads: usize,
+    pub(crate) capacity: usize,
+}
+
+impl Network {
+    pub(crate) fn load(runtime: &Runtime, dir: &Path, manifest: &Manifest, options: SessionOptions) -> Result<Self, EngineError> {
+        let path = dir.join(GRAPH_FILE);
+        let facts = graph::check(dir, manifest)?;
+        let shape = manifest.shape;
+        let positions = facts.positions.unwrap_or(usize::MAX).min(shape.context_tokens_max);
+        let problem = |problem: String| EngineError::Model { path: path.clone(), problem };
+        let session = open(runtime, &path, options.threads).map_err(|error| problem(one_line(&error.to_string())))?;
+        check_inputs(&session, &shape).map_err(problem)?;
+        let names = (0..shape.layers).map(layer_names).collect::<Result<_, _>>();
+        Ok(Self {
+            session,
+            shape,
+            capacity: options.capacity.min(positions),
+            names: names.map_err(|_| problem("a name holds a zero byte".to_owned()))?,
+            logits: Floats::zeroed(shape.vocab),
+        })
+    }
+
+    /// Tokens a slot holds.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// An empty slot.
+    pub(crate) fn slot(&self) -> Result<Slot, EngineError> {
+        let Shape { kv_heads, head_dim, .. } = self.shape;
+        let region = kv_heads * self.capacity * head_dim;
+        let mut memory = Floats::zeroed(self.names.len() * 2 * region);
+        let mut binding = self.session.create_binding()?;
+        let shape = [1, kv_heads, self.capacity, head_dim].map(as_i64);
+        for (layer, names) in self.names.iter().enumerate() {
+            for (part, (past, present)) in names.past.iter().zip(&names.present).enumerate() {
+                let name = InPlace { input: past, output: present };
+                memory.bind_in_place(&mut binding, name, (layer * 2 + part) * region, &shape)?;
+            }
+        }
+        Ok(Slot { binding, memory, tokens: Vec::new() })
+    }
+
+    /// Appends `tokens` to the slot and returns the logits of the last `rows` of them, row after row.
+    ///
+    /// The slot keeps its length if this fails.
+    pub(crate) fn forward(&mut self, slot: &mut Slot, tokens: &[u32], rows: usize) -> Result<&[f32], EngineError> {
+        let past = slot.tokens.len();
+        let total = past + tokens.len();
+        assert!(!tokens.is_empty() && total <= self.capacity, "the tokens fit into the slot");
+        assert!(rows <= tokens.len(), "no more rows than tokens");
+        let wanted = rows * self.shape.vocab;
+        if self.logits.len() < wanted {
+            self.logits = Floats::zeroed(wanted);
+        }
+        let binding = &mut slot.binding;
+        let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
+        binding.bind_input("input_ids", &Tensor::from_array(([1, ids.len()], ids))?)?;
+        binding.bind_input("seqlens_k", &Tensor::from_array(([1usize], vec![as_i32(total - 1)]))?)?;
+        let scalar: [usize; 0] = [];
+        binding.bind_input("total_len", &Tensor::from_array((scalar, vec![as_i32(total)]))?)?;
+        binding.bind_input("logits_from", &Tensor::from_array(([1usize], vec![as_i64(tokens.len() - rows)]))?)?;
+        self.logits.bind_output(binding, LOGITS, &[1, as_i64(rows), as_i64(self.shape.vocab)])?;
+        self.session.run_binding(binding)?;
+        slot.tokens.extend_from_slice(tokens);
+        Ok(self.logits.first(wanted))
+    }
+
+    /// Makes `target` hold the first `count` tokens of `source`, without computing them.
+    pub(crate) fn copy_prefix(&self, target: &mut Slot, source: &Slot, count: usize) {
+        let count = count.min(source.tokens.len());
+        let head = self.capacity * self.shape.head_dim;
+        for region in 0..self.names.len() * 2 * self.shape.kv_heads {
+            target.memory.copy_from(&source.memory, region * head, count * self.shape.head_dim);
+        }
+        target.tokens.clear();
+        target.tokens.extend_from_slice(&source.tokens[..count]);
+    }
+}
+
+impl Slot {
+    /// The tokens whose keys and values are here.
+    pub(crate) fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Forgets all but the first `count` tokens.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.tokens.truncate(count);
+    }
+}
+
+const LOGITS: &CStr = c"logits";
+
+fn open(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<Session> {
+    Session::builder(runtime.environment())?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(threads)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?
+        .commit_from_file(path)
+}
+
+fn layer_names(layer: usize) -> Result<LayerNames, std::ffi::NulError> {
+    let name = |side: &str, part: &str| CString::new(format!("{side}.{layer}.{part}"));
+    Ok(LayerNames {
+        past: [name("past_key_values", "key")?, name("past_key_values", "value")?],
+        present: [name("present", "key")?, name("present", "value")?],
+    })
+}
+
+/// The graph must be the one the manifest speaks of, or memory would be shared in the wrong shape.
+fn check_inputs(session: &Session, shape: &Shape) -> Result<(), String> {
+    let dims = |value: &ValueType| -> Vec<i64> { value.tensor_shape().map_or(Vec::new(), |dims| dims.to_vec()) };
+    let input = |name: &str| session.inputs().iter().find(|input| input.name() == name);
+    for name in ["input_ids", "seqlens_k", "total_len", "logits_from"] {
+        input(name).ok_or(format!("the graph has no input {name}"))?;
+    }
+    for layer in 0..shape.layers {
+        for part in ["key", "value"] {
+            let name = format!("past_key_values.{layer}.{part}");
+            let found = dims(input(&name).ok_or(format!("the graph has no input {name}"))?.dtype());
+            if found.len() != 4 || found[1] != as_i64(shape.kv_heads) || found[3] != as_i64(shape.head_dim) {
+                return Err(format!("the graph's {name} is {found:?}, which is not the shape in the manifest"));
+            }
+        }
+    }
+    if input(&format!("past_key_values.{}.key", shape.layers)).is_some() {
+        return Err(format!("the graph has more layers than the {} in the manifest", shape.layers));
+    }
+    let logits = session.outputs().iter().find(|output| output.name() == "logits").ok_or("the graph has no logits")?;
+    match dims(logits.dtype()).last() {
+        Some(&vocab) if vocab == as_i64(shape.vocab) => Ok(()),
+        _ => Err(format!("the graph's logits are not over the {} tokens of the manifest", shape.vocab)),
+    }
+}
+
+fn as_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn as_i32(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,183 @@
+//! Requests to tokens: what goes into the model, and how it is cut to size.
+//!
+//! A prefix loses its head, a suffix its tail. A prefix is cut at line starts and in coarse steps counted from its
+//! beginning, so while it grows key by key the cut stays where it is and the tokens in front stay the same: that
+//! is what the key-value cache lives on. Knows nothing about sessions or slots.
+
+use finch_llm::{GenerateRequest, InfillRequest, LlmError, Role};
+use finch_model::manifest::{InfillStyle, Manifest, Tokens};
+
+use crate::{
+    limits,
+    vocabulary::{NotEncoded, Vocabulary},
+};
+
+/// A prompt, ready for the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Prompt {
+    pub(crate) tokens: Vec<u32>,
+    /// Tokens in front that the next request of the same kind will probably share.
+    pub(crate) stable: usize,
+    /// Tokens that stand for the text behind the cursor, its marker included.
+    pub(crate) suffix: usize,
+}
+
+/// Makes prompts for one model.
+pub(crate) struct Prompts {
+    vocabulary: Vocabulary,
+    tokens: Tokens,
+    style: InfillStyle,
+    capacity: usize,
+}
+
+impl Prompts {
+    /// `style` overrides the manifest; without fill-in-the-middle tokens it is always the prefix.
+    pub(crate) fn new(vocabulary: Vocabulary, manifest: &Manifest, style: Option<InfillStyle>, capacity: usize) -> Self {
+        let wanted = style.unwrap_or(manifest.infill);
+        let style = if manifest.tokens.fim.is_some() { wanted } else { InfillStyle::Prefix };
+        Self { vocabulary, tokens: manifest.tokens.clone(), style, capacity }
+    }
+
+    pub(crate) fn style(&self) -> InfillStyle {
+        self.style
+    }
+
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    pub(crate) fn is_stop(&self, token: u32) -> bool {
+        self.tokens.stop.contains(&token)
+    }
+
+    /// The prompt for the text between a prefix and a suffix. It always leaves room for an answer.
+    pub(crate) fn infill(&self, request: &InfillRequest) -> Result<Prompt, LlmError> {
+        let answer = request.sampling.tokens_max.clamp(1, self.capacity / 2);
+        let budget = request.prompt_tokens_max.min(self.capacity - answer);
+        let fim = self.tokens.fim.filter(|_| self.style == InfillStyle::Fim);
+        let bos = self.tokens.bos.filter(|_| self.tokens.add_bos);
+        let markers = usize::from(bos.is_some()) + if fim.is_some() { 3 } else { 0 };
+        let room = budget.saturating_sub(markers);
+        if room == 0 {
+            return Err(LlmError::ContextTooLong { tokens: markers + 1, tokens_max: budget });
+        }
+        let Some(fim) = fim else {
+            let prefix = self.prefix(&request.prefix, room)?;
+            let tokens: Vec<u32> = bos.into_iter().chain(prefix).collect();
+            return Ok(Prompt { stable: tokens.len(), suffix: 0, tokens: self.not_empty(tokens)? });
+        };
+        let mut suffix = self.suffix(&request.suffix, room)?;
+        let mut prefix = self.prefix(&request.prefix, room - suffix.len().min(room / limits::SUFFIX_SHARE_PARTS))?;
+        suffix.truncate(room - prefix.len());
+        let mut tokens: Vec<u32> = bos.into_iter().chain([fim.prefix]).collect();
+        tokens.append(&mut prefix);
+        let (stable, suffix_tokens) = (tokens.len(), suffix.len() + 1);
+        tokens.push(fim.suffix);
+        tokens.append(&mut suffix);
+        tokens.push(fim.middle);
+        Ok(Prompt { tokens, stable, suffix: suffix_tokens })
+    }
+
+    /// The prompt for a conversation: ChatML where the vocabulary has its tokens, else the texts one after the other.
+    pub(crate) fn generate(&self, request: &GenerateRequest) -> Result<Prompt, LlmError> {
+        let too_long = |tokens| LlmError::ContextTooLong { tokens, tokens_max: self.capacity - 1 };
+        let bytes: usize = request.messages.iter().map(|message| message.text.len()).sum();
+        // No need to encode what cannot fit; code has three to four bytes a token.
+        if bytes > self.capacity * limits::BYTES_PER_TOKEN_MAX * 4 {
+            return Err(too_long(bytes / 4));
+        }
+        let mut tokens: Vec<u32> = self.tokens.bos.filter(|_| self.tokens.add_bos).into_iter().collect();
+        match (self.vocabulary.control("<|im_start|>"), self.vocabulary.control("<|im_end|>")) {
+            (Some(start), Some(end)) => self.chat_ml(request, (start, end), &mut tokens)?,
+            _ => {
+                let texts: Vec<&str> = request.messages.iter().map(|message| message.text.as_str()).collect();
+                tokens.extend(self.encode(&texts.join("\n\n"))?);
+            }
+        }
+        if tokens.len() >= self.capacity {
+            return Err(too_long(tokens.len()));
+        }
+        Ok(Prompt { stable: tokens.len(), suffix: 0, tokens: self.not_empty(tokens)? })
+    }
+
+    fn chat_ml(&self, request: &GenerateRequest, (start, end): (u32, u32), tokens: &mut Vec<u32>) -> Result<(), LlmError> {
+        for message in &request.messages {
+            tokens.push(start);
+            tokens.extend(self.encode(&format!("{}\n{}", role(message.role), message.text))?);
+            tokens.push(end);
+            tokens.extend(self.encode("\n")?);
+        }
+        tokens.push(start);
+        tokens.extend(self.encode(&format!("{}\n", role(Role::Assistant)))?);
+        Ok(())
+    }
+
+    /// A model needs one token to begin with.
+    fn not_empty(&self, tokens: Vec<u32>) -> Result<Vec<u32>, LlmError> {
+        if !tokens.is_empty() {
+            return Ok(tokens);
+        }
+        match self.tokens.bos.or(self.tokens.stop.first().copied()) {
+            Some(token) => Ok(vec![token]),
+            None => Ok(self.encode("\n")?),
+        }
+    }
+
+    /// The end of the text before the cursor, within `room` tokens.
+    fn prefix(&self, text: &str, room: usize) -> Result<Vec<u32>, LlmError> {
+        let bytes_max = room * limits::BYTES_PER_TOKEN_MAX;
+        let mut text = text;
+        if text.len() > bytes_max {
+            let step = (bytes_max / limits::PREFIX_CUT_PARTS).max(1);
+            text = &text[line_start(text, (text.len() - bytes_max).next_multiple_of(step))..];
+        }
+        let mut tokens = self.encode(text)?;
+        if tokens.len() > room {
+            let step = (room / limits::PREFIX_CUT_PARTS).max(1);
+            let excess = (tokens.len() - room).next_multiple_of(step).min(tokens.len());
+            let bytes: usize = tokens[..excess].iter().map(|&token| self.vocabulary.bytes(token).len()).sum();
+            tokens = self.encode(&text[line_start(text, bytes)..])?;
+        }
+        // Cut text can need a token more at the seam, and a line longer than the room is cut anywhere.
+        tokens.drain(..tokens.len().saturating_sub(room));
+        Ok(tokens)
+    }
+
+    /// The beginning of the text behind the cursor, within `room` tokens.
+    fn suffix(&self, text: &str, room: usize) -> Result<Vec<u32>, LlmError> {
+        let end = floor_char(text, room * limits::BYTES_PER_TOKEN_MAX);
+        let mut tokens = self.encode(&text[..end])?;
+        tokens.truncate(room);
+        Ok(tokens)
+    }
+
+    fn encode(&self, text: &str) -> Result<Vec<u32>, LlmError> {
+        self.vocabulary.encode(text).map_err(|error: NotEncoded| LlmError::Protocol { reason: error.to_string() })
+    }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    }
+}
+
+/// The first line start at or behind `at`; without one, the first character start.
+fn line_start(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    // The byte before `at` counts: a line that starts exactly there is whole.
+    let behind = &text.as_bytes()[at.saturating_sub(1)..];
+    match behind.iter().position(|&byte| byte == b'\n').map(|newline| at.saturating_sub(1) + newline + 1) {
+        Some(start) if start < text.len() => start,
+        Some(_) | None => (at..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len()),
+    }
+}
+
+fn floor_char(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! The next token from logits: the likeliest, or one drawn with a seed.
+//!
+//! The same seed and logits give the same tokens on every machine: the generator is our own SplitMix64 and ties go
+//! to the smaller id. Knows numbers only; the sequence calls it.
+
+use finch_llm::Sampling;
+
+/// Chooses tokens for one sequence.
+#[derive(Debug)]
+pub(crate) struct Sampler {
+    temperature: f32,
+    top_k: Option<usize>,
+    top_p: f32,
+    random: SplitMix64,
+}
+
+/// No logit was a number: the weights are damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the model computed no number: its weights are damaged, import it again")]
+pub(crate) struct NoNumber;
+
+impl Sampler {
+    pub(crate) fn new(sampling: &Sampling) -> Self {
+        Self {
+            temperature: if sampling.temperature.is_finite() { sampling.temperature } else { 0.0 },
+            top_k: sampling.top_k,
+            top_p: sampling.top_p,
+            random: SplitMix64(sampling.seed),
+        }
+    }
+
+    pub(crate) fn choose(&mut self, logits: &[f32]) -> Result<u32, NoNumber> {
+        let best = likeliest(logits).ok_or(NoNumber)?;
+        if self.temperature <= 0.0 || self.top_k == Some(1) {
+            return Ok(id_of(best));
+        }
+        Ok(id_of(self.draw(logits, logits[best])))
+    }
+
+    fn draw(&mut self, logits: &[f32], max: f32) -> usize {
+        let weight = |logit: f32| f64::from((logit - max) / self.temperature).exp();
+        let mut candidates: Vec<(usize, f64)> = logits.iter().map(|&logit| weight(logit)).enumerate().collect();
+        candidates.retain(|(_, weight)| *weight > 0.0 && weight.is_finite());
+        candidates.sort_unstable_by(|(id_a, a), (id_b, b)| b.total_cmp(a).then(id_a.cmp(id_b)));
+        candidates.truncate(self.top_k.unwrap_or(usize::MAX).max(1));
+        keep_share(&mut candidates, self.top_p);
+        let total: f64 = candidates.iter().map(|(_, weight)| weight).sum();
+        let mut left = self.random.unit() * total;
+        for &(id, weight) in &candidates {
+            left -= weight;
+            if left < 0.0 {
+                return id;
+            }
+        }
+        candidates.last().map_or(0, |(id, _)| *id)
+    }
+}
+
+/// Keeps the likeliest candidates that together make up `share`, one at least. They are sorted.
+fn keep_share(candidates: &mut Vec<(usize, f64)>, share: f32) {
+    if share.is_nan() || share >= 1.0 {
+        return;
+    }
+    let total: f64 = candidates.iter().map(|(_, weight)| weight).sum();
+    let mut reached = 0.0;
+    let enough = candidates.iter().position(|(_, weight)| {
+        reached += weight;
+        reached >= total * f64::from(share)
+    });
+    candidates.truncate(enough.map_or(candidates.len(), |last| last + 1));
+}
+
+/// The greatest finite logit; the first of several.
+pub(crate) fn likeliest(logits: &[f32]) -> Option<usize> {
+    let mut best: Option<(usize, f32)> = None;
+    for (id, &logit) in logits.iter().enumerate() {
+        if logit.is_finite() && best.is_none_or(|(_, max)| logit > max) {
+            best = Some((id, logit));
+        }
+    }
+    best.map(|(id, _)| id)
+}
+
+fn id_of(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+/// Steele, Lea and Flood's generator: eight bytes of state, any seed is good.
+#[derive(Debug)]
+struct SplitMix64(u64);
+
+impl SplitMix64 {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From 0, inclusive, to 1, exclusive.
+    fn unit(&mut self) -> f64 {
+        // 53 bits are what an f64 holds exactly.
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests;

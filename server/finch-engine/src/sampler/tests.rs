@@ -1,0 +1,82 @@
+use finch_llm::Sampling;
+
+use super::{NoNumber, Sampler, SplitMix64};
+
+const LOGITS: [f32; 5] = [0.0, 3.0, 1.0, 3.0, 2.0];
+
+fn drawn(sampling: &Sampling, logits: &[f32], count: usize) -> Vec<u32> {
+    let mut sampler = Sampler::new(sampling);
+    (0..count).map(|_| sampler.choose(logits).unwrap()).collect()
+}
+
+fn warm(seed: u64) -> Sampling {
+    Sampling { temperature: 1.0, seed, ..Sampling::default() }
+}
+
+#[test]
+fn greedy_takes_the_first_of_the_likeliest() {
+    assert_eq!(drawn(&Sampling::default(), &LOGITS, 3), [1, 1, 1]);
+}
+
+#[test]
+fn infinities_and_not_a_number_are_never_chosen() {
+    let logits = [f32::NAN, f32::INFINITY, -1.0, f32::NEG_INFINITY];
+    assert_eq!(drawn(&Sampling::default(), &logits, 1), [2]);
+    assert!(drawn(&warm(3), &[f32::NAN, f32::NEG_INFINITY, -1.0, -2.0], 100).iter().all(|&id| id >= 2));
+}
+
+#[test]
+fn logits_without_a_number_are_an_error() {
+    for logits in [&[][..], &[f32::NAN, f32::NAN], &[f32::NEG_INFINITY]] {
+        assert_eq!(Sampler::new(&Sampling::default()).choose(logits), Err(NoNumber));
+        assert_eq!(Sampler::new(&warm(1)).choose(logits), Err(NoNumber));
+    }
+}
+
+#[test]
+fn the_same_seed_draws_the_same_tokens_and_another_draws_others() {
+    assert_eq!(drawn(&warm(7), &LOGITS, 50), drawn(&warm(7), &LOGITS, 50));
+    assert_ne!(drawn(&warm(7), &LOGITS, 50), drawn(&warm(8), &LOGITS, 50));
+}
+
+#[test]
+fn tokens_are_drawn_as_often_as_they_are_likely() {
+    // Weights 1 : 3 as logits.
+    let logits = [0.0, 3f32.ln()];
+    let ones = drawn(&warm(42), &logits, 20_000).iter().filter(|&&id| id == 1).count();
+    assert!((14_600..15_400).contains(&ones), "{ones} of 20000 where 15000 are expected");
+}
+
+#[test]
+fn top_k_leaves_only_the_likeliest() {
+    let sampling = Sampling { top_k: Some(2), ..warm(5) };
+    let mut seen = drawn(&sampling, &LOGITS, 200);
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, [1, 3]);
+    assert_eq!(drawn(&Sampling { top_k: Some(0), ..warm(5) }, &LOGITS, 3), [1, 1, 1]);
+}
+
+#[test]
+fn top_p_leaves_the_likeliest_share() {
+    // Shares of 0.5, 0.25, 0.125, 0.125.
+    let logits = [4f32.ln(), 2f32.ln(), 0.0, 0.0];
+    let mut seen = drawn(&Sampling { top_p: 0.75, ..warm(5) }, &logits, 300);
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, [0, 1]);
+    assert_eq!(drawn(&Sampling { top_p: 0.0, ..warm(5) }, &logits, 3), [0, 0, 0]);
+}
+
+#[test]
+fn a_low_temperature_is_nearly_greedy() {
+    let sampling = Sampling { temperature: 0.01, ..warm(9) };
+    assert!(drawn(&sampling, &[0.0, 1.0, 0.5], 200).iter().all(|&id| id == 1));
+}
+
+#[test]
+fn the_generator_gives_the_published_numbers() {
+    // The first outputs for seed 1234567 in the reference implementation.
+    let mut random = SplitMix64(1_234_567);
+    assert_eq!([random.next(), random.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+}

@@ -1,0 +1,180 @@
+//! One request at work: its prompt, what it has said, and what its reader has not taken yet.
+//!
+//! Turns sampled tokens into chunks. Knows nothing about sessions: the worker computes, this decides what the
+//! result means.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use finch_llm::{Chunk, ChunkSender, ClientId, Done, Lane, LlmError, NotSent, Sampling, StopReason, Timings, Usage};
+
+use crate::{
+    decoder::Utf8Stream,
+    lanes::Job,
+    limits,
+    prompt::{Prompt, Prompts},
+    sampler::Sampler,
+    stop::{Passed, StopMatcher},
+};
+
+/// A request that holds a slot.
+pub(crate) struct Sequence {
+    pub(crate) client: ClientId,
+    pub(crate) lane: Lane,
+    /// Its slot.
+    pub(crate) slot: usize,
+    pub(crate) prompt: Prompt,
+    /// The token to compute next; none while the prompt is.
+    pub(crate) next: Option<u32>,
+    pub(crate) outbox: Outbox,
+    tokens_max: usize,
+    sampler: Sampler,
+    characters: Utf8Stream,
+    stops: StopMatcher,
+    usage: Usage,
+    timings: Timings,
+}
+
+/// Chunks on their way to a reader that may be slow.
+pub(crate) struct Outbox {
+    reader: ChunkSender,
+    waiting: VecDeque<Result<Chunk, LlmError>>,
+    moved: Instant,
+}
+
+/// What the worker does with a sequence after a token.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Continue,
+    /// The answer is complete.
+    Ended(StopReason),
+}
+
+impl Sequence {
+    /// `cached` prompt tokens are in the slot already. Gives the job back if its sampling cannot be followed.
+    pub(crate) fn begin(job: Job, prompt: Prompt, slot: usize, cached: usize) -> Result<Self, (Job, LlmError)> {
+        let sampling: &Sampling = job.ask.sampling();
+        let stops = match StopMatcher::new(&sampling.stop) {
+            Ok(stops) => stops,
+            Err(error) => return Err((job, LlmError::Refused { reason: error.to_string() })),
+        };
+        let usage = Usage {
+            prompt_tokens: prompt.tokens.len(),
+            cached_tokens: cached,
+            suffix_tokens: prompt.suffix,
+            generated_tokens: 0,
+        };
+        Ok(Self {
+            client: job.ask.client().clone(),
+            lane: job.ask.lane(),
+            slot,
+            prompt,
+            next: None,
+            tokens_max: sampling.tokens_max,
+            sampler: Sampler::new(sampling),
+            characters: Utf8Stream::default(),
+            stops,
+            usage,
+            timings: Timings { queued: job.arrived.elapsed(), ..Timings::default() },
+            outbox: Outbox { reader: job.reader, waiting: VecDeque::new(), moved: Instant::now() },
+        })
+    }
+
+    pub(crate) fn tokens_max(&self) -> usize {
+        self.tokens_max
+    }
+
+    /// Notes how long a pass took.
+    pub(crate) fn spent(&mut self, time: Duration) {
+        match self.next {
+            None => self.timings.prefill += time,
+            Some(_) => self.timings.decode += time,
+        }
+    }
+
+    /// Chooses the next token from logits and puts its text out. `room` is how many more tokens the slot holds.
+    pub(crate) fn advance(&mut self, logits: &[f32], room: usize, prompts: &Prompts) -> Result<Step, LlmError> {
+        if self.tokens_max == 0 {
+            return Ok(Step::Ended(StopReason::TokensMax));
+        }
+        let damaged = |error: crate::sampler::NoNumber| LlmError::Unavailable { reason: error.to_string() };
+        let token = self.sampler.choose(logits).map_err(damaged)?;
+        self.usage.generated_tokens += 1;
+        if prompts.is_stop(token) {
+            return Ok(Step::Ended(StopReason::EndOfText));
+        }
+        let mut text = String::new();
+        self.characters.push(prompts.vocabulary().bytes(token), &mut text);
+        match self.stops.push(&text) {
+            Passed::Text(text) => self.outbox.text(text),
+            Passed::Stopped(text) => {
+                self.outbox.text(text);
+                return Ok(Step::Ended(StopReason::StopText));
+            }
+        }
+        self.next = Some(token);
+        Ok(if self.usage.generated_tokens >= self.tokens_max {
+            Step::Ended(StopReason::TokensMax)
+        } else if room == 0 {
+            Step::Ended(StopReason::ContextFull)
+        } else {
+            Step::Continue
+        })
+    }
+
+    /// Puts out what was held back, and the end.
+    pub(crate) fn finish(mut self, reason: StopReason) -> Outbox {
+        let mut reason = reason;
+        if reason != StopReason::StopText {
+            let mut text = String::new();
+            self.characters.finish(&mut text);
+            match self.stops.push(&text) {
+                Passed::Text(text) => self.outbox.text(text + &self.stops.finish()),
+                Passed::Stopped(text) => {
+                    self.outbox.text(text);
+                    reason = StopReason::StopText;
+                }
+            }
+        }
+        self.outbox.waiting.push_back(Ok(Chunk::Done(Done { reason, usage: self.usage, timings: self.timings })));
+        self.outbox
+    }
+
+    /// Ends with an error instead of an answer.
+    pub(crate) fn fail(mut self, error: LlmError) -> Outbox {
+        self.outbox.waiting.push_back(Err(error));
+        self.outbox
+    }
+}
+
+impl Outbox {
+    fn text(&mut self, text: String) {
+        if !text.is_empty() {
+            self.waiting.push_back(Ok(Chunk::Text(text)));
+        }
+    }
+
+    /// Hands over what the reader takes without waiting.
+    pub(crate) fn flush(&mut self) {
+        while let Some(chunk) = self.waiting.pop_front() {
+            match self.reader.try_send(chunk) {
+                Ok(()) => self.moved = Instant::now(),
+                Err(NotSent::Full(chunk)) => return self.waiting.push_front(*chunk),
+                Err(NotSent::ReaderGone) => self.waiting.clear(),
+            }
+        }
+        self.moved = Instant::now();
+    }
+
+    /// Nothing waits: more may be computed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Nobody will take anything any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.reader.is_reader_gone() || (!self.waiting.is_empty() && self.moved.elapsed() > limits::READER_STALL_MAX)
+    }
+}

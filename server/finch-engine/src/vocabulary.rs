@@ -1,0 +1,162 @@
+//! Text to tokens and tokens to bytes.
+//!
+//! Text from outside is only ever text: no spelling of a control token in it becomes that token. The tokenizer that
+//! encodes has no control tokens, and a second look at the ids holds even for a vocabulary that could merge one.
+//! Control tokens are asked for by name, by the prompt templates alone.
+
+use std::{collections::HashMap, fs, path::Path};
+
+use finch_model::manifest::{Manifest, TOKENIZER_FILE};
+use tokenizers::{AddedToken, AddedVocabulary, Tokenizer, decoders::DecoderWrapper};
+
+use crate::{EngineError, error::one_line, limits};
+
+/// The vocabulary of one model.
+pub(crate) struct Vocabulary {
+    encoder: Tokenizer,
+    /// The bytes of all tokens, one after the other.
+    bytes: Vec<u8>,
+    /// Where each token's bytes end.
+    ends: Vec<u32>,
+    /// Tokens with a meaning of their own, by name.
+    control: HashMap<String, u32>,
+    is_control: Vec<bool>,
+    /// The token of each single byte, where there is one.
+    single: Vec<Option<u32>>,
+}
+
+/// Text that the tokenizer could not take.
+#[derive(Debug, thiserror::Error)]
+#[error("the text could not be encoded: {0}")]
+pub(crate) struct NotEncoded(String);
+
+impl Vocabulary {
+    pub(crate) fn load(dir: &Path, manifest: &Manifest) -> Result<Self, EngineError> {
+        let path = dir.join(TOKENIZER_FILE);
+        let problem = |problem: String| EngineError::Model { path: path.clone(), problem };
+        let bytes = fs::metadata(&path).map_err(|error| problem(error.to_string()))?.len();
+        if bytes > limits::TOKENIZER_BYTES_MAX {
+            return Err(problem(format!("{bytes} bytes are too many for a tokenizer")));
+        }
+        let tokenizer = Tokenizer::from_file(&path).map_err(|error| problem(one_line(&error.to_string())))?;
+        Self::new(tokenizer, manifest).map_err(problem)
+    }
+
+    fn new(mut tokenizer: Tokenizer, manifest: &Manifest) -> Result<Self, String> {
+        if !matches!(tokenizer.get_decoder(), Some(DecoderWrapper::ByteLevel(_))) {
+            return Err("is not a byte-level vocabulary".to_owned());
+        }
+        let size = manifest.shape.vocab;
+        if let Some(beyond) = tokenizer.get_vocab(true).into_values().find(|&id| id as usize >= size) {
+            return Err(format!("has the token {beyond} where the model knows {size}"));
+        }
+        let added: HashMap<u32, AddedToken> = tokenizer.get_added_tokens_decoder().into_iter().collect();
+        let (bytes, ends) = token_bytes(&tokenizer, size, &added);
+        let mut is_control = vec![false; size];
+        let mut control = HashMap::new();
+        for (&id, token) in added.iter().filter(|(_, token)| !is_text(token)) {
+            is_control[id as usize] = true;
+            control.insert(token.content.clone(), id);
+        }
+        let tokens = &manifest.tokens;
+        let fim = tokens.fim.map(|fim| [fim.prefix, fim.suffix, fim.middle]);
+        for id in tokens.stop.iter().copied().chain(tokens.bos).chain(fim.into_iter().flatten()) {
+            is_control[id as usize] = true;
+        }
+        keep_text_tokens(&mut tokenizer, &added).map_err(|error| one_line(&error.to_string()))?;
+        let mut vocabulary = Self { encoder: tokenizer, bytes, ends, control, is_control, single: vec![None; 256] };
+        vocabulary.find_single_bytes();
+        Ok(vocabulary)
+    }
+
+    fn find_single_bytes(&mut self) {
+        for id in 0..self.ends.len() {
+            let id = u32::try_from(id).unwrap_or(u32::MAX);
+            if let &[byte] = self.bytes(id)
+                && !self.is_control[id as usize]
+            {
+                self.single[usize::from(byte)].get_or_insert(id);
+            }
+        }
+    }
+
+    /// The tokens of a text, none of them a control token.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, NotEncoded> {
+        let encoding = self.encoder.encode_fast(text, false).map_err(|error| NotEncoded(one_line(&error.to_string())))?;
+        let ids = encoding.get_ids();
+        if !ids.iter().any(|&id| self.is_control[id as usize]) {
+            return Ok(ids.to_vec());
+        }
+        Ok(ids.iter().flat_map(|&id| self.as_text(id)).collect())
+    }
+
+    /// A token as its text, byte by byte if it is a control token.
+    fn as_text(&self, id: u32) -> Vec<u32> {
+        if !self.is_control[id as usize] {
+            return vec![id];
+        }
+        self.bytes(id).iter().filter_map(|&byte| self.single[usize::from(byte)]).collect()
+    }
+
+    /// The bytes a token stands for. Special tokens stand for none, as in decoding without them.
+    pub(crate) fn bytes(&self, id: u32) -> &[u8] {
+        let index = id as usize;
+        let end = self.ends.get(index).copied().unwrap_or(0);
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.bytes.get(start as usize..end as usize).unwrap_or(&[])
+    }
+
+    /// The control token of this name.
+    pub(crate) fn control(&self, name: &str) -> Option<u32> {
+        self.control.get(name).copied()
+    }
+}
+
+/// Vocabularies list runs of spaces as added tokens; those are text. Everything else that was added is control.
+fn is_text(token: &AddedToken) -> bool {
+    !token.special && token.content.chars().all(char::is_whitespace)
+}
+
+fn keep_text_tokens(tokenizer: &mut Tokenizer, added: &HashMap<u32, AddedToken>) -> tokenizers::Result<()> {
+    let mut text: Vec<(u32, AddedToken)> = Vec::new();
+    text.extend(added.iter().filter(|(_, token)| is_text(token)).map(|(&id, token)| (id, token.clone())));
+    text.sort_by_key(|(id, _)| *id);
+    tokenizer.with_added_vocabulary(AddedVocabulary::new());
+    tokenizer.add_tokens(text.into_iter().map(|(_, token)| token))?;
+    Ok(())
+}
+
+/// The bytes of every token, and where each ends.
+fn token_bytes(tokenizer: &Tokenizer, size: usize, added: &HashMap<u32, AddedToken>) -> (Vec<u8>, Vec<u32>) {
+    let byte_of = byte_alphabet();
+    let mut bytes = Vec::new();
+    let mut ends = Vec::with_capacity(size);
+    for id in 0..u32::try_from(size).unwrap_or(u32::MAX) {
+        match added.get(&id) {
+            Some(token) if token.special => {}
+            found => {
+                let text = found.map(|token| token.content.clone()).or_else(|| tokenizer.id_to_token(id));
+                bytes.extend(spelled(&text.unwrap_or_default(), &byte_of));
+            }
+        }
+        ends.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    }
+    (bytes, ends)
+}
+
+/// The bytes a token's characters stand for; a token with other characters stands for its own UTF-8.
+fn spelled(token: &str, byte_of: &HashMap<char, u8>) -> Vec<u8> {
+    let bytes: Option<Vec<u8>> = token.chars().map(|c| byte_of.get(&c).copied()).collect();
+    bytes.unwrap_or_else(|| token.as_bytes().to_vec())
+}
+
+/// How byte-level vocabularies write bytes: printable Latin-1 as itself, the others from U+0100 on, in order.
+fn byte_alphabet() -> HashMap<char, u8> {
+    let printable = |byte: &u8| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
+    let plain = (0..=0xffu8).filter(printable).map(|byte| (char::from(byte), byte));
+    let moved = (0x100..).filter_map(char::from_u32).zip((0..=0xffu8).filter(|byte| !printable(byte)));
+    plain.chain(moved).collect()
+}
+
+#[cfg(test)]
+mod tests;

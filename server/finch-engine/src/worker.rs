@@ -1,0 +1,217 @@
+//! The engine's thread: decides after every pass who computes next.
+//!
+//! Interactive sequences go before batch ones, short ones before long ones, and those whose reader has not caught up
+//! wait without blocking the others. A sequence keeps its slot until it ends, so one that was passed over continues
+//! where it was. The session and the slots are touched by this thread alone.
+
+use std::{
+    cmp::Reverse,
+    sync::Arc,
+    time::Instant,
+};
+
+use finch_llm::{Lane, LlmError};
+
+use crate::{
+    EngineError,
+    cache::{self, Held},
+    lanes::{self, Ask, Job, Lanes},
+    limits,
+    network::{Network, Slot},
+    pace::Pace,
+    prompt::{Prompt, Prompts},
+    sequence::{Outbox, Sequence, Step},
+};
+
+pub(crate) struct Worker {
+    network: Network,
+    prompts: Arc<Prompts>,
+    lanes: Arc<Lanes>,
+    shelves: Vec<Shelf>,
+    sequences: Vec<Sequence>,
+    /// What ended sequences still have to say.
+    farewells: Vec<Outbox>,
+    pace: Pace,
+    clock: u64,
+}
+
+/// A slot and what the placement needs to know about it.
+struct Shelf {
+    slot: Slot,
+    stable: usize,
+    used: u64,
+}
+
+impl Worker {
+    pub(crate) fn new(network: Network, prompts: Arc<Prompts>, lanes: Arc<Lanes>, slots: usize) -> Result<Self, EngineError> {
+        let shelves = (0..slots).map(|_| Ok(Shelf { slot: network.slot()?, stable: 0, used: 0 }));
+        let shelves = shelves.collect::<Result<_, EngineError>>()?;
+        Ok(Self {
+            network,
+            prompts,
+            lanes,
+            shelves,
+            sequences: Vec::new(),
+            farewells: Vec::new(),
+            pace: Pace::default(),
+            clock: 0,
+        })
+    }
+
+    /// Works until the lanes are closed.
+    pub(crate) fn run(mut self) {
+        while !self.lanes.is_closed() {
+            self.deliver();
+            self.admit();
+            match self.choose() {
+                Some(index) => self.compute(index),
+                None if self.sequences.is_empty() && self.farewells.is_empty() => self.lanes.wait(None),
+                None => self.lanes.wait(Some(limits::SLOW_READER_RETRY)),
+            }
+        }
+        for sequence in self.sequences.drain(..) {
+            sequence.fail(lanes::ended()).flush();
+        }
+        for job in self.lanes.drain() {
+            job.refuse(lanes::ended());
+        }
+    }
+
+    /// Hands out what is ready, and ends sequences that nobody waits for.
+    fn deliver(&mut self) {
+        let mut index = 0;
+        while index < self.sequences.len() {
+            let sequence = &mut self.sequences[index];
+            sequence.outbox.flush();
+            let replaced = sequence.lane == Lane::Interactive && self.lanes.is_replaced(&sequence.client);
+            if sequence.outbox.is_abandoned() {
+                self.sequences.remove(index);
+            } else if replaced {
+                let outbox = self.sequences.remove(index).fail(LlmError::Cancelled);
+                self.part(outbox);
+            } else {
+                index += 1;
+            }
+        }
+        for farewell in &mut self.farewells {
+            farewell.flush();
+        }
+        self.farewells.retain(|farewell| !farewell.is_empty() && !farewell.is_abandoned());
+    }
+
+    fn part(&mut self, mut outbox: Outbox) {
+        outbox.flush();
+        if !outbox.is_empty() {
+            self.farewells.push(outbox);
+        }
+    }
+
+    /// Starts what waits: interactive jobs while a slot is free, a batch job if none runs and one slot stays free.
+    fn admit(&mut self) {
+        while self.sequences.len() < self.shelves.len()
+            && let Some(job) = self.lanes.take(Lane::Interactive)
+        {
+            self.start(job);
+        }
+        let batch_runs = self.sequences.iter().any(|it| it.lane == Lane::Batch && it.outbox.is_empty());
+        if !batch_runs
+            && self.sequences.len() + 1 < self.shelves.len()
+            && let Some(job) = self.lanes.take(Lane::Batch)
+        {
+            self.start(job);
+        }
+    }
+
+    fn start(&mut self, job: Job) {
+        let prompt = match &job.ask {
+            Ask::Infill(request) => self.prompts.infill(request),
+            Ask::Generate(request) => self.prompts.generate(request),
+        };
+        let prompt = match prompt {
+            Ok(prompt) => prompt,
+            Err(error) => return job.refuse(error),
+        };
+        let Some((slot, cached)) = self.prepare_slot(&prompt) else {
+            return job.refuse(LlmError::Overloaded);
+        };
+        match Sequence::begin(job, prompt, slot, cached) {
+            Ok(sequence) => self.sequences.push(sequence),
+            Err((job, error)) => job.refuse(error),
+        }
+    }
+
+    /// A free slot that holds the front of the prompt as far as anything does, and how far that is.
+    fn prepare_slot(&mut self, prompt: &Prompt) -> Option<(usize, usize)> {
+        let busy = |slot: usize| self.sequences.iter().any(|sequence| sequence.slot == slot);
+        let held: Vec<Held<'_>> = (self.shelves.iter().enumerate())
+            .map(|(index, shelf)| Held {
+                tokens: shelf.slot.tokens(),
+                stable: shelf.stable,
+                used: shelf.used,
+                busy: busy(index),
+            })
+            .collect();
+        let place = cache::place(&prompt.tokens, prompt.stable, &held)?;
+        if let Some(source) = place.copy_from
+            && let Ok([target, source]) = self.shelves.get_disjoint_mut([place.slot, source])
+        {
+            self.network.copy_prefix(&mut target.slot, &source.slot, place.shared);
+        }
+        self.clock += 1;
+        let shelf = &mut self.shelves[place.slot];
+        shelf.slot.truncate(place.shared);
+        shelf.stable = prompt.stable;
+        shelf.used = self.clock;
+        Some((place.slot, place.shared))
+    }
+
+    /// The sequence that computes next: interactive before batch, shorter answers before longer, older before newer.
+    fn choose(&self) -> Option<usize> {
+        let ready = self.sequences.iter().enumerate().filter(|(_, sequence)| sequence.outbox.is_empty());
+        let rank = |sequence: &Sequence| match sequence.lane {
+            Lane::Interactive => (Reverse(true), sequence.tokens_max()),
+            Lane::Batch => (Reverse(false), 0),
+        };
+        ready.min_by_key(|(index, sequence)| (rank(sequence), *index)).map(|(index, _)| index)
+    }
+
+    /// One pass for one sequence: a piece of its prompt, or one token.
+    fn compute(&mut self, index: usize) {
+        let sequence = &mut self.sequences[index];
+        let slot = &mut self.shelves[sequence.slot].slot;
+        let done = slot.tokens().len();
+        let next = sequence.next;
+        let (pass, rows) = match &next {
+            Some(token) => (std::slice::from_ref(token), 1),
+            None => {
+                let left = &sequence.prompt.tokens[done..];
+                let count = left.len().min(self.pace.chunk());
+                (&left[..count], usize::from(count == left.len()))
+            }
+        };
+        let count = pass.len();
+        let room = self.network.capacity() - (done + count);
+        let started = Instant::now();
+        let result = self.network.forward(slot, pass, rows);
+        let time = started.elapsed();
+        sequence.spent(time);
+        if next.is_none() {
+            self.pace.learn(count, time);
+        }
+        let step = match result {
+            Ok(_) if rows == 0 => Ok(Step::Continue),
+            Ok(logits) => sequence.advance(logits, room, &self.prompts),
+            Err(error) => Err(LlmError::Unavailable { reason: error.to_string() }),
+        };
+        self.conclude(index, step);
+    }
+
+    fn conclude(&mut self, index: usize, step: Result<Step, LlmError>) {
+        let outbox = match step {
+            Ok(Step::Continue) => return self.sequences[index].outbox.flush(),
+            Ok(Step::Ended(reason)) => self.sequences.remove(index).finish(reason),
+            Err(error) => self.sequences.remove(index).fail(error),
+        };
+        self.part(outbox);
+    }
+}
