@@ -196,6 +196,3 @@ fn repeats_lines(answer: &Answer<'_>, n: usize, place: &Place) -> Option<End> {
 fn lines_max(answer: &Answer<'_>, n: usize, _: &Place) -> Option<End> {
     if n >= LINES_MAX { answer.cut_before(n, Reason::Empty) } else { None }
 }
-
-#[cfg(test)]
-mod tests;

@@ -150,6 +150,3 @@ fn drop_bare_punctuation(text: String, _: &Place, trigger: Trigger) -> Result<St
     let bare = trigger == Trigger::Automatic && telling_chars(&text) == 0;
     if bare { Err(Reason::Filtered(Rule::Punctuation)) } else { Ok(text) }
 }
-
-#[cfg(test)]
-mod tests;

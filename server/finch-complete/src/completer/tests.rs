@@ -1,1 +1,297 @@
+use std::time::Duration;
 
+use finch_llm::{ChunkSender, ClientId, Done, GenerateRequest, ProviderId, Timings, Usage, state_channel, stream};
+use finch_text::Document;
+
+use super::*;
+use crate::Trigger;
+use crate::outcome::{Gate, Rule};
+
+const STEP: Duration = Duration::from_millis(50);
+
+/// What the model does next.
+#[derive(Debug, Clone)]
+enum Act {
+    Say(&'static str),
+    Wait(Duration),
+    End(StopReason),
+    Fail(LlmError),
+}
+
+/// A model that follows a script, the same for each request.
+struct Scripted {
+    acts: Vec<Act>,
+    requests: Mutex<Vec<InfillRequest>>,
+    gone: Arc<tokio::sync::Notify>,
+}
+
+impl Provider for Scripted {
+    fn id(&self) -> ProviderId {
+        ProviderId::new("scripted")
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { model: "parrot".into(), fill_in_the_middle: true, context_tokens_max: 2048 }
+    }
+
+    fn generate(&self, _: GenerateRequest) -> GenerateStream {
+        GenerateStream::failed(LlmError::Refused { reason: "it only fills in".into() })
+    }
+
+    fn infill(&self, request: InfillRequest) -> GenerateStream {
+        self.requests.lock().unwrap().push(request);
+        let (sender, stream) = stream();
+        tokio::spawn(act(self.acts.clone(), sender, self.gone.clone()));
+        stream
+    }
+}
+
+async fn act(acts: Vec<Act>, sender: ChunkSender, gone: Arc<tokio::sync::Notify>) {
+    let mut usage = Usage { prompt_tokens: 20, cached_tokens: 15, suffix_tokens: 3, generated_tokens: 0 };
+    let timings = Timings { prefill: STEP, ..Timings::default() };
+    for act in acts {
+        let sent = match act {
+            Act::Say(text) => {
+                usage.generated_tokens += 1;
+                sender.report(Progress { usage, timings });
+                sender.send(Ok(Chunk::Text(text.into()))).await
+            }
+            Act::Wait(time) => {
+                tokio::time::sleep(time).await;
+                Ok(())
+            }
+            Act::End(reason) => sender.send(Ok(Chunk::Done(Done { reason, usage, timings }))).await,
+            Act::Fail(error) => sender.send(Err(error)).await,
+        };
+        if sent.is_err() {
+            break;
+        }
+    }
+    sender.reader_gone().await;
+    gone.notify_one();
+}
+
+struct Rig {
+    completer: Completer,
+    provider: Arc<Scripted>,
+    state: finch_llm::StateSender,
+}
+
+impl Rig {
+    fn new(acts: &[Act]) -> Self {
+        let provider = Arc::new(Scripted { acts: acts.into(), requests: Mutex::default(), gone: Arc::default() });
+        let (state, receiver) = state_channel();
+        state.send_replace(ModelState::Ready { model: "parrot".into() });
+        let completer = Completer::new(provider.clone(), receiver, Options::default());
+        Self { completer, provider, state }
+    }
+
+    async fn ask(&self, marked: &str) -> Outcome {
+        self.completer.complete(asked(marked, "src/a.py")).await
+    }
+
+    fn requests(&self) -> Vec<InfillRequest> {
+        self.provider.requests.lock().unwrap().clone()
+    }
+}
+
+fn asked(marked: &str, path: &str) -> Ask {
+    let offset = marked.find("$0").expect("the text has a $0");
+    Ask {
+        client: ClientId::new("test"),
+        document: Document::new(&marked.replacen("$0", "", 1)),
+        path: Some(path.into()),
+        offset,
+        trigger: Trigger::Automatic,
+    }
+}
+
+fn text(outcome: &Outcome) -> Option<&str> {
+    outcome.suggestion.as_ref().map(|suggestion| suggestion.text.as_str())
+}
+
+const ADD: &str = "def add(a, b):\n    $0";
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_says_what_it_is_and_what_it_cost() {
+    let rig = Rig::new(&[Act::Wait(STEP), Act::Say("return a"), Act::Say(" + b"), Act::End(StopReason::EndOfText)]);
+    let outcome = rig.ask(ADD).await;
+    let expected = Outcome {
+        id: 1,
+        suggestion: Some(Suggestion { text: "return a + b".into(), replace: 19..19 }),
+        reason: None,
+        provider: "scripted".into(),
+        model: "parrot".into(),
+        usage: Usage { prompt_tokens: 20, cached_tokens: 15, suffix_tokens: 3, generated_tokens: 2 },
+        timings: Times { prefill: STEP, total: STEP, ..Times::default() },
+        prompt: Some(PromptParts { prefix: "def add(a, b):\n    ".into(), suffix: String::new() }),
+        source: Source::Model,
+    };
+    assert_eq!(outcome, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_model_is_asked_for_one_line_where_the_line_goes_on() {
+    let rig = Rig::new(&[Act::Say("a, b"), Act::End(StopReason::StopText)]);
+    assert_eq!(text(&rig.ask("foo($0)\nbar()\n").await), Some("a, b"));
+    let rest_of_line = InfillRequest {
+        client: ClientId::new("test"),
+        lane: Lane::Interactive,
+        prefix: "foo(".into(),
+        suffix: ")\nbar()\n".into(),
+        prompt_tokens_max: 512,
+        sampling: Sampling { tokens_max: 64, stop: vec!["\n".into()], ..Sampling::default() },
+    };
+    assert_eq!(rig.requests(), [rest_of_line]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_model_is_stopped_when_the_end_is_known() {
+    let rig = Rig::new(&[Act::Say("return a + b\n"), Act::Say("\n"), Act::Wait(STEP * 1000)]);
+    let outcome = rig.ask(ADD).await;
+    assert_eq!(text(&outcome), Some("return a + b"));
+    assert_eq!(outcome.timings.total, Duration::ZERO);
+    assert_eq!(outcome.usage.generated_tokens, 2);
+    assert_eq!(outcome.usage.cached_tokens, 15);
+    rig.provider.gone.notified().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_future_cancels_the_request() {
+    let rig = Rig::new(&[Act::Wait(STEP * 1000)]);
+    tokio::select! {
+        outcome = rig.ask(ADD) => panic!("{outcome:?}"),
+        () = tokio::time::sleep(STEP) => {}
+    }
+    rig.provider.gone.notified().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_deadline_whole_lines_are_shown() {
+    let rig = Rig::new(&[Act::Say("c = a + b\n    ret"), Act::Wait(STEP * 1000)]);
+    let outcome = rig.ask(ADD).await;
+    assert_eq!((text(&outcome), outcome.timings.total), (Some("c = a + b"), crate::DEADLINE));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_deadline_half_a_line_is_not_shown() {
+    let rig = Rig::new(&[Act::Say("return a"), Act::Wait(STEP * 1000)]);
+    assert_eq!(rig.ask(ADD).await.reason, Some(Reason::Deadline));
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_line_ends_are_read_and_written_as_newlines() {
+    let rig = Rig::new(&[Act::Say("c = a\r"), Act::Say("\n    return c\r\n\r\n"), Act::Wait(STEP * 1000)]);
+    let outcome = rig.ask("def f(a):\r\n    $0\r\n").await;
+    assert_eq!(text(&outcome), Some("c = a\n    return c"));
+    assert_eq!(rig.requests()[0].prefix, "def f(a):\n    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_typed_through_costs_no_model() {
+    let rig = Rig::new(&[Act::Say("return a + b"), Act::End(StopReason::EndOfText)]);
+    let first = rig.ask(ADD).await;
+    let cases = [
+        ("def add(a, b):\n    re$0", "turn a + b", Source::TypedThrough),
+        ("def add(a, b):\n    return a$0", " + b", Source::TypedThrough),
+        ("def add(a, b):\n    r$0", "eturn a + b", Source::TypedThrough),
+        (ADD, "return a + b", Source::Cache),
+    ];
+    for (marked, rest, source) in cases {
+        let outcome = rig.ask(marked).await;
+        let offset = marked.find("$0").unwrap();
+        let expected = Outcome {
+            suggestion: Some(Suggestion { text: rest.into(), replace: offset..offset }),
+            usage: Usage::default(),
+            timings: Times::default(),
+            prompt: None,
+            source,
+            ..first.clone()
+        };
+        assert_eq!(outcome, expected);
+    }
+    assert_eq!(rig.requests().len(), 1);
+    rig.ask("def add(a, b):\n    x$0").await;
+    assert_eq!(rig.requests().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_not_ready_is_not_asked() {
+    let rig = Rig::new(&[]);
+    let (error, next) = (String::new(), String::new());
+    let states = [
+        (ModelState::Absent { next: next.clone() }, Reason::NoModel),
+        (ModelState::Failed { error, next }, Reason::NoModel),
+        (ModelState::Starting, Reason::ModelLoading),
+        (ModelState::Downloading { file: "f".into(), bytes_done: 1, bytes_total: None }, Reason::ModelLoading),
+        (ModelState::Importing { bytes_done: 1, bytes_total: 2 }, Reason::ModelLoading),
+        (ModelState::Loading { model: "m".into() }, Reason::ModelLoading),
+    ];
+    for (state, reason) in states {
+        rig.state.send_replace(state);
+        assert_eq!(rig.ask(ADD).await.reason, Some(reason));
+    }
+    assert_eq!(rig.requests(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_excluded_file_is_not_read() {
+    let rig = Rig::new(&[]);
+    let outcome = rig.completer.complete(asked("PASSWORD=$0", "app/.env")).await;
+    assert_eq!((outcome.reason, outcome.prompt), (Some(Reason::Excluded), None));
+    assert_eq!(rig.requests(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shut_gate_costs_no_model() {
+    let rig = Rig::new(&[]);
+    assert_eq!(rig.ask("let val$0ue = 1;").await.reason, Some(Reason::Gate(Gate::InsideWord)));
+    assert_eq!(rig.requests(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_provider_is_the_reason() {
+    let protocol = LlmError::Protocol { reason: "the answer stopped without an end".into() };
+    let cases = [
+        (vec![Act::Fail(LlmError::Cancelled)], "cancelled"),
+        (vec![Act::Fail(LlmError::Loading)], "model-loading"),
+        (vec![Act::Say("return a"), Act::Fail(LlmError::Overloaded)], "error:overloaded"),
+        (vec![Act::Fail(protocol)], "error:protocol"),
+    ];
+    for (acts, code) in cases {
+        let outcome = Rig::new(&acts).ask(ADD).await;
+        assert_eq!((outcome.reason.unwrap().to_string().as_str(), outcome.suggestion), (code, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offset_beyond_the_document_is_its_end() {
+    let rig = Rig::new(&[Act::Say("1"), Act::End(StopReason::EndOfText)]);
+    let ask = Ask { offset: usize::MAX, ..asked("value = $0", "a.py") };
+    assert_eq!(rig.completer.complete(ask).await.suggestion.unwrap().replace, 8..8);
+}
+
+#[test]
+fn every_reason_has_its_code() {
+    let reasons = [
+        (Reason::Gate(Gate::MidLine), "gate"),
+        (Reason::Excluded, "excluded"),
+        (Reason::Cancelled, "cancelled"),
+        (Reason::Deadline, "deadline"),
+        (Reason::ModelLoading, "model-loading"),
+        (Reason::NoModel, "no-model"),
+        (Reason::Empty, "empty"),
+        (Reason::Filtered(Rule::Repetition), "filtered:repetition"),
+        (Reason::Filtered(Rule::RepeatsAbove), "filtered:repeats-above"),
+        (Reason::Filtered(Rule::Characters), "filtered:characters"),
+        (Reason::Filtered(Rule::TooLong), "filtered:too-long"),
+        (Reason::Filtered(Rule::Unclosed), "filtered:unclosed"),
+        (Reason::Filtered(Rule::Punctuation), "filtered:punctuation"),
+        (Reason::DuplicateSuffix, "duplicate-suffix"),
+        (Reason::Error(LlmError::Overloaded), "error:overloaded"),
+    ];
+    for (reason, code) in reasons {
+        assert_eq!(reason.to_string(), code);
+        assert!(!reason.explain().is_empty());
+    }
+}
