@@ -1,0 +1,286 @@
+//! Collects nodes and weights, and checks every tensor it is asked for against the size the graph expects.
+//!
+//! Knows how a linear, an embedding and a head are expressed at each precision; the order of the layers is `graph`'s.
+//! Invariant: a finished graph has used every tensor of the file, so nothing in a file is ever silently left out.
+
+use std::collections::BTreeSet;
+
+use super::policy::{self, Slot, Store};
+use super::{Content, Part, Piece, Precision, RowOrder, View, Weight};
+use crate::gguf::{Gguf, GgufError, Tensor};
+use crate::onnx::proto::{GraphProto, NodeProto};
+use crate::onnx::{self, Attribute, Dim, Element, MICROSOFT};
+use crate::quant::{BLOCK, Layout};
+
+pub(super) struct Builder<'a> {
+    gguf: &'a Gguf,
+    precision: Precision,
+    graph: GraphProto,
+    weights: Vec<Weight>,
+    used: BTreeSet<String>,
+    /// How the head is stored where it is the embedding too.
+    tied: Option<Store>,
+}
+
+/// A linear over one or more matrices below each other.
+pub(super) struct Linear<'a> {
+    pub(super) name: String,
+    /// Tensors without their `.weight`, and their rows.
+    pub(super) parts: Vec<(Part, usize)>,
+    pub(super) columns: usize,
+    pub(super) bias: bool,
+    pub(super) slot: Slot,
+    pub(super) input: &'a str,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(gguf: &'a Gguf, precision: Precision) -> Self {
+        let graph = GraphProto { name: Some("finch".to_owned()), ..GraphProto::default() };
+        Self { gguf, precision, graph, weights: Vec::new(), used: BTreeSet::new(), tied: None }
+    }
+
+    pub(super) fn input(&mut self, name: &str, element: Element, dims: &[Dim]) {
+        self.graph.input.push(onnx::value(name, element, dims));
+    }
+
+    pub(super) fn output(&mut self, name: &str, element: Element, dims: &[Dim]) {
+        self.graph.output.push(onnx::value(name, element, dims));
+    }
+
+    pub(super) fn constant(&mut self, name: &str, numbers: &[i64]) {
+        self.graph.initializer.push(onnx::constant(name, &[numbers.len()], numbers));
+    }
+
+    pub(super) fn computed(&mut self, name: &str, dims: &[usize], numbers: Vec<f32>) {
+        self.push(Content::Computed(numbers), vec![view(name, Piece::Floats, dims)]);
+    }
+
+    pub(super) fn node(
+        &mut self,
+        operator: &str,
+        domain: &str,
+        inputs: &[&str],
+        outputs: &[&str],
+        attributes: &[(&str, Attribute)],
+    ) {
+        let node: NodeProto = onnx::node(operator, domain, inputs, outputs, attributes);
+        self.graph.node.push(node);
+    }
+
+    fn push(&mut self, content: Content, views: Vec<View>) {
+        self.weights.push(Weight { content, views });
+    }
+
+    fn tensor(&mut self, name: &str, dims: &[usize]) -> Result<Tensor<'a>, GgufError> {
+        let Some(tensor) = self.gguf.tensor(name) else {
+            return Err(self.gguf.broken(format!("it has no tensor {name}")));
+        };
+        if tensor.dims() != dims {
+            let what = format!("tensor {name} has dimensions {:?} where {dims:?} belong", tensor.dims());
+            return Err(self.gguf.broken(what));
+        }
+        self.used.insert(name.to_owned());
+        Ok(tensor)
+    }
+
+    /// A vector under the tensor's own name.
+    pub(super) fn vector(&mut self, name: &str, len: usize) -> Result<String, GgufError> {
+        self.tensor(name, &[len])?;
+        let parts = vec![Part { tensor: name.to_owned(), order: RowOrder::AsStored }];
+        self.push(Content::Vector { parts }, vec![view(name, Piece::Floats, &[len])]);
+        Ok(name.to_owned())
+    }
+
+    /// Adds a linear and returns the name of its output.
+    pub(super) fn linear(&mut self, linear: Linear<'_>) -> Result<String, GgufError> {
+        let rows = linear.parts.iter().map(|(_, rows)| rows).sum();
+        let mut parts = Vec::new();
+        let mut kinds = Vec::new();
+        for (part, rows) in &linear.parts {
+            let tensor = format!("{}.weight", part.tensor);
+            kinds.push(self.tensor(&tensor, &[linear.columns, *rows])?.kind());
+            parts.push(Part { tensor, order: part.order });
+        }
+        let bias = if linear.bias { Some(self.bias(&linear, rows)?) } else { None };
+        let store = policy::store(self.precision, linear.slot, &kinds);
+        self.matrix(&linear.name, parts, store, rows, linear.columns, &[Use::Linear])?;
+        self.multiply(linear.input, &linear.name, store, rows, linear.columns, bias.as_deref());
+        Ok(linear.name)
+    }
+
+    fn bias(&mut self, linear: &Linear<'_>, rows: usize) -> Result<String, GgufError> {
+        let mut parts = Vec::new();
+        for (part, rows) in &linear.parts {
+            let tensor = format!("{}.bias", part.tensor);
+            self.tensor(&tensor, &[*rows])?;
+            parts.push(Part { tensor, order: part.order });
+        }
+        let name = format!("{}.bias", linear.name);
+        self.push(Content::Vector { parts }, vec![view(&name, Piece::Floats, &[rows])]);
+        Ok(name)
+    }
+
+    /// Looks tokens up in `embedding`. Where the file has no `head`, or the same bytes, both use one stretch of weights.
+    pub(super) fn embedding(
+        &mut self,
+        embedding: &str,
+        head: &str,
+        vocab: usize,
+        hidden: usize,
+    ) -> Result<(), GgufError> {
+        let table = self.tensor(embedding, &[hidden, vocab])?;
+        let own_head = self.gguf.tensor(head);
+        let tied = match own_head {
+            None => true,
+            Some(own) => own.kind() == table.kind() && own.bytes() == table.bytes(),
+        };
+        let slot = if tied { Slot::Head } else { Slot::Embedding };
+        let store = policy::store(self.precision, slot, &[table.kind()]);
+        if tied {
+            self.tied = Some(store);
+            self.used.insert(head.to_owned());
+        }
+        let uses: &[Use] = if tied { &[Use::Lookup, Use::Linear] } else { &[Use::Lookup] };
+        let part = Part { tensor: embedding.to_owned(), order: RowOrder::AsStored };
+        self.matrix("token_embd", vec![part], store, vocab, hidden, uses)?;
+        match store {
+            Store::Floats(_) => {
+                self.node("Gather", "", &["token_embd.weight", "input_ids"], &["embedding"], &[]);
+            }
+            Store::Blocks(layout) => {
+                let attributes = [
+                    ("bits", count(layout.bits())),
+                    ("block_size", count(layout.block())),
+                    ("gather_axis", Attribute::Integer(0)),
+                    ("quantize_axis", Attribute::Integer(1)),
+                ];
+                let inputs = ["token_embd.table", "input_ids", "token_embd.scales"];
+                self.node("GatherBlockQuantized", MICROSOFT, &inputs, &["embedding"], &attributes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Multiplies `kept` by the head into `logits`.
+    pub(super) fn head(&mut self, head: &str, vocab: usize, hidden: usize) -> Result<(), GgufError> {
+        if let Some(store) = self.tied {
+            self.multiply_into("kept", "token_embd", store, (vocab, hidden), None, "logits");
+            return Ok(());
+        }
+        let kind = self.tensor(head, &[hidden, vocab])?.kind();
+        let store = policy::store(self.precision, Slot::Head, &[kind]);
+        let part = Part { tensor: head.to_owned(), order: RowOrder::AsStored };
+        self.matrix("output", vec![part], store, vocab, hidden, &[Use::Linear])?;
+        self.multiply_into("kept", "output", store, (vocab, hidden), None, "logits");
+        Ok(())
+    }
+
+    /// Plans the storage of a matrix under the names its users look for.
+    fn matrix(
+        &mut self,
+        name: &str,
+        parts: Vec<Part>,
+        store: Store,
+        rows: usize,
+        columns: usize,
+        uses: &[Use],
+    ) -> Result<(), GgufError> {
+        let layout = match store {
+            Store::Floats(rounding) => {
+                let weight = view(&format!("{name}.weight"), Piece::Floats, &[rows, columns]);
+                self.push(Content::Floats { parts, rounding }, vec![weight]);
+                return Ok(());
+            }
+            Store::Blocks(layout) => layout,
+        };
+        if !columns.is_multiple_of(BLOCK) {
+            let what =
+                format!("{name} has rows of {columns}, which blocks of {BLOCK} do not fill; only fp32 can hold it");
+            return Err(self.gguf.unsupported(what));
+        }
+        let blocks = layout.scales(columns);
+        let mut views = vec![view(&format!("{name}.scales"), Piece::Scales, &[rows, blocks])];
+        for usage in uses {
+            views.push(match usage {
+                Use::Lookup => view(&format!("{name}.table"), Piece::Codes, &[rows, layout.code_bytes(columns)]),
+                Use::Linear => {
+                    let dims = [rows, blocks, layout.code_bytes(layout.block())];
+                    view(&format!("{name}.codes"), Piece::Codes, &dims)
+                }
+            });
+        }
+        if layout == Layout::FourShifted {
+            views.push(view(&format!("{name}.zeros"), Piece::Zeros, &[rows, layout.zero_bytes(columns)]));
+        }
+        self.push(Content::Blocks { parts, layout }, views);
+        Ok(())
+    }
+
+    fn multiply(&mut self, input: &str, name: &str, store: Store, rows: usize, columns: usize, bias: Option<&str>) {
+        self.multiply_into(input, name, store, (rows, columns), bias, name);
+    }
+
+    fn multiply_into(
+        &mut self,
+        input: &str,
+        name: &str,
+        store: Store,
+        (rows, columns): (usize, usize),
+        bias: Option<&str>,
+        output: &str,
+    ) {
+        let layout = match store {
+            Store::Floats(_) => return self.multiply_floats(input, name, bias, output),
+            Store::Blocks(layout) => layout,
+        };
+        let [codes, scales, zeros] = ["codes", "scales", "zeros"].map(|piece| format!("{name}.{piece}"));
+        let zeros = if layout == Layout::FourShifted { zeros.as_str() } else { "" };
+        let mut inputs = vec![input, &codes, &scales, zeros, "", bias.unwrap_or_default()];
+        while inputs.last() == Some(&"") {
+            inputs.pop();
+        }
+        let attributes = [
+            ("K", count(columns)),
+            ("N", count(rows)),
+            ("bits", count(layout.bits())),
+            ("block_size", count(layout.block())),
+            // Activations in 8 bits: without it 8-bit weights have no fast kernel.
+            ("accuracy_level", Attribute::Integer(4)),
+        ];
+        self.node("MatMulNBits", MICROSOFT, &inputs, &[output], &attributes);
+    }
+
+    fn multiply_floats(&mut self, input: &str, name: &str, bias: Option<&str>, output: &str) {
+        let weight = format!("{name}.weight");
+        let product = if bias.is_some() { format!("{name}.product") } else { output.to_owned() };
+        // The rows of the file are the columns of a product, hence transposed.
+        let attributes = [("transB", Attribute::Integer(1))];
+        self.node("FusedMatMul", MICROSOFT, &[input, &weight], &[&product], &attributes);
+        if let Some(bias) = bias {
+            self.node("Add", "", &[&product, bias], &[output], &[]);
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Result<(GraphProto, Vec<Weight>), GgufError> {
+        self.used.insert(super::rotary::FACTORS.to_owned());
+        if let Some(tensor) = self.gguf.tensors().find(|tensor| !self.used.contains(tensor.name())) {
+            return Err(self.gguf.unsupported(format!("tensor {} has no place in the graph", tensor.name())));
+        }
+        Ok((self.graph, self.weights))
+    }
+}
+
+/// What a matrix is used for; the operators want its codes in different shapes.
+enum Use {
+    Lookup,
+    Linear,
+}
+
+fn view(name: &str, piece: Piece, dims: &[usize]) -> View {
+    View { name: name.to_owned(), piece, dims: dims.to_vec() }
+}
+
+/// Sizes were bounded when the file was read.
+fn count(size: usize) -> Attribute {
+    Attribute::Integer(i64::try_from(size).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,270 @@
+//! Builds a model directory from a GGUF file: graph, weights, tokenizer, manifest.
+//!
+//! Weights are streamed, so memory stays near the largest tensor however large the model is. Everything is written into a
+//! hidden directory beside the target and renamed at the end: a directory with a model's name is always whole. Blocking;
+//! callers put it on a thread of its own and cancel it through the progress callback.
+
+mod staging;
+mod stream;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+
+use self::staging::Staging;
+use self::stream::Stream;
+use crate::digest::{Digest, Hasher};
+use crate::gguf::{Gguf, GgufError};
+use crate::graph::{self, Plan, Precision, Rounding};
+use crate::manifest::{
+    Build, BuiltFile, GRAPH_FILE, InfillStyle, Manifest, ManifestError, ModelId, Quant, SourceFile, TOKENIZER_FILE,
+    WEIGHTS_FILE,
+};
+use crate::tokenizer::Vocabulary;
+use crate::{limits, onnx};
+
+/// Positions a build can attend over unless asked for more.
+pub const CONTEXT_TOKENS_DEFAULT: usize = 4096;
+
+/// What to build, and where.
+#[derive(Clone, Debug)]
+pub struct ImportRequest {
+    /// The GGUF file.
+    pub source: PathBuf,
+    /// The name the model will have.
+    pub id: ModelId,
+    /// The directory of all models.
+    pub home_models: PathBuf,
+    /// How weights are stored.
+    pub quant: Quant,
+    /// What to take float weights for; only [`Quant::Fp32`] builds look at it.
+    pub reference: Reference,
+    /// The licence of the weights; otherwise what the file says of itself.
+    pub licence: Option<String>,
+    /// How to prompt; otherwise fill-in-the-middle where the vocabulary has the tokens.
+    pub infill: Option<InfillStyle>,
+    /// The measured divergence from the source weights and over how many tokens, where it is known already.
+    pub kl: Option<(f64, usize)>,
+    /// The longest context the graph can attend over; the model's own limit if that is lower.
+    pub context_tokens_max: usize,
+}
+
+/// What a float build is a reference for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// The source weights themselves.
+    Source,
+    /// What a plain 4-bit GGUF file of them would hold: the yardstick for 4-bit builds of unknown models.
+    PlainFourBit,
+}
+
+impl ImportRequest {
+    /// A build with the usual choices.
+    #[must_use]
+    pub fn new(source: PathBuf, id: ModelId, home_models: PathBuf, quant: Quant) -> Self {
+        Self {
+            source,
+            id,
+            home_models,
+            quant,
+            reference: Reference::Source,
+            licence: None,
+            infill: None,
+            kl: None,
+            context_tokens_max: CONTEXT_TOKENS_DEFAULT,
+        }
+    }
+
+    fn precision(&self) -> Precision {
+        match (self.quant, self.reference) {
+            (Quant::Int4, _) => Precision::Int4,
+            (Quant::Int8, _) => Precision::Int8,
+            (Quant::Fp32, Reference::Source) => Precision::Floats(Rounding::None),
+            (Quant::Fp32, Reference::PlainFourBit) => Precision::Floats(Rounding::Q4Zero),
+        }
+    }
+}
+
+/// Why a model could not be built, by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The source cannot be used: take another file.
+    #[error(transparent)]
+    Source(#[from] GgufError),
+    /// The vocabulary has no such tokens: ask for the other style.
+    #[error("{file} has no fill-in-the-middle tokens; import it with the infill style prefix")]
+    NoFimTokens {
+        /// The source.
+        file: String,
+    },
+    /// Somebody else builds into the same directory: wait for it.
+    #[error("another import into {} is running; wait until it is done", models.display())]
+    Busy {
+        /// The directory of all models.
+        models: PathBuf,
+    },
+    /// The disk is full: make room. What was written is removed again.
+    #[error("no space left for {}; free some and import again", path.display())]
+    DiskFull {
+        /// What was being written.
+        path: PathBuf,
+    },
+    /// The progress callback asked to stop. What was written is removed again.
+    #[error("the import was cancelled")]
+    Cancelled,
+    /// The system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What was being read or written.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The built model does not hold together.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+impl ImportError {
+    fn at(path: &Path) -> impl Fn(io::Error) -> ImportError {
+        |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                ImportError::DiskFull { path: path.to_owned() }
+            }
+            _ => ImportError::Io { path: path.to_owned(), source },
+        }
+    }
+}
+
+/// Builds the model and returns its directory. `progress` hears bytes done and bytes in all, and may break off.
+pub fn import(
+    request: ImportRequest,
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<PathBuf, ImportError> {
+    let gguf = Gguf::open(&request.source)?;
+    let mut plan = graph::plan(&gguf, request.precision(), request.context_tokens_max)?;
+    let vocabulary = Vocabulary::read(&gguf, plan.shape.vocab)?;
+    let tokens = vocabulary.special();
+    let infill = match (request.infill, tokens.fim) {
+        (Some(InfillStyle::Fim), None) => return Err(ImportError::NoFimTokens { file: gguf.file().to_owned() }),
+        (Some(style), _) => style,
+        (None, Some(_)) => InfillStyle::Fim,
+        (None, None) => InfillStyle::Prefix,
+    };
+
+    let staging = Staging::begin(&request.home_models, &request.id)?;
+    let total = gguf.bytes().len() as u64 + stream::source_bytes(&plan, &gguf);
+    let mut progress = Progress { done: 0, total, report: progress };
+    let sha256 = digest(&gguf, &mut progress)?;
+    let files = vec![
+        write(staging.dir(), WEIGHTS_FILE, |out| {
+            let mut stream = Stream::new(&gguf, out);
+            plan.graph.initializer.extend(stream.write_all(&plan.weights, &mut progress)?);
+            Ok(stream.finish()?)
+        })?,
+        write(staging.dir(), GRAPH_FILE, |out| write_graph(&mut plan, out).map_err(Interrupted::from))?,
+        write(staging.dir(), TOKENIZER_FILE, |out| vocabulary.write_json(out).map_err(Interrupted::from))?,
+    ];
+    let manifest = Manifest {
+        id: request.id,
+        architecture: plan.architecture.to_owned(),
+        licence: request.licence.or_else(|| gguf.text("general.license").map(str::to_owned)).unwrap_or_else(unknown),
+        quant: request.quant,
+        shape: plan.shape,
+        tokens,
+        infill,
+        source: SourceFile { file: file_name(&request.source), sha256, bytes: gguf.bytes().len() as u64 },
+        build: Build {
+            finch: env!("CARGO_PKG_VERSION").to_owned(),
+            kl: request.kl.map(|(kl, _)| kl),
+            kl_tokens: request.kl.map(|(_, tokens)| tokens),
+        },
+        files,
+    };
+    manifest.write(staging.dir())?;
+    staging.publish()
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Counts bytes and asks whether to go on.
+struct Progress<'a> {
+    done: u64,
+    total: u64,
+    report: &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+}
+
+impl Progress<'_> {
+    fn advance(&mut self, bytes: u64) -> Result<(), Interrupted> {
+        self.done += bytes;
+        match (self.report)(self.done, self.total) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Interrupted::Cancelled),
+        }
+    }
+}
+
+/// Why writing a file ended early, before its path is known.
+#[derive(Debug)]
+enum Interrupted {
+    Cancelled,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Interrupted {
+    fn from(error: io::Error) -> Self {
+        Interrupted::Io(error)
+    }
+}
+
+impl Interrupted {
+    fn at(self, path: &Path) -> ImportError {
+        match self {
+            Interrupted::Cancelled => ImportError::Cancelled,
+            Interrupted::Io(error) => ImportError::at(path)(error),
+        }
+    }
+}
+
+fn digest(gguf: &Gguf, progress: &mut Progress<'_>) -> Result<Digest, ImportError> {
+    let mut hasher = Hasher::default();
+    for bytes in gguf.bytes().chunks(limits::IMPORT_CHUNK_BYTES) {
+        hasher.update(bytes);
+        progress.advance(bytes.len() as u64).map_err(|interrupted| interrupted.at(Path::new(gguf.file())))?;
+    }
+    Ok(hasher.finish())
+}
+
+/// Writes one file of the model and makes it durable.
+fn write(
+    dir: &Path,
+    name: &str,
+    fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), Interrupted>,
+) -> Result<BuiltFile, ImportError> {
+    let path = dir.join(name);
+    let filled = || {
+        let mut out = BufWriter::with_capacity(limits::IMPORT_CHUNK_BYTES, File::create_new(&path)?);
+        fill(&mut out)?;
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        Ok(file.metadata()?.len())
+    };
+    match filled() {
+        Ok(bytes) => Ok(BuiltFile { name: name.to_owned(), bytes }),
+        Err(interrupted) => Err(Interrupted::at(interrupted, &path)),
+    }
+}
+
+fn write_graph(plan: &mut Plan, out: &mut impl Write) -> io::Result<()> {
+    let graph = std::mem::take(&mut plan.graph);
+    out.write_all(&onnx::model(graph, env!("CARGO_PKG_VERSION")).encode_to_vec())
+}

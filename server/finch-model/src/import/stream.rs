@@ -1,0 +1,263 @@
+//! Streams the weights of a plan from the GGUF file into the data file, a few rows at a time on several threads.
+//!
+//! Holds one chunk of codes or floats, and the scales of one matrix; never a tensor. Knows rows and layouts, not what a
+//! weight is for. Called by `import`.
+
+use std::io::{self, Write};
+use std::thread;
+
+use super::{Interrupted, Progress};
+use crate::gguf::{Gguf, Tensor};
+use crate::graph::{Content, Part, Piece, Plan, Rounding, RowOrder, Weight};
+use crate::limits;
+use crate::manifest::WEIGHTS_FILE;
+use crate::onnx::proto::TensorProto;
+use crate::onnx::{self, DataWriter, Extent};
+use crate::quant::{self, Layout, QuantRow, RowQuantizer};
+
+/// How many bytes of tensors a plan reads.
+pub(super) fn source_bytes(plan: &Plan, gguf: &Gguf) -> u64 {
+    let parts = plan.weights.iter().flat_map(|weight| match &weight.content {
+        Content::Floats { parts, .. } | Content::Blocks { parts, .. } | Content::Vector { parts } => parts.as_slice(),
+        Content::Computed(_) => &[],
+    });
+    parts.filter_map(|part| gguf.tensor(&part.tensor)).map(|tensor| tensor.bytes().len() as u64).sum()
+}
+
+pub(super) struct Stream<'a, W> {
+    gguf: &'a Gguf,
+    out: DataWriter<W>,
+    threads: usize,
+}
+
+/// Where the pieces of one weight ended up.
+type Placed = Vec<(Piece, Extent)>;
+
+impl<'a, W: Write> Stream<'a, W> {
+    pub(super) fn new(gguf: &'a Gguf, out: W) -> Self {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(limits::IMPORT_THREADS_MAX);
+        Self { gguf, out: DataWriter::new(out), threads }
+    }
+
+    /// Writes all weights and returns the initialisers that show them.
+    pub(super) fn write_all(
+        &mut self,
+        weights: &[Weight],
+        progress: &mut Progress<'_>,
+    ) -> Result<Vec<TensorProto>, Interrupted> {
+        let mut initialisers = Vec::new();
+        for weight in weights {
+            let placed = self.write(&weight.content, progress)?;
+            for view in &weight.views {
+                let extent = placed.iter().find(|(piece, _)| *piece == view.piece).map(|(_, extent)| *extent);
+                let extent = extent.ok_or_else(|| io::Error::other(format!("{} has nowhere to be", view.name)))?;
+                let element = view.piece.element();
+                initialisers.push(onnx::external(&view.name, element, &view.dims, WEIGHTS_FILE, extent));
+            }
+        }
+        Ok(initialisers)
+    }
+
+    pub(super) fn finish(self) -> io::Result<()> {
+        self.out.finish().map(|_| ())
+    }
+
+    fn write(&mut self, content: &Content, progress: &mut Progress<'_>) -> Result<Placed, Interrupted> {
+        match content {
+            Content::Computed(numbers) => Ok(vec![(Piece::Floats, self.write_floats(numbers)?)]),
+            Content::Vector { parts } => {
+                let mut numbers = Vec::new();
+                for part in parts {
+                    let tensor = self.tensor(part)?;
+                    numbers.extend(vector(tensor, part.order));
+                    progress.advance(tensor.bytes().len() as u64)?;
+                }
+                Ok(vec![(Piece::Floats, self.write_floats(&numbers)?)])
+            }
+            Content::Floats { parts, rounding } => self.write_matrix(parts, *rounding, progress),
+            Content::Blocks { parts, layout } => self.write_blocks(parts, *layout, progress),
+        }
+    }
+
+    fn tensor(&self, part: &Part) -> io::Result<Tensor<'a>> {
+        let missing = || io::Error::other(format!("tensor {} is gone", part.tensor));
+        self.gguf.tensor(&part.tensor).ok_or_else(missing)
+    }
+
+    fn tensors(&self, parts: &[Part]) -> io::Result<Vec<(Tensor<'a>, RowOrder)>> {
+        parts.iter().map(|part| Ok((self.tensor(part)?, part.order))).collect()
+    }
+
+    fn write_floats(&mut self, numbers: &[f32]) -> io::Result<Extent> {
+        let extent = self.out.begin(size_of_val(numbers) as u64)?;
+        self.out.write_floats(numbers)?;
+        Ok(extent)
+    }
+
+    fn write_matrix(
+        &mut self,
+        parts: &[Part],
+        rounding: Rounding,
+        progress: &mut Progress<'_>,
+    ) -> Result<Placed, Interrupted> {
+        let tensors = self.tensors(parts)?;
+        let numbers: usize = tensors.iter().map(|(tensor, _)| tensor.rows() * tensor.row_len()).sum();
+        let extent = self.out.begin(numbers as u64 * 4)?;
+        let mut floats = Vec::new();
+        for (tensor, order) in tensors {
+            let row_len = tensor.row_len();
+            for rows in chunks(tensor.rows(), row_len) {
+                floats.resize(rows.len() * row_len, 0.0);
+                let shares = rows.len().div_ceil(self.threads).max(1);
+                let shares = floats.chunks_mut(shares * row_len).zip(rows.clone().step_by(shares));
+                each_on_a_thread(shares, |(floats, first)| {
+                    for (floats, row) in floats.chunks_exact_mut(row_len).zip(first..) {
+                        read_row(tensor, order, row, floats, rounding);
+                    }
+                })?;
+                self.out.write_floats(&floats)?;
+                progress.advance(stored_bytes(tensor, rows.len()))?;
+            }
+        }
+        Ok(vec![(Piece::Floats, extent)])
+    }
+
+    fn write_blocks(
+        &mut self,
+        parts: &[Part],
+        layout: Layout,
+        progress: &mut Progress<'_>,
+    ) -> Result<Placed, Interrupted> {
+        let tensors = self.tensors(parts)?;
+        let row_len = tensors.first().map_or(0, |(tensor, _)| tensor.row_len());
+        let rows: usize = tensors.iter().map(|(tensor, _)| tensor.rows()).sum();
+        let sizes = RowSizes::of(layout, row_len);
+        let mut scales = vec![0.0; rows * sizes.scales];
+        let mut zeros = vec![0; rows * sizes.zeros];
+        let codes_at = self.out.begin((rows * sizes.codes) as u64)?;
+        let mut codes = Vec::new();
+        let mut done = 0;
+        for (tensor, order) in tensors {
+            for rows in chunks(tensor.rows(), row_len) {
+                codes.resize(rows.len() * sizes.codes, 0);
+                let now = done..done + rows.len();
+                let target = Target {
+                    codes: &mut codes,
+                    scales: &mut scales[now.start * sizes.scales..now.end * sizes.scales],
+                    zeros: &mut zeros[now.start * sizes.zeros..now.end * sizes.zeros],
+                };
+                let shares = target.shares(sizes, rows.len().div_ceil(self.threads).max(1), rows.start);
+                each_on_a_thread(shares, |share| share.quantize(tensor, order, layout))?;
+                self.out.write(&codes)?;
+                done = now.end;
+                progress.advance(stored_bytes(tensor, rows.len()))?;
+            }
+        }
+        let scales_at = self.write_floats(&scales)?;
+        let zeros_at = self.out.begin(zeros.len() as u64)?;
+        self.out.write(&zeros)?;
+        Ok(vec![(Piece::Codes, codes_at), (Piece::Scales, scales_at), (Piece::Zeros, zeros_at)])
+    }
+}
+
+/// Bytes and numbers of one quantised row.
+#[derive(Clone, Copy)]
+struct RowSizes {
+    codes: usize,
+    scales: usize,
+    zeros: usize,
+}
+
+impl RowSizes {
+    fn of(layout: Layout, row_len: usize) -> Self {
+        Self { codes: layout.code_bytes(row_len), scales: layout.scales(row_len), zeros: layout.zero_bytes(row_len) }
+    }
+}
+
+/// Room for a run of quantised rows.
+struct Target<'a> {
+    codes: &'a mut [u8],
+    scales: &'a mut [f32],
+    zeros: &'a mut [u8],
+}
+
+/// What one thread quantises.
+struct Share<'a> {
+    first: usize,
+    sizes: RowSizes,
+    target: Target<'a>,
+}
+
+impl<'a> Target<'a> {
+    /// Cuts the room into shares of `rows` rows, counted from row `first`.
+    fn shares(self, sizes: RowSizes, rows: usize, first: usize) -> Vec<Share<'a>> {
+        let mut shares = Vec::new();
+        let Target { mut codes, mut scales, mut zeros } = self;
+        while !codes.is_empty() {
+            let count = rows.min(codes.len() / sizes.codes);
+            let target = Target {
+                codes: cut(&mut codes, count * sizes.codes),
+                scales: cut(&mut scales, count * sizes.scales),
+                zeros: cut(&mut zeros, count * sizes.zeros),
+            };
+            shares.push(Share { first: first + shares.len() * rows, sizes, target });
+        }
+        shares
+    }
+}
+
+impl Share<'_> {
+    fn quantize(self, tensor: Tensor<'_>, order: RowOrder, layout: Layout) {
+        let mut quantizer = RowQuantizer::new(layout, tensor.row_len());
+        let Target { codes, mut scales, mut zeros } = self.target;
+        for (codes, row) in codes.chunks_exact_mut(self.sizes.codes).zip(self.first..) {
+            let (scales, zeros) = (cut(&mut scales, self.sizes.scales), cut(&mut zeros, self.sizes.zeros));
+            if let Some(stored) = tensor.row_bytes(order.stored_row(row)) {
+                quantizer.quantize(tensor.kind(), stored, QuantRow { codes, scales, zeros });
+            }
+        }
+    }
+}
+
+/// Takes the first `len` items off a slice.
+fn cut<'a, T>(slice: &mut &'a mut [T], len: usize) -> &'a mut [T] {
+    let (head, tail) = std::mem::take(slice).split_at_mut(len);
+    *slice = tail;
+    head
+}
+
+fn vector(tensor: Tensor<'_>, order: RowOrder) -> Vec<f32> {
+    let mut stored = vec![0.0; tensor.row_len()];
+    tensor.kind().dequantize(tensor.bytes(), &mut stored);
+    (0..stored.len()).map(|row| stored[order.stored_row(row)]).collect()
+}
+
+fn read_row(tensor: Tensor<'_>, order: RowOrder, row: usize, floats: &mut [f32], rounding: Rounding) {
+    if let Some(stored) = tensor.row_bytes(order.stored_row(row)) {
+        tensor.kind().dequantize(stored, floats);
+    }
+    match rounding {
+        Rounding::None => {}
+        Rounding::Q4Zero => quant::round_like_q4_zero(floats),
+        Rounding::Q8Zero => quant::round_like_q8_zero(floats),
+    }
+}
+
+/// Runs of rows of bounded size.
+fn chunks(rows: usize, row_len: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let step = (limits::IMPORT_CHUNK_NUMBERS / row_len.max(1)).max(1);
+    (0..rows).step_by(step).map(move |start| start..rows.min(start + step))
+}
+
+fn stored_bytes(tensor: Tensor<'_>, rows: usize) -> u64 {
+    (tensor.bytes().len() / tensor.rows() * rows) as u64
+}
+
+fn each_on_a_thread<T: Send>(shares: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) -> io::Result<()> {
+    thread::scope(|scope| {
+        for share in shares {
+            thread::Builder::new().name("finch-import".to_owned()).spawn_scoped(scope, || work(share))?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,151 @@
+//! Turns rows of a GGUF tensor into the block layouts of `MatMulNBits` and `GatherBlockQuantized`.
+//!
+//! Symmetric source blocks are carried over code by code; everything else is rounded, to 8 bits plainly and to 4 bits by a
+//! search. Works on one row at a time and never sees a file or a graph. Called by the importer, which spreads rows over
+//! threads.
+
+mod four;
+mod reference;
+
+use crate::gguf::{TensorKind, Unpacked};
+
+pub(crate) use reference::{q4_zero_block, q8_zero_block, round_like_q4_zero, round_like_q8_zero};
+
+/// Rows are cut into blocks whose numbers share a scale. The importer refuses row lengths this does not divide.
+pub(crate) const BLOCK: usize = 32;
+
+/// A layout of quantised rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// 4-bit codes, 32 to a scale, zero at 8: what a `Q4_0` tensor is.
+    Four,
+    /// 4-bit codes, 32 to a scale, with a zero of their own.
+    FourShifted,
+    /// 8-bit codes, zero at 128, this many to a scale (16 or 32).
+    Eight { block: usize },
+}
+
+impl Layout {
+    /// The 4-bit layout that suits these sources: without zeros where all of them are symmetric 4-bit blocks already.
+    pub(crate) fn four(sources: impl IntoIterator<Item = TensorKind>) -> Layout {
+        let exact = sources.into_iter().all(|kind| kind == TensorKind::Q4_0);
+        if exact { Layout::Four } else { Layout::FourShifted }
+    }
+
+    /// The 8-bit layout that suits these sources: scales for every 16 numbers where one of them has such scales.
+    pub(crate) fn eight(sources: impl IntoIterator<Item = TensorKind>) -> Layout {
+        let fine = sources.into_iter().any(|kind| kind.symmetric_group() == Some(16));
+        Layout::Eight { block: if fine { 16 } else { BLOCK } }
+    }
+
+    pub(crate) fn bits(self) -> usize {
+        match self {
+            Layout::Four | Layout::FourShifted => 4,
+            Layout::Eight { .. } => 8,
+        }
+    }
+
+    pub(crate) fn block(self) -> usize {
+        match self {
+            Layout::Four | Layout::FourShifted => BLOCK,
+            Layout::Eight { block } => block,
+        }
+    }
+
+    /// Bytes of codes in a row of `len` numbers.
+    pub(crate) fn code_bytes(self, len: usize) -> usize {
+        len * self.bits() / 8
+    }
+
+    /// Scales in a row of `len` numbers.
+    pub(crate) fn scales(self, len: usize) -> usize {
+        len / self.block()
+    }
+
+    /// Bytes of zero points in a row of `len` numbers.
+    pub(crate) fn zero_bytes(self, len: usize) -> usize {
+        match self {
+            Layout::FourShifted => self.scales(len).div_ceil(2),
+            Layout::Four | Layout::Eight { .. } => 0,
+        }
+    }
+}
+
+/// Where a quantised row goes. Invariant: the slices have the sizes its [`Layout`] gives for the row's length.
+pub(crate) struct QuantRow<'a> {
+    pub(crate) codes: &'a mut [u8],
+    pub(crate) scales: &'a mut [f32],
+    pub(crate) zeros: &'a mut [u8],
+}
+
+/// Room that quantising one row after another uses again.
+pub(crate) struct RowQuantizer {
+    layout: Layout,
+    floats: Vec<f32>,
+    unpacked: Unpacked,
+}
+
+impl RowQuantizer {
+    pub(crate) fn new(layout: Layout, row_len: usize) -> Self {
+        Self { layout, floats: vec![0.0; row_len], unpacked: Unpacked::default() }
+    }
+
+    /// Quantises one stored row.
+    pub(crate) fn quantize(&mut self, kind: TensorKind, stored: &[u8], row: QuantRow<'_>) {
+        match (self.layout, kind.symmetric_group()) {
+            (Layout::Eight { block }, Some(group)) if group >= block => self.carry_eight(kind, stored, block, row),
+            (Layout::Four | Layout::FourShifted, Some(_)) if kind == TensorKind::Q4_0 => {
+                self.carry_four(stored, row);
+            }
+            (layout, _) => {
+                kind.dequantize(stored, &mut self.floats);
+                match layout {
+                    Layout::Eight { block } => round_to_eight(&self.floats, block, row),
+                    Layout::FourShifted => four::search(&self.floats, row),
+                    Layout::Four => four::search_symmetric(&self.floats, row),
+                }
+            }
+        }
+    }
+
+    fn carry_eight(&mut self, kind: TensorKind, stored: &[u8], block: usize, row: QuantRow<'_>) {
+        let len = kind.block_len();
+        let group = kind.symmetric_group().unwrap_or(len);
+        let targets = row.codes.chunks_exact_mut(len).zip(row.scales.chunks_exact_mut(len / block));
+        for (stored, (codes, scales)) in stored.chunks_exact(kind.block_bytes()).zip(targets) {
+            kind.unpack(stored, &mut self.unpacked);
+            for (target, code) in codes.iter_mut().zip(&self.unpacked.codes) {
+                *target = code.cast_unsigned() ^ 0x80;
+            }
+            for (index, scale) in scales.iter_mut().enumerate() {
+                *scale = self.unpacked.scales[index * block / group];
+            }
+        }
+    }
+
+    fn carry_four(&mut self, stored: &[u8], row: QuantRow<'_>) {
+        let kind = TensorKind::Q4_0;
+        let targets = row.codes.chunks_exact_mut(BLOCK / 2).zip(row.scales.iter_mut());
+        for (stored, (codes, scale)) in stored.chunks_exact(kind.block_bytes()).zip(targets) {
+            kind.unpack(stored, &mut self.unpacked);
+            four::pack(&self.unpacked.codes[..BLOCK], 8, codes);
+            *scale = self.unpacked.scales[0];
+        }
+        // Zero 8 for every block, two to a byte; empty where the layout has it by default.
+        row.zeros.fill(0x88);
+    }
+}
+
+/// The largest magnitude of a block becomes code 127 or -127.
+fn round_to_eight(floats: &[f32], block: usize, row: QuantRow<'_>) {
+    let targets = row.codes.chunks_exact_mut(block).zip(row.scales.iter_mut());
+    for (floats, (codes, scale)) in floats.chunks_exact(block).zip(targets) {
+        let largest = floats.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
+        *scale = largest / 127.0;
+        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        for (code, number) in codes.iter_mut().zip(floats) {
+            // The cast saturates, and a NaN becomes zero.
+            *code = ((number * inverse).round_ties_even() as i8).cast_unsigned() ^ 0x80;
+        }
+    }
+}

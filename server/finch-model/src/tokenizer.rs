@@ -1,0 +1,226 @@
+//! Rebuilds `tokenizer.json` from the vocabulary in a GGUF file, and finds the tokens with a meaning of their own.
+//!
+//! Byte-level BPE only. The text is the format of the `tokenizers` crate; how text is cut before merging is looked up by
+//! name in [`pre`], and an unknown name is an error, since a wrong cut gives wrong tokens without any other sign. Called by
+//! the importer.
+
+mod pre;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
+use serde_json::{Value, json};
+
+use crate::gguf::{Gguf, GgufError};
+use crate::manifest::{FimTokens, Tokens};
+
+const TOKENS: &str = "tokenizer.ggml.tokens";
+const KINDS: &str = "tokenizer.ggml.token_type";
+const MERGES: &str = "tokenizer.ggml.merges";
+
+/// Kinds of tokens by their number in the format.
+pub(crate) mod token_kind {
+    pub(crate) const NORMAL: i64 = 1;
+    pub(crate) const CONTROL: i64 = 3;
+    pub(crate) const USER_DEFINED: i64 = 4;
+    pub(crate) const UNUSED: i64 = 5;
+}
+
+/// Metadata keys of ids that end a text.
+const STOP_KEYS: [&str; 6] = [
+    "tokenizer.ggml.eos_token_id",
+    "tokenizer.ggml.eot_token_id",
+    "tokenizer.ggml.eom_token_id",
+    "tokenizer.ggml.fim_pad_token_id",
+    "tokenizer.ggml.fim_rep_token_id",
+    "tokenizer.ggml.fim_sep_token_id",
+];
+
+/// Tokens after which what follows is another text, where the vocabulary has them as control or user-defined tokens.
+const STOP_TEXTS: [&str; 22] = [
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|im_end|>",
+    "<|im_start|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "</s>",
+    "<EOT>",
+    "<|EOT|>",
+    "<｜end▁of▁sentence｜>",
+    "<|fim_pad|>",
+    "<fim_pad>",
+    "<fim-pad>",
+    "<|repo_name|>",
+    "<repo_name>",
+    "<reponame>",
+    "<|file_sep|>",
+    "<file_sep>",
+    "<filename>",
+    "<gh_stars>",
+];
+
+/// One fill-in-the-middle token: the metadata keys that may name it, then the texts it may have.
+struct FimPlace {
+    keys: [&'static str; 2],
+    texts: [&'static str; 5],
+}
+
+const FIM_PREFIX: FimPlace = FimPlace {
+    keys: ["tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.prefix_token_id"],
+    texts: ["<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>", "<PRE>"],
+};
+const FIM_SUFFIX: FimPlace = FimPlace {
+    keys: ["tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.suffix_token_id"],
+    texts: ["<|fim_suffix|>", "<fim_suffix>", "<fim-suffix>", "<｜fim▁hole｜>", "<SUF>"],
+};
+const FIM_MIDDLE: FimPlace = FimPlace {
+    keys: ["tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.middle_token_id"],
+    texts: ["<|fim_middle|>", "<fim_middle>", "<fim-middle>", "<｜fim▁end｜>", "<MID>"],
+};
+
+/// The vocabulary of a GGUF file. Invariant: as many kinds as tokens, and no more tokens than ids of the model.
+#[derive(Debug)]
+pub(crate) struct Vocabulary<'a> {
+    gguf: &'a Gguf,
+    tokens: Vec<&'a str>,
+    kinds: Vec<i64>,
+    merges: Vec<&'a str>,
+    pre: &'static pre::PreTokenizer,
+}
+
+impl<'a> Vocabulary<'a> {
+    /// Reads the vocabulary of a model with `ids` token ids.
+    pub(crate) fn read(gguf: &'a Gguf, ids: usize) -> Result<Self, GgufError> {
+        match gguf.text("tokenizer.ggml.model") {
+            Some("gpt2") => {}
+            Some(other) => {
+                return Err(gguf.unsupported(format!("a {other} tokenizer, finch reads gpt2 (byte-level BPE)")));
+            }
+            None => return Err(gguf.broken("it has no tokenizer (tokenizer.ggml.model)".to_owned())),
+        }
+        let missing = |key: &str| gguf.broken(format!("it has no {key}"));
+        let tokens = gguf.texts(TOKENS)?.ok_or_else(|| missing(TOKENS))?;
+        let merges = gguf.texts(MERGES)?.ok_or_else(|| missing(MERGES))?;
+        let kinds = gguf.numbers(KINDS)?.unwrap_or_else(|| vec![token_kind::NORMAL; tokens.len()]);
+        if kinds.len() != tokens.len() || tokens.len() > ids {
+            let what = format!("{} tokens with {} types for {ids} ids", tokens.len(), kinds.len());
+            return Err(gguf.broken(what));
+        }
+        Ok(Self { gguf, tokens, kinds, merges, pre: pre::of(gguf)? })
+    }
+
+    /// The tokens with a meaning of their own.
+    pub(crate) fn special(&self) -> Tokens {
+        let fim = match (self.fim(&FIM_PREFIX), self.fim(&FIM_SUFFIX), self.fim(&FIM_MIDDLE)) {
+            (Some(prefix), Some(suffix), Some(middle)) => Some(FimTokens { prefix, suffix, middle }),
+            _ => None,
+        };
+        let by_key = STOP_KEYS.iter().filter_map(|key| self.id_at(key));
+        let by_text = self.added().filter(|(_, token, _)| STOP_TEXTS.contains(token)).map(|(id, _, _)| id);
+        let of_fim = fim.into_iter().flat_map(|fim| [fim.prefix, fim.suffix, fim.middle]);
+        let stop: BTreeSet<u32> = by_key.chain(by_text).chain(of_fim).collect();
+        let bos = self.id_at("tokenizer.ggml.bos_token_id");
+        let add_bos = self.gguf.flag("tokenizer.ggml.add_bos_token").unwrap_or(self.pre.begins_with_bos);
+        Tokens { stop: stop.into_iter().collect(), bos, add_bos: add_bos && bos.is_some(), fim }
+    }
+
+    fn id_at(&self, key: &str) -> Option<u32> {
+        let id = self.gguf.number(key).and_then(|id| u32::try_from(id).ok())?;
+        ((id as usize) < self.tokens.len()).then_some(id)
+    }
+
+    fn fim(&self, place: &FimPlace) -> Option<u32> {
+        let by_key = place.keys.iter().find_map(|key| self.id_at(key));
+        by_key.or_else(|| self.added().find(|(_, token, _)| place.texts.contains(token)).map(|(id, _, _)| id))
+    }
+
+    /// Tokens that are matched in the text as a whole: id, text, kind.
+    fn added(&self) -> impl Iterator<Item = (u32, &'a str, i64)> + '_ {
+        let tokens = (0_u32..).zip(&self.tokens).zip(&self.kinds).map(|((id, token), kind)| (id, *token, *kind));
+        tokens.filter(|(_, _, kind)| matches!(*kind, token_kind::CONTROL | token_kind::USER_DEFINED))
+    }
+
+    /// Writes `tokenizer.json`.
+    pub(crate) fn write_json(&self, out: impl Write) -> std::io::Result<()> {
+        Ok(serde_json::to_writer(out, &File::of(self))?)
+    }
+}
+
+/// `tokenizer.json`; fields in the order the format is usually written.
+#[derive(Serialize)]
+struct File<'a> {
+    version: &'static str,
+    truncation: Option<()>,
+    padding: Option<()>,
+    #[serde(serialize_with = "added_tokens")]
+    added_tokens: &'a Vocabulary<'a>,
+    normalizer: Option<Value>,
+    pre_tokenizer: Value,
+    post_processor: Option<()>,
+    decoder: Value,
+    model: Model<'a>,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    r#type: &'static str,
+    dropout: Option<f32>,
+    unk_token: Option<&'a str>,
+    continuing_subword_prefix: Option<&'a str>,
+    end_of_word_suffix: Option<&'a str>,
+    fuse_unk: bool,
+    byte_fallback: bool,
+    ignore_merges: bool,
+    #[serde(serialize_with = "vocab")]
+    vocab: &'a Vocabulary<'a>,
+    merges: &'a [&'a str],
+}
+
+impl<'a> File<'a> {
+    fn of(vocabulary: &'a Vocabulary<'a>) -> Self {
+        File {
+            version: "1.0",
+            truncation: None,
+            padding: None,
+            added_tokens: vocabulary,
+            normalizer: vocabulary.pre.normalizer(),
+            pre_tokenizer: vocabulary.pre.steps(),
+            post_processor: None,
+            decoder: pre::byte_level(pre::Words::Whole),
+            model: Model {
+                r#type: "BPE",
+                dropout: None,
+                unk_token: None,
+                continuing_subword_prefix: None,
+                end_of_word_suffix: None,
+                fuse_unk: false,
+                byte_fallback: false,
+                ignore_merges: vocabulary.pre.whole_tokens_first,
+                vocab: vocabulary,
+                merges: &vocabulary.merges,
+            },
+        }
+    }
+}
+
+fn added_tokens<S: Serializer>(vocabulary: &Vocabulary<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut list = serializer.serialize_seq(None)?;
+    for (id, content, kind) in vocabulary.added() {
+        list.serialize_element(&json!({
+            "id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+            "special": kind == token_kind::CONTROL,
+        }))?;
+    }
+    list.end()
+}
+
+fn vocab<S: Serializer>(vocabulary: &Vocabulary<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    let tokens = vocabulary.tokens.iter().zip(0_u32..).zip(&vocabulary.kinds);
+    // Unused ids only pad the vocabulary; as tokens their names would match text.
+    serializer.collect_map(tokens.filter(|(_, kind)| **kind != token_kind::UNUSED).map(|(token, _)| token))
+}
