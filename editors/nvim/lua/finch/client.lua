@@ -1,0 +1,67 @@
+--- How to talk to a language client. Its functions became methods in Neovim 0.11; only this module
+--- knows, and the others name the client first on every version.
+
+local M = {}
+
+local methods = vim.fn.has('nvim-0.11') == 1
+
+--- The client that serves a buffer.
+---@param buf integer
+---@return vim.lsp.Client?
+function M.of(buf)
+  return vim.lsp.get_clients({ bufnr = buf, name = 'finch' })[1]
+end
+
+---@param client vim.lsp.Client
+---@param method string
+---@param params table
+---@param handler fun(err: table?, result: any)
+---@param buf integer
+function M.request(client, method, params, handler, buf)
+  if methods then
+    client:request(method, params, handler, buf)
+  else
+    client.request(method, params, handler, buf)
+  end
+end
+
+---@param client vim.lsp.Client
+---@param method string
+---@param params table
+function M.notify(client, method, params)
+  if methods then
+    client:notify(method, params)
+  else
+    client.notify(method, params)
+  end
+end
+
+--- Ask the server to go.
+---@param client vim.lsp.Client
+function M.stop(client)
+  if methods then
+    client:stop()
+  else
+    client.stop()
+  end
+end
+
+--- End the server without asking.
+---@param client vim.lsp.Client
+function M.kill(client)
+  if methods then
+    client:stop(true)
+  else
+    client.stop(true)
+  end
+end
+
+---@param client vim.lsp.Client
+---@param command table lsp.Command
+---@param buf integer
+function M.execute(client, command, buf)
+  local params = { command = command.command, arguments = command.arguments }
+  M.request(client, 'workspace/executeCommand', params, function() end, buf)
+end
+
+return M

@@ -1,0 +1,39 @@
+--- Columns: the server counts in the negotiated position encoding, Neovim in bytes. This module
+--- turns one into the other and knows which Neovim spells the conversion how.
+
+local M = {}
+
+local named_encodings = vim.fn.has('nvim-0.11') == 1
+
+--- How many units of `encoding` the text is long.
+---@param text string
+---@param encoding string 'utf-8' | 'utf-16' | 'utf-32'
+---@return integer
+function M.units(text, encoding)
+  if encoding == 'utf-8' then
+    return #text
+  end
+  if named_encodings then
+    return vim.str_utfindex(text, encoding)
+  end
+  local utf32, utf16 = vim.str_utfindex(text)
+  return encoding == 'utf-32' and utf32 or utf16
+end
+
+--- The byte offset of a column, clamped to the end of the line.
+---@param line string
+---@param column integer in units of `encoding`
+---@param encoding string
+---@return integer
+function M.byte(line, column, encoding)
+  column = math.max(0, math.min(column, M.units(line, encoding)))
+  if encoding == 'utf-8' then
+    return column
+  end
+  if named_encodings then
+    return vim.str_byteindex(line, encoding, column)
+  end
+  return vim.str_byteindex(line, column, encoding == 'utf-16')
+end
+
+return M

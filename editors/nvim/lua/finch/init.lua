@@ -1,0 +1,40 @@
+--- What a user's configuration may call: `setup`, `status`, `toggle`, `restart` and `explain`.
+--- It only joins the other modules; each of them answers one question of its own.
+
+local M = {}
+
+--- Start finch for every normal file buffer, those already open included.
+---@param options? table see |finch-options|
+function M.setup(options)
+  if vim.fn.has('nvim-0.10') == 0 then
+    vim.notify('finch: needs Neovim 0.10 or newer', vim.log.levels.ERROR)
+    return
+  end
+  require('finch.config').set(options)
+  require('finch.ghost').define_highlights()
+  require('finch.server').watch_buffers()
+end
+
+--- One short line for the status line: what finch is doing, or an empty string before setup.
+---@return string
+function M.status()
+  return require('finch.status').text()
+end
+
+--- Switch ghost text on or off in every buffer. The server keeps running.
+---@return boolean enabled whether ghost text is on now
+function M.toggle()
+  return require('finch.suggestion').toggle()
+end
+
+--- Stop the server and start it again for the buffers it served.
+function M.restart()
+  require('finch.server').restart()
+end
+
+--- Ask the server why it showed no ghost text last time, and show the answer.
+function M.explain()
+  require('finch.explain').show()
+end
+
+return M

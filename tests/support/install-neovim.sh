@@ -1,0 +1,122 @@
+#!/bin/bash
+# install-neovim.sh [PREFIX [SUITE [PACKAGE]]]: a Neovim for the tests, unpacked beside the machine's own packages.
+# PREFIX is target/test-tools/nvim by default. SUITE is a Debian suite: sid (Neovim 0.12 or newer, the
+# default) or trixie (0.10, for the plugin's own ghost text). Does nothing if PREFIX has one already.
+# Another PACKAGE of the suite can be unpacked the same way.
+# Needs a Debian (or its archive keyring and FINCH_DEBIAN_MIRROR), and: apt-get install -y patchelf file
+# Tests find it by itself in the default place, elsewhere by FINCH_TEST_NVIM=PREFIX.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+prefix=${1:-$here/../../target/test-tools/nvim}
+suite=${2:-sid}
+package=${3:-neovim}
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+fail() {
+  echo "install-neovim.sh: $*" >&2
+  exit 1
+}
+
+nvim_version() {
+  VIMRUNTIME=$prefix/usr/share/nvim/runtime "$prefix/usr/bin/nvim" --version | sed -n '1s/^NVIM v//p'
+}
+
+# Suites move, so a range is asked for and never one version.
+check_version() {
+  local version minor
+  if [ "$package" != neovim ]; then
+    echo "$package in $prefix"
+    return
+  fi
+  version=$(nvim_version)
+  minor=$(cut -d. -f2 <<<"$version")
+  case $version in
+    0.*) ;;
+    *) minor=1000 ;;
+  esac
+  if [ "$suite" = sid ] && [ "$minor" -lt 12 ]; then
+    fail "Neovim $version is too old, 0.12 or newer is needed"
+  fi
+  echo "Neovim $version in $prefix"
+}
+
+# FINCH_DEBIAN_MIRROR, or the mirror this machine already uses.
+mirror() {
+  local found
+  found=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    sed -nE 's/^(deb|URIs:) .*(https?:\/\/[^ ]+\/debian)\/?( .*)?$/\2/p; s/^(deb|URIs:) (https?:\/\/[^ ]+\/debian)\/?( .*)?$/\2/p' |
+    head -n1)
+  found=${FINCH_DEBIAN_MIRROR:-$found}
+  [ -n "$found" ] || fail "no Debian mirror in the apt sources of this machine: set FINCH_DEBIAN_MIRROR"
+  echo "$found"
+}
+
+# A package tree of its own: with an empty status file, everything Neovim needs down to libc comes along.
+download() {
+  local apt=$1
+  local from
+  from=$(mirror)
+  mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+  : >"$apt/status"
+  echo "deb [signed-by=$keyring] $from $suite main" >"$apt/sources.list"
+  cat >"$apt/apt.conf" <<CONF
+Dir::Etc::sourcelist "$apt/sources.list";
+Dir::Etc::sourceparts "-";
+Dir::State::lists "$apt/lists";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt";
+Dir::Cache::archives "$apt/archives";
+APT::Install-Recommends "false";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+CONF
+  APT_CONFIG=$apt/apt.conf apt-get -qq update
+  APT_CONFIG=$apt/apt.conf apt-get -qq -y --download-only install "$package" >/dev/null
+}
+
+# Every program and library looks for its C library in the tree itself, so the machine's is not touched.
+relocate() {
+  local root=$1 final=$2 library file own
+  library=$(dirname "$(find "$root/usr/lib" -name 'libc.so.6' | head -n1)")
+  local target=${library/#$root/$final} loader
+  loader=$(basename "$(find "$library" -name 'ld-linux*.so*' | head -n1)")
+  find "$root/usr/bin" "$root/usr/lib" -type f \( -perm /111 -o -name '*.so*' \) \
+    ! -name 'ld-linux*' ! -name 'libc.so.6' | while read -r file; do
+    case $(file -b "$file") in
+      *ELF*dynamically\ linked*) ;;
+      *) continue ;;
+    esac
+    own=$(patchelf --print-rpath "$file" | tr : '\n' | sed -n "s|^/|$final/|p" | tr '\n' :)
+    patchelf --force-rpath --set-rpath "$target:$own" "$file"
+    if patchelf --print-interpreter "$file" >/dev/null 2>&1; then
+      patchelf --set-interpreter "$target/$loader" "$file"
+    fi
+  done
+}
+
+if [ "$package" = neovim ] && [ -x "$prefix/usr/bin/nvim" ]; then
+  check_version
+  exit 0
+fi
+for tool in apt-get dpkg-deb patchelf file; do
+  command -v "$tool" >/dev/null || fail "$tool is missing: apt-get install -y patchelf file"
+done
+[ -r "$keyring" ] || fail "$keyring is missing: apt-get install -y debian-archive-keyring"
+
+mkdir -p "$(dirname "$prefix")"
+prefix=$(cd "$(dirname "$prefix")" && pwd)/$(basename "$prefix")
+# Unpacked elsewhere and moved when whole: an interrupted run leaves nothing that looks installed.
+part=$prefix.part-$$
+trap 'rm -rf "$part"' EXIT
+mkdir -p "$part/root"
+download "$part/apt"
+for archive in "$part"/apt/archives/*.deb; do
+  dpkg-deb -x "$archive" "$part/root"
+done
+relocate "$part/root" "$prefix"
+rm -rf "$prefix"
+mv "$part/root" "$prefix"
+check_version
