@@ -49,6 +49,19 @@ impl Completer {
         Self { provider, state, options, recent: Mutex::default(), next_id: AtomicU64::new(1) }
     }
 
+    /// The same completer with other options. Ids go on; what could be typed through is forgotten.
+    #[must_use]
+    pub fn reconfigured(&self, options: Options) -> Self {
+        let next_id = AtomicU64::new(self.next_id.load(Ordering::Relaxed));
+        Self {
+            provider: Arc::clone(&self.provider),
+            state: self.state.clone(),
+            options,
+            recent: Mutex::default(),
+            next_id,
+        }
+    }
+
     /// One suggestion for the cursor, or the reason why there is none. Dropping the future cancels it.
     pub async fn complete(&self, ask: Ask) -> Outcome {
         let started = Instant::now();
@@ -189,9 +202,7 @@ async fn listen(mut stream: GenerateStream, place: &Place, deadline: Instant) ->
             Ok(Some(Ok(Chunk::Text(more)))) => {
                 chunks += 1;
                 text.push_str(&more);
-                // A `\r` at the end may be the first half of a line end.
-                let whole_line_ends = unify_line_ends(text.strip_suffix('\r').unwrap_or(&text));
-                let end_is_known = ends::find(&whole_line_ends, place, LastLine::Open).is_some();
+                let end_is_known = ends::find(&unify_line_ends(&text), place, LastLine::Open).is_some();
                 if end_is_known || text.len() > ANSWER_BYTES_MAX {
                     break Ok(Ended::TooLong);
                 }

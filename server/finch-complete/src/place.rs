@@ -66,6 +66,14 @@ impl Place {
         self.after.split('\n').skip(1).filter(|line| !is_blank(line))
     }
 
+    /// The cursor's line is blank and may have to be indented further: the line above opens a block.
+    pub(crate) fn may_indent(&self) -> bool {
+        let opened = self.above().next().is_some_and(|above| {
+            above.trim_end().ends_with([':', '{', '(', '[']) && indentation(above) >= indentation(self.head())
+        });
+        is_blank(self.head()) && (self.head().is_empty() || opened)
+    }
+
     /// Whether the lines below the cursor go on with the bracket's block or close it.
     pub(crate) fn is_closed_below(&self, open: OpenBracket) -> bool {
         let Some(line) = self.below().next() else { return false };
@@ -184,3 +192,6 @@ impl Brackets {
         brackets
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,15 +40,21 @@ fn start_where_the_cursor_stands(text: String, place: &Place, _: Trigger) -> Res
         return if after_space { something(text.trim_start_matches([' ', '\t']), Reason::Empty) } else { Ok(text) };
     }
     let code = text.trim_start();
-    let on_first_line = !text[..text.len() - code.len()].contains('\n');
-    if on_first_line && opens_deeper(place) { Ok(text) } else { Ok(code.to_owned()) }
+    let space = &text[..text.len() - code.len()];
+    if space.contains('\n') {
+        return Ok(code.to_owned());
+    }
+    Ok(if place.may_indent() { text } else { without_added_space(space, code, head) })
 }
 
-/// The line above opens a block, and the cursor does not stand deeper than that line yet.
-fn opens_deeper(place: &Place) -> bool {
-    place.above().next().is_some_and(|above| {
-        above.trim_end().ends_with([':', '{', '(', '[']) && indentation(above) >= indentation(place.head())
-    })
+/// Takes the space that a model put before its first line off the lines below too, if they are all shifted by it.
+///
+/// A space of the head's own width is the head once more; the lines below are where they should be.
+fn without_added_space(space: &str, code: &str, head: &str) -> String {
+    let (added, own) = (indentation(space), indentation(head));
+    let mut below = code.lines().skip(1).filter(|line| !is_blank(line));
+    let shifted = added != own && below.all(|line| indentation(line) >= own + added && line.starts_with(space));
+    if shifted { code.replace(&format!("\n{space}"), "\n") } else { code.to_owned() }
 }
 
 /// The text does not end with what stands right behind the cursor.
@@ -77,9 +83,6 @@ fn is_overlap(text: &str, head: &str, tail: &str) -> bool {
 
 /// The text does not close a bracket that is closed behind the cursor already.
 fn drop_brackets_closed_already(text: String, place: &Place, _: Trigger) -> Result<String, Reason> {
-    if place.in_comment() {
-        return Ok(text);
-    }
     let cursor = place.before().len();
     let mut brackets = Brackets::of(place.before());
     let mut still_needed = needed_on_line(&brackets, place);

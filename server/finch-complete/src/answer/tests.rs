@@ -108,6 +108,7 @@ fn a_string_ends_before_the_quote_that_is_there() {
 fn what_stands_behind_the_cursor_is_not_written_again() {
     check("let x = a $0+ c;", "* b + c;", "let x = a «* b »+ c;");
     check("let x = $0;", "5;", "let x = «5»;");
+    check("foo($0, timeout=5)", "url, timeout=5); bar()", "foo(«url», timeout=5)");
     check("x = $0  # count", "5  # count", "x = «5»  # count");
     check("let x = a $0+ c;", "+ c;", "duplicate-suffix");
     check("fn f() {\n    $0\n    done();\n}", "start();\n    done();\n}", "fn f() {\n    «start();»\n    done();\n}");
@@ -139,6 +140,7 @@ fn a_brace_that_is_missing_is_written() {
         "z();\n    }\n}",
         "fn f() {\n    if x {\n        y();\n        «z();\n    }»\n}",
     );
+    check("fn f() {\n    return a$0", " + b\n    }\n", "fn f() {\n    return a« + b»");
     check("def f():\n    $0", "return 1\n}\n", "def f():\n    «return 1»");
 }
 
@@ -168,15 +170,34 @@ fn at_the_top_level_a_blank_line_ends_the_answer() {
 #[test]
 fn the_cursor_may_still_have_to_be_indented() {
     check("class A:\n    def f(self):\n    $0", "    return 1\n", "class A:\n    def f(self):\n    «    return 1»");
+    check("if x:\n    y()\n    $0", "    z()\n    w()\nv()\n", "if x:\n    y()\n    «z()\n    w()»");
     check("if x:\n    y()\n    $0", "    z()\n", "if x:\n    y()\n    «z()»");
     check("\tif x {\n\t\t$0", "\t\ty()\n\t}", "\tif x {\n\t\t«y()\n\t}»");
 }
 
 #[test]
+fn a_model_that_adds_a_space_to_the_indentation_adds_it_to_no_line() {
+    let before = "def f(n):\n    $0";
+    check(
+        before,
+        " if n:\n         return 1\n     return 2\n",
+        "def f(n):\n    «if n:\n        return 1\n    return 2»",
+    );
+    check(
+        before,
+        "    if n:\n        return 1\n    return 2\n",
+        "def f(n):\n    «if n:\n        return 1\n    return 2»",
+    );
+    check(before, " if n:\n        return 1\n    return 2\n", "def f(n):\n    «if n:\n        return 1\n    return 2»");
+}
+
+#[test]
 fn a_comment_is_finished_but_not_followed_by_code() {
     check("# compute the $0", "sum of a and b\ndef f(a, b):\n", "# compute the «sum of a and b»");
+    check("# steps: $0", "first\n    second\n", "# steps: «first»");
     check("// smile $0", ":)\n", "filtered:punctuation");
     check("// one ( $0", "two ) three\n// four", "// one ( «two ) three»");
+    check("// one ($0)", "two) three\n", "// one («two»)");
     check(
         "# add two numbers$0",
         "\ndef add(a, b):\n    return a + b\n\n",

@@ -20,7 +20,12 @@ pub(super) fn leaves_scope(answer: &Answer<'_>, n: usize, place: &Place) -> Opti
         // Code after leading blank lines: it may stand deeper than the cursor, not further out.
         return if indentation(line) < indentation(place.head()) { answer.cut_before(0, Reason::Empty) } else { None };
     }
-    let base = indentation(&answer.full_line(first, place));
+    let base = if first == 0 && !place.may_indent() {
+        // Whatever space the model adds to it, its first line stands where the cursor stands.
+        indentation(place.head())
+    } else {
+        indentation(&answer.full_line(first, place))
+    };
     match indentation(line).cmp(&base) {
         std::cmp::Ordering::Greater => None,
         std::cmp::Ordering::Equal if on_blank_line => None,
@@ -70,13 +75,13 @@ fn outer_line(answer: &Answer<'_>, n: usize, place: &Place) -> Option<End> {
 }
 
 /// A line of closing brackets ends the answer: with it if it closes what is open, without it otherwise.
+/// Whether it stands behind the cursor already is for the rules to find out.
 fn closing_line(answer: &Answer<'_>, n: usize, place: &Place) -> Option<End> {
     let line = answer.lines[n].text;
     let written = place.before().to_owned() + &answer.text[..answer.lines[n].start];
-    let innermost = Brackets::of(&written).open.last().copied();
-    let closes = innermost.is_some_and(|open| {
-        let here = open.indentation == indentation(line) && line.trim_start().starts_with(open.closed_by);
-        here && (open.at >= place.before().len() || !place.is_closed_below(open))
-    });
-    if closes { answer.cut_after(n, Reason::Empty) } else { answer.cut_before(n, Reason::DuplicateSuffix) }
+    let closes = Brackets::of(&written)
+        .open
+        .last()
+        .is_some_and(|open| open.indentation == indentation(line) && line.trim_start().starts_with(open.closed_by));
+    if closes { answer.cut_after(n, Reason::Empty) } else { answer.cut_before(n, Reason::Empty) }
 }
