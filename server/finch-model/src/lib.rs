@@ -3,7 +3,14 @@
 pub mod catalogue;
 pub mod digest;
 pub mod fetch;
+pub mod gguf;
 pub mod home;
+pub mod import;
 pub mod manifest;
+pub mod tiny;
 
+mod graph;
 mod limits;
+mod onnx;
+mod quant;
+mod tokenizer;
