@@ -118,7 +118,7 @@ pub enum Rule {
     TooLong,
     /// It opens a string of several lines and does not close it.
     Unclosed,
-    /// It is punctuation only, and nobody asked.
+    /// It only closes brackets, quotes or a statement, and nobody asked.
     Punctuation,
 }
 
@@ -174,7 +174,7 @@ impl Reason {
             Self::Filtered(Rule::Characters) => "the answer held characters that are invisible or mislead",
             Self::Filtered(Rule::TooLong) => "the answer's first line was too long",
             Self::Filtered(Rule::Unclosed) => "the answer opened a string and did not close it",
-            Self::Filtered(Rule::Punctuation) => "the answer was punctuation only",
+            Self::Filtered(Rule::Punctuation) => "the answer was closing punctuation only",
             Self::DuplicateSuffix => "the answer stands behind the cursor already",
             Self::Error(error) => return format!("the model could not answer: {error}"),
         };

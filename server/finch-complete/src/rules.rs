@@ -148,8 +148,10 @@ fn drop_the_lines_above(text: String, place: &Place, _: Trigger) -> Result<Strin
     if repeats && telling { Err(Reason::Filtered(Rule::RepeatsAbove)) } else { Ok(text) }
 }
 
-/// A key that inserts `)` where the user wanted a tab is a nuisance.
+/// A key that inserts `")` where the user wanted a tab is a nuisance.
 fn drop_bare_punctuation(text: String, _: &Place, trigger: Trigger) -> Result<String, Reason> {
-    let bare = trigger == Trigger::Automatic && telling_chars(&text) == 0;
+    let closes =
+        |c: char| c.is_whitespace() || is_closing_bracket(c) || matches!(c, ';' | ',' | ':' | '"' | '\'' | '`');
+    let bare = trigger == Trigger::Automatic && text.chars().all(closes);
     if bare { Err(Reason::Filtered(Rule::Punctuation)) } else { Ok(text) }
 }

@@ -145,6 +145,14 @@ fn a_brace_that_is_missing_is_written() {
 }
 
 #[test]
+fn closing_punctuation_alone_is_no_suggestion() {
+    check("print(\"hello$0", "\")\n", "filtered:punctuation");
+    check("return x$0", ";\n", "filtered:punctuation");
+    check("os.listdir($0)", "'.')\n", "os.listdir(«'.'»)");
+    check("x = $0", "[]\n\n", "x = «[]»");
+}
+
+#[test]
 fn the_user_may_ask_for_a_brace() {
     let before = "fn f() {\n    g();\n$0";
     check(before, "}\n", "filtered:punctuation");
