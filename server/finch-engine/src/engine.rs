@@ -11,9 +11,7 @@ use std::{
     time::Instant,
 };
 
-use finch_llm::{
-    Capabilities, GenerateRequest, GenerateStream, InfillRequest, Provider, ProviderId, stream,
-};
+use finch_llm::{Capabilities, GenerateRequest, GenerateStream, InfillRequest, Provider, ProviderId, stream};
 use finch_model::manifest::{InfillStyle, Manifest};
 
 use crate::{

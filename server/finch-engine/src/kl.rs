@@ -36,7 +36,12 @@ pub struct KlReport {
 }
 
 /// Compares two built models over a text.
-pub fn measure(runtime: &Runtime, reference_dir: &Path, candidate_dir: &Path, text: &str) -> Result<KlReport, EngineError> {
+pub fn measure(
+    runtime: &Runtime,
+    reference_dir: &Path,
+    candidate_dir: &Path,
+    text: &str,
+) -> Result<KlReport, EngineError> {
     let mut reference = Reader::load(runtime, reference_dir)?;
     let mut candidate = Reader::load(runtime, candidate_dir)?;
     let tokens = reference.tokens(text)?;

@@ -113,7 +113,8 @@ impl Lanes {
     /// Waits until something arrives, at most for `limit` if there is one.
     pub(crate) fn wait(&self, limit: Option<Duration>) {
         let waiting = self.lock();
-        let idle = |waiting: &mut Waiting| !waiting.closed && waiting.interactive.is_empty() && waiting.batch.is_empty();
+        let idle =
+            |waiting: &mut Waiting| !waiting.closed && waiting.interactive.is_empty() && waiting.batch.is_empty();
         match limit {
             None => drop(self.changed.wait_while(waiting, idle)),
             // Jobs that wait for a slot must not keep the thread from sleeping.

@@ -62,7 +62,13 @@ impl Floats {
     /// Binds the floats at `offset` as an input and as an output, both in place.
     ///
     /// The caller keeps `self` alive as long as `binding` is used.
-    pub(crate) fn bind_in_place(&mut self, binding: &mut IoBinding, name: InPlace<'_>, offset: usize, shape: &[i64]) -> ort::Result<()> {
+    pub(crate) fn bind_in_place(
+        &mut self,
+        binding: &mut IoBinding,
+        name: InPlace<'_>,
+        offset: usize,
+        shape: &[i64],
+    ) -> ort::Result<()> {
         let value = self.tensor(offset, shape)?;
         bind(binding, Side::Input(name.input), &value)?;
         bind(binding, Side::Output(name.output), &value)
@@ -82,7 +88,9 @@ impl Floats {
         assert!(offset.saturating_add(count) <= self.len, "the tensor is inside the buffer");
         let place = MemoryInfo::new(AllocationDevice::CPU, 0, AllocatorType::Device, MemoryType::Default)?;
         // SAFETY: the assertion keeps the whole tensor inside the allocation, which the CPU device can reach.
-        unsafe { TensorRefMut::from_raw(place, self.base.wrapping_add(offset).cast(), Shape::new(shape.iter().copied())) }
+        unsafe {
+            TensorRefMut::from_raw(place, self.base.wrapping_add(offset).cast(), Shape::new(shape.iter().copied()))
+        }
     }
 }
 

@@ -52,7 +52,12 @@ pub(crate) struct SessionOptions {
 }
 
 impl Network {
-    pub(crate) fn load(runtime: &Runtime, dir: &Path, manifest: &Manifest, options: SessionOptions) -> Result<Self, EngineError> {
+    pub(crate) fn load(
+        runtime: &Runtime,
+        dir: &Path,
+        manifest: &Manifest,
+        options: SessionOptions,
+    ) -> Result<Self, EngineError> {
         let path = dir.join(GRAPH_FILE);
         let facts = graph::check(dir, manifest)?;
         let shape = manifest.shape;
@@ -192,3 +197,6 @@ fn as_i64(count: usize) -> i64 {
 fn as_i32(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,8 +49,7 @@ pub fn probe(runtime: &Runtime, model_dir: &Path) -> Result<ProbeReport, EngineE
     let vocabulary = Vocabulary::load(model_dir, &manifest)?;
     let mut slot = network.slot()?;
     let load = started.elapsed();
-    let mut tokens =
-        vocabulary.encode(CORPUS).map_err(|error| EngineError::Runtime { problem: error.to_string() })?;
+    let mut tokens = vocabulary.encode(CORPUS).map_err(|error| EngineError::Runtime { problem: error.to_string() })?;
     tokens.truncate(PREFILL_TOKENS.min(network.capacity() / 2));
     // The first pass sets buffers up.
     network.forward(&mut slot, &tokens, 1)?;
@@ -94,4 +93,21 @@ fn memory_bytes() -> Option<u64> {
 #[cfg(not(target_os = "linux"))]
 fn memory_bytes() -> Option<u64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use finch_model::{manifest::Quant, tiny::TinySpec};
+
+    use super::probe;
+    use crate::testing::{TinyModel, runtime};
+
+    #[test]
+    fn a_probe_says_what_a_model_is_and_does() {
+        let model = TinyModel::new(TinySpec::default(), Quant::Int8);
+        let report = probe(&runtime(), &model.dir).unwrap();
+        assert_eq!((&*report.model, &*report.architecture, report.quant), ("tiny", "llama", Quant::Int8));
+        assert!(report.prefill_tokens_per_s > 0.0 && report.decode_tokens_per_s > 0.0, "{report:?}");
+        assert!(report.context_tokens_max >= 512 && report.threads >= 1, "{report:?}");
+    }
 }

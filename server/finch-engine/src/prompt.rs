@@ -32,7 +32,12 @@ pub(crate) struct Prompts {
 
 impl Prompts {
     /// `style` overrides the manifest; without fill-in-the-middle tokens it is always the prefix.
-    pub(crate) fn new(vocabulary: Vocabulary, manifest: &Manifest, style: Option<InfillStyle>, capacity: usize) -> Self {
+    pub(crate) fn new(
+        vocabulary: Vocabulary,
+        manifest: &Manifest,
+        style: Option<InfillStyle>,
+        capacity: usize,
+    ) -> Self {
         let wanted = style.unwrap_or(manifest.infill);
         let style = if manifest.tokens.fim.is_some() { wanted } else { InfillStyle::Prefix };
         Self { vocabulary, tokens: manifest.tokens.clone(), style, capacity }
@@ -100,7 +105,12 @@ impl Prompts {
         Ok(Prompt { stable: tokens.len(), suffix: 0, tokens: self.not_empty(tokens)? })
     }
 
-    fn chat_ml(&self, request: &GenerateRequest, (start, end): (u32, u32), tokens: &mut Vec<u32>) -> Result<(), LlmError> {
+    fn chat_ml(
+        &self,
+        request: &GenerateRequest,
+        (start, end): (u32, u32),
+        tokens: &mut Vec<u32>,
+    ) -> Result<(), LlmError> {
         for message in &request.messages {
             tokens.push(start);
             tokens.extend(self.encode(&format!("{}\n{}", role(message.role), message.text))?);

@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use finch_llm::{Chunk, ChunkSender, ClientId, Done, Lane, LlmError, NotSent, Sampling, StopReason, Timings, Usage};
+use finch_llm::{
+    Chunk, ChunkSender, ClientId, Done, Lane, LlmError, NotSent, Progress, Sampling, StopReason, Timings, Usage,
+};
 
 use crate::{
     decoder::Utf8Stream,
@@ -97,11 +99,13 @@ impl Sequence {
     /// Chooses the next token from logits and puts its text out. `room` is how many more tokens the slot holds.
     pub(crate) fn advance(&mut self, logits: &[f32], room: usize, prompts: &Prompts) -> Result<Step, LlmError> {
         if self.tokens_max == 0 {
+            self.outbox.reader.report(Progress { usage: self.usage, timings: self.timings });
             return Ok(Step::Ended(StopReason::TokensMax));
         }
         let damaged = |error: crate::sampler::NoNumber| LlmError::Unavailable { reason: error.to_string() };
         let token = self.sampler.choose(logits).map_err(damaged)?;
         self.usage.generated_tokens += 1;
+        self.outbox.reader.report(Progress { usage: self.usage, timings: self.timings });
         if prompts.is_stop(token) {
             return Ok(Step::Ended(StopReason::EndOfText));
         }

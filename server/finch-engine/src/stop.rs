@@ -24,11 +24,7 @@ pub(crate) enum Passed {
 
 /// The stop texts of a request are too many or too long.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "at most {} stop texts of at most {} bytes are taken",
-    limits::STOP_TEXTS_MAX,
-    limits::STOP_TEXT_BYTES_MAX
-)]
+#[error("at most {} stop texts of at most {} bytes are taken", limits::STOP_TEXTS_MAX, limits::STOP_TEXT_BYTES_MAX)]
 pub(crate) struct TooManyStops;
 
 impl StopMatcher {

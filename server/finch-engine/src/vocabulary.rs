@@ -82,7 +82,8 @@ impl Vocabulary {
 
     /// The tokens of a text, none of them a control token.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, NotEncoded> {
-        let encoding = self.encoder.encode_fast(text, false).map_err(|error| NotEncoded(one_line(&error.to_string())))?;
+        let encoding =
+            self.encoder.encode_fast(text, false).map_err(|error| NotEncoded(one_line(&error.to_string())))?;
         let ids = encoding.get_ids();
         if !ids.iter().any(|&id| self.is_control[id as usize]) {
             return Ok(ids.to_vec());

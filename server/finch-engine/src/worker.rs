@@ -4,11 +4,7 @@
 //! wait without blocking the others. A sequence keeps its slot until it ends, so one that was passed over continues
 //! where it was. The session and the slots are touched by this thread alone.
 
-use std::{
-    cmp::Reverse,
-    sync::Arc,
-    time::Instant,
-};
+use std::{cmp::Reverse, sync::Arc, time::Instant};
 
 use finch_llm::{Lane, LlmError};
 
@@ -42,8 +38,23 @@ struct Shelf {
     used: u64,
 }
 
+/// What a turn came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Computed,
+    /// There is nothing to do.
+    Idle,
+    /// Only readers that have not caught up are left.
+    Stalled,
+}
+
 impl Worker {
-    pub(crate) fn new(network: Network, prompts: Arc<Prompts>, lanes: Arc<Lanes>, slots: usize) -> Result<Self, EngineError> {
+    pub(crate) fn new(
+        network: Network,
+        prompts: Arc<Prompts>,
+        lanes: Arc<Lanes>,
+        slots: usize,
+    ) -> Result<Self, EngineError> {
         let shelves = (0..slots).map(|_| Ok(Shelf { slot: network.slot()?, stable: 0, used: 0 }));
         let shelves = shelves.collect::<Result<_, EngineError>>()?;
         Ok(Self {
@@ -61,12 +72,10 @@ impl Worker {
     /// Works until the lanes are closed.
     pub(crate) fn run(mut self) {
         while !self.lanes.is_closed() {
-            self.deliver();
-            self.admit();
-            match self.choose() {
-                Some(index) => self.compute(index),
-                None if self.sequences.is_empty() && self.farewells.is_empty() => self.lanes.wait(None),
-                None => self.lanes.wait(Some(limits::SLOW_READER_RETRY)),
+            match self.turn() {
+                Turn::Computed => {}
+                Turn::Idle => self.lanes.wait(None),
+                Turn::Stalled => self.lanes.wait(Some(limits::SLOW_READER_RETRY)),
             }
         }
         for sequence in self.sequences.drain(..) {
@@ -74,6 +83,20 @@ impl Worker {
         }
         for job in self.lanes.drain() {
             job.refuse(lanes::ended());
+        }
+    }
+
+    /// Looks at what has changed, then does one pass for one sequence.
+    fn turn(&mut self) -> Turn {
+        self.deliver();
+        self.admit();
+        match self.choose() {
+            Some(index) => {
+                self.compute(index);
+                Turn::Computed
+            }
+            None if self.sequences.is_empty() && self.farewells.is_empty() => Turn::Idle,
+            None => Turn::Stalled,
         }
     }
 
@@ -215,3 +238,6 @@ impl Worker {
         self.part(outbox);
     }
 }
+
+#[cfg(test)]
+mod tests;

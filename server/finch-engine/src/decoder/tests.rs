@@ -35,7 +35,10 @@ fn a_combining_mark_is_a_character_of_its_own() {
 fn fragments() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let text = prop::sample::select(vec!["fn", "é", "e\u{301}", "👩‍👩‍👧", "🦀", "\u{feff}", "\u{10ffff}", "日本", "\r\n"]);
     let whole = text.prop_map(|text| text.as_bytes().to_vec());
-    let broken = prop::collection::vec(prop::sample::select(vec![0x00, 0x41, 0x80, 0xbf, 0xc3, 0xe2, 0xed, 0xf0, 0xf4, 0xff]), 0..5);
+    let broken = prop::collection::vec(
+        prop::sample::select(vec![0x00, 0x41, 0x80, 0xbf, 0xc3, 0xe2, 0xed, 0xf0, 0xf4, 0xff]),
+        0..5,
+    );
     prop::collection::vec(prop_oneof![whole, broken, prop::collection::vec(any::<u8>(), 0..5)], 0..12)
 }
 

@@ -43,7 +43,7 @@ fn each_place_gives_way_to_the_one_before() {
     let world = World::new();
     let mut surroundings = world.surroundings();
     assert_eq!(find_in(&surroundings), Err(RuntimeError::Absent));
-    let mut put = |dir: &str, origin: Origin| {
+    let put = |dir: &str, origin: Origin| {
         let path = world.put(dir, &name("1.31.1"));
         let found = find_in(&surroundings).unwrap();
         assert_eq!((found.path(), found.origin()), (&*path, origin));

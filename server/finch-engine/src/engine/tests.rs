@@ -1,0 +1,173 @@
+use std::{fs, path::Path, sync::mpsc, thread};
+
+use finch_llm::{
+    ClientId, GenerateRequest, InfillRequest, Lane, LlmError, Message, Provider, ProviderId, Role, Sampling,
+};
+use finch_model::{
+    manifest::{GRAPH_FILE, InfillStyle, MANIFEST_FILE, Quant, TOKENIZER_FILE, WEIGHTS_FILE},
+    tiny::{TinyArchitecture, TinySpec},
+};
+
+use super::{Engine, EngineOptions};
+use crate::testing::{TinyModel, read, runtime, wait_for};
+
+fn infill(client: &str, lane: Lane, tokens_max: usize) -> InfillRequest {
+    InfillRequest {
+        client: ClientId::new(client),
+        lane,
+        prefix: "fn main() {\n    let x = ".to_owned(),
+        suffix: ";\n}\n".to_owned(),
+        prompt_tokens_max: 100,
+        sampling: Sampling { tokens_max, ..Sampling::default() },
+    }
+}
+
+fn tiny(architecture: TinyArchitecture) -> TinyModel {
+    TinyModel::new(TinySpec { architecture, ..TinySpec::default() }, Quant::Int8)
+}
+
+#[test]
+fn an_engine_says_what_it_is_and_answers() {
+    for architecture in [TinyArchitecture::Llama, TinyArchitecture::Qwen2] {
+        let engine = tiny(architecture).engine(EngineOptions { context_tokens_max: 300, ..EngineOptions::default() });
+        let capabilities = engine.capabilities();
+        assert_eq!(engine.id(), ProviderId::new("local"));
+        assert_eq!((&*capabilities.model, capabilities.context_tokens_max), ("tiny", 300));
+        assert_eq!(capabilities.fill_in_the_middle, engine.infill_style() == InfillStyle::Fim);
+        let (text, done) = read(engine.infill(infill("a", Lane::Interactive, 8))).unwrap();
+        assert!(done.usage.suffix_tokens > 1 && done.usage.generated_tokens >= 1 && !text.is_empty(), "{done:?}");
+        let message = Message { role: Role::User, text: "Why?".to_owned() };
+        let request = GenerateRequest {
+            client: ClientId::new("a"),
+            lane: Lane::Batch,
+            messages: vec![message],
+            sampling: Sampling { tokens_max: 8, ..Sampling::default() },
+        };
+        assert!(read(engine.generate(request)).unwrap().1.usage.generated_tokens >= 1);
+    }
+}
+
+#[test]
+fn the_infill_style_can_be_overridden() {
+    let options = EngineOptions { infill: Some(InfillStyle::Prefix), ..EngineOptions::default() };
+    let engine = tiny(TinyArchitecture::Llama).engine(options);
+    assert!(!engine.capabilities().fill_in_the_middle);
+    assert_eq!(read(engine.infill(infill("a", Lane::Interactive, 4))).unwrap().1.usage.suffix_tokens, 0);
+}
+
+#[test]
+fn dropping_the_last_handle_ends_the_thread_and_its_work() {
+    let engine = tiny(TinyArchitecture::Llama).engine(EngineOptions::default());
+    let stream = engine.clone().infill(infill("a", Lane::Interactive, 1_000_000));
+    drop(engine);
+    // The thread is joined: what the stream holds now is all there will be.
+    match read(stream) {
+        Ok(_) => {}
+        Err(error) => assert!(matches!(error, LlmError::Unavailable { .. }), "{error}"),
+    }
+}
+
+#[test]
+fn many_clients_are_served_at_once() {
+    let engine = tiny(TinyArchitecture::Llama).engine(EngineOptions::default());
+    let expected = read(engine.infill(infill("first", Lane::Interactive, 12))).unwrap().0;
+    let (sender, texts) = mpsc::channel();
+    for at in 0..8 {
+        let (engine, sender) = (engine.clone(), sender.clone());
+        thread::spawn(move || {
+            let lane = if at % 2 == 0 { Lane::Interactive } else { Lane::Batch };
+            for _ in 0..3 {
+                sender.send(read(engine.infill(infill(&format!("client {at}"), lane, 12))).unwrap().0).unwrap();
+            }
+        });
+    }
+    drop(sender);
+    let texts: Vec<String> = texts.iter().collect();
+    assert_eq!(texts.len(), 24);
+    assert!(texts.iter().all(|text| *text == expected), "{texts:?} and not only {expected:?}");
+}
+
+#[test]
+fn a_keystroke_replaces_the_one_before() {
+    let engine = tiny(TinyArchitecture::Llama).engine(EngineOptions::default());
+    let older = engine.infill(infill("a", Lane::Interactive, 1_000_000));
+    let newer = engine.infill(infill("a", Lane::Interactive, 4));
+    wait_for(async {
+        let mut older = older;
+        while let Some(chunk) = older.next().await {
+            if let Err(error) = chunk {
+                assert_eq!(error, LlmError::Cancelled);
+                return;
+            }
+        }
+        panic!("the older request came to an end of its own");
+    });
+    assert!(read(newer).is_ok());
+}
+
+#[test]
+fn a_directory_without_a_model_is_a_clear_error() {
+    let error = Engine::load(&runtime(), Path::new("/no/such/model"), EngineOptions::default()).unwrap_err();
+    assert_eq!(error.to_string(), "no model in /no/such/model: it has no model.toml");
+}
+
+#[test]
+fn a_file_cut_short_is_an_error_that_names_it() {
+    for file in [GRAPH_FILE, WEIGHTS_FILE, TOKENIZER_FILE, MANIFEST_FILE] {
+        let model = tiny(TinyArchitecture::Llama);
+        let path = model.dir.join(file);
+        let whole = fs::read(&path).unwrap();
+        for length in [0, 1, whole.len() / 2, whole.len() - 1] {
+            fs::write(&path, &whole[..length]).unwrap();
+            let result = Engine::load(&runtime(), &model.dir, EngineOptions::default());
+            // A manifest without its last byte, a line break, is whole.
+            if let Err(error) = result {
+                assert!(error.to_string().contains(file), "{error}");
+            } else {
+                assert_eq!((file, length), (MANIFEST_FILE, whole.len() - 1));
+            }
+        }
+    }
+}
+
+/// Loads and runs a damaged model: an error is fine, and so is noise.
+fn survives(model: &TinyModel) {
+    if let Ok(engine) = Engine::load(&runtime(), &model.dir, EngineOptions::default())
+        && let Err(error) = read(engine.infill(infill("a", Lane::Interactive, 3)))
+    {
+        let expected =
+            matches!(error, LlmError::Unavailable { .. } | LlmError::Protocol { .. } | LlmError::ContextTooLong { .. });
+        assert!(expected, "{error:?}");
+    }
+}
+
+#[test]
+fn flipped_bits_never_bring_the_process_down() {
+    let model = TinyModel::new(
+        TinySpec { layers: 1, hidden: 32, heads: 2, ff: 32, vocab: 300, ..TinySpec::default() },
+        Quant::Int8,
+    );
+    for file in [GRAPH_FILE, WEIGHTS_FILE, TOKENIZER_FILE, MANIFEST_FILE] {
+        let path = model.dir.join(file);
+        let whole = fs::read(&path).unwrap();
+        for flip in 0..40 {
+            let mut bytes = whole.clone();
+            let at = (flip * 2_654_435_761 + 17) % bytes.len();
+            bytes[at] ^= 1 << (flip % 8);
+            fs::write(&path, &bytes).unwrap();
+            survives(&model);
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    assert!(read(model.engine(EngineOptions::default()).infill(infill("a", Lane::Interactive, 3))).is_ok());
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_an_error_that_says_so() {
+    let model = TinyModel::new(TinySpec { layers: 1, ..TinySpec::default() }, Quant::Fp32);
+    let path = model.dir.join(WEIGHTS_FILE);
+    let length = fs::metadata(&path).unwrap().len();
+    fs::write(&path, vec![0xff; usize::try_from(length).unwrap()]).unwrap();
+    let error = read(model.engine(EngineOptions::default()).infill(infill("a", Lane::Interactive, 3))).unwrap_err();
+    assert!(error.to_string().contains("its weights are damaged"), "{error}");
+}

@@ -1,0 +1,81 @@
+use std::time::Instant;
+
+use finch_llm::{ClientId, GenerateRequest, GenerateStream, Lane, LlmError, Sampling, stream};
+
+use super::{Ask, Job, Lanes};
+use crate::{
+    limits,
+    testing::{read, wait_for},
+};
+
+fn submit(lanes: &Lanes, client: &str, lane: Lane) -> GenerateStream {
+    let (reader, stream) = stream();
+    let ask = Ask::Generate(GenerateRequest {
+        client: ClientId::new(client),
+        lane,
+        messages: Vec::new(),
+        sampling: Sampling::default(),
+    });
+    lanes.submit(Job { ask, reader, arrived: Instant::now() });
+    stream
+}
+
+fn next_client(lanes: &Lanes, lane: Lane) -> Option<String> {
+    lanes.take(lane).map(|job| job.ask.client().as_str().to_owned())
+}
+
+#[track_caller]
+fn error(stream: GenerateStream) -> LlmError {
+    read(stream).unwrap_err()
+}
+
+#[test]
+fn the_newest_job_of_a_client_takes_the_place_of_the_older() {
+    let lanes = Lanes::default();
+    let older = submit(&lanes, "a", Lane::Interactive);
+    let _other = submit(&lanes, "b", Lane::Interactive);
+    let _newer = submit(&lanes, "a", Lane::Interactive);
+    assert_eq!(error(older), LlmError::Cancelled);
+    assert!(lanes.is_replaced(&ClientId::new("a")));
+    assert_eq!(next_client(&lanes, Lane::Interactive).as_deref(), Some("a"));
+    assert!(!lanes.is_replaced(&ClientId::new("a")));
+    assert_eq!(next_client(&lanes, Lane::Interactive).as_deref(), Some("b"));
+    assert_eq!(next_client(&lanes, Lane::Interactive), None);
+}
+
+#[test]
+fn a_full_batch_lane_is_overloaded_until_somebody_leaves() {
+    let lanes = Lanes::default();
+    let mut waiting: Vec<GenerateStream> =
+        (0..limits::BATCH_JOBS_MAX).map(|_| submit(&lanes, "a", Lane::Batch)).collect();
+    assert_eq!(error(submit(&lanes, "a", Lane::Batch)), LlmError::Overloaded);
+    waiting.pop();
+    let mut late = submit(&lanes, "late", Lane::Batch);
+    for _ in 1..limits::BATCH_JOBS_MAX {
+        assert_eq!(next_client(&lanes, Lane::Batch).as_deref(), Some("a"));
+    }
+    assert_eq!(next_client(&lanes, Lane::Batch).as_deref(), Some("late"));
+    assert_eq!(wait_for(late.next()), None);
+}
+
+#[test]
+fn too_many_clients_are_overloaded_and_known_ones_are_not() {
+    let lanes = Lanes::default();
+    let waiting: Vec<GenerateStream> =
+        (0..limits::CLIENTS_MAX).map(|at| submit(&lanes, &format!("client {at}"), Lane::Interactive)).collect();
+    assert_eq!(error(submit(&lanes, "one more", Lane::Interactive)), LlmError::Overloaded);
+    let _again = submit(&lanes, "client 0", Lane::Interactive);
+    assert_eq!(error(waiting.into_iter().next().unwrap()), LlmError::Cancelled);
+}
+
+#[test]
+fn closed_lanes_take_nothing_and_give_back_what_they_hold() {
+    let lanes = Lanes::default();
+    let _waiting = [submit(&lanes, "a", Lane::Interactive), submit(&lanes, "b", Lane::Batch)];
+    lanes.close();
+    assert!(lanes.is_closed());
+    assert_eq!(lanes.drain().len(), 2);
+    assert!(matches!(error(submit(&lanes, "c", Lane::Batch)), LlmError::Unavailable { .. }));
+    // Closed lanes are never waited for.
+    lanes.wait(None);
+}

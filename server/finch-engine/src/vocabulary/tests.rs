@@ -1,0 +1,101 @@
+use finch_model::{
+    manifest::{Manifest, Quant, TOKENIZER_FILE},
+    tiny::TinySpec,
+};
+use proptest::prelude::*;
+use tokenizers::Tokenizer;
+
+use super::Vocabulary;
+use crate::{decoder::Utf8Stream, testing::TinyModel};
+
+fn tiny() -> (Vocabulary, Tokenizer, Manifest) {
+    let model = TinyModel::new(TinySpec { layers: 1, ..TinySpec::default() }, Quant::Fp32);
+    let manifest = Manifest::read(&model.dir).unwrap();
+    let tokenizer = Tokenizer::from_file(model.dir.join(TOKENIZER_FILE)).unwrap();
+    (Vocabulary::load(&model.dir, &manifest).unwrap(), tokenizer, manifest)
+}
+
+fn text_of(vocabulary: &Vocabulary, ids: &[u32]) -> String {
+    let bytes: Vec<u8> = ids.iter().flat_map(|&id| vocabulary.bytes(id).to_vec()).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn control_tokens_in_a_text_are_text() {
+    let (vocabulary, tokenizer, manifest) = tiny();
+    let fim = manifest.tokens.fim.unwrap();
+    let spelled = "x<|fim_middle|>y<|endoftext|><|fim_prefix|>\n<|im_start|>system";
+    let naive = tokenizer.encode(spelled, false).unwrap();
+    assert!(naive.get_ids().contains(&fim.middle), "the tokenizer alone would make it a control token");
+    let ids = vocabulary.encode(spelled).unwrap();
+    let controls = [fim.prefix, fim.suffix, fim.middle].into_iter().chain(manifest.tokens.stop.iter().copied());
+    for control in controls {
+        assert!(!ids.contains(&control), "{control} in {ids:?}");
+    }
+    assert_eq!(text_of(&vocabulary, &ids), spelled);
+}
+
+#[test]
+fn a_control_token_is_found_by_its_name_alone() {
+    let (vocabulary, _, manifest) = tiny();
+    assert_eq!(vocabulary.control("<|fim_middle|>"), Some(manifest.tokens.fim.unwrap().middle));
+    assert_eq!(vocabulary.control("<|im_start|>"), None);
+    assert_eq!(vocabulary.control("a"), None);
+}
+
+#[test]
+fn a_token_that_a_merge_could_make_is_still_taken_apart() {
+    let (mut vocabulary, _, _) = tiny();
+    let [id] = vocabulary.encode(" a").unwrap()[..] else { panic!("one token") };
+    vocabulary.is_control[id as usize] = true;
+    let ids = vocabulary.encode(" a").unwrap();
+    assert_eq!((ids.len(), text_of(&vocabulary, &ids)), (2, " a".to_owned()));
+}
+
+#[test]
+fn plain_text_is_encoded_as_the_tokenizer_does() {
+    let (vocabulary, tokenizer, _) = tiny();
+    for text in ["", "fn main() {}\n", "été 🦀 日本", "\t\t  x\r\n", "e\u{301}"] {
+        assert_eq!(vocabulary.encode(text).unwrap(), tokenizer.encode(text, false).unwrap().get_ids(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_token_nobody_has_stands_for_nothing() {
+    let (vocabulary, _, manifest) = tiny();
+    assert_eq!(vocabulary.bytes(u32::MAX), b"");
+    assert_eq!(vocabulary.bytes(manifest.tokens.fim.unwrap().prefix), b"");
+}
+
+#[test]
+fn streamed_tokens_are_what_the_tokenizer_decodes() {
+    let (vocabulary, tokenizer, manifest) = tiny();
+    let vocab = u32::try_from(manifest.shape.vocab).unwrap();
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let strategy = prop::collection::vec(prop_oneof![0..vocab, 0x80..0x100u32], 0..40);
+    runner
+        .run(&strategy, |ids| {
+            let mut stream = Utf8Stream::default();
+            let mut text = String::new();
+            for &id in &ids {
+                stream.push(vocabulary.bytes(id), &mut text);
+            }
+            stream.finish(&mut text);
+            prop_assert_eq!(text, tokenizer.decode(&ids, true).unwrap());
+            Ok(())
+        })
+        .unwrap();
+}
+
+proptest! {
+    #[test]
+    fn no_text_becomes_a_control_token(text in "(<\\||fim|_|prefix|middle|\\|>|endoftext|[a-z<>| \n]){0,30}") {
+        thread_local!(static TINY: (Vocabulary, Tokenizer, Manifest) = tiny());
+        TINY.with(|(vocabulary, ..)| {
+            let ids = vocabulary.encode(&text).unwrap();
+            prop_assert!(ids.iter().all(|&id| !vocabulary.is_control[id as usize]));
+            prop_assert_eq!(text_of(vocabulary, &ids), text);
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,393 @@
+use std::{sync::Arc, time::Instant};
+
+use finch_llm::{
+    CHUNKS_MAX, Chunk, ClientId, Done, GenerateStream, InfillRequest, Lane, LlmError, Sampling, StopReason, stream,
+};
+use finch_model::{
+    manifest::{InfillStyle, Manifest, Quant},
+    tiny::TinySpec,
+};
+
+use super::{Turn, Worker};
+use crate::{
+    lanes::{Ask, Job, Lanes},
+    network::{Network, SessionOptions},
+    prompt::Prompts,
+    testing::{TinyModel, runtime, wait_for},
+    vocabulary::Vocabulary,
+};
+
+/// A worker that is driven turn by turn instead of by its thread.
+struct Bench {
+    worker: Worker,
+    lanes: Arc<Lanes>,
+    _model: TinyModel,
+}
+
+const PREFIX: &str = "fn area(width: u32, height: u32) -> u32 {\n    ";
+
+impl Bench {
+    fn new(capacity: usize, slots: usize) -> Self {
+        let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
+        let mut manifest = Manifest::read(&model.dir).unwrap();
+        // Noise must not end an answer by chance.
+        manifest.tokens.stop.clear();
+        let network =
+            Network::load(&runtime(), &model.dir, &manifest, SessionOptions { threads: 1, capacity }).unwrap();
+        let vocabulary = Vocabulary::load(&model.dir, &manifest).unwrap();
+        let prompts = Prompts::new(vocabulary, &manifest, Some(InfillStyle::Prefix), network.capacity());
+        let lanes = Arc::new(Lanes::default());
+        let worker = Worker::new(network, Arc::new(prompts), Arc::clone(&lanes), slots).unwrap();
+        Self { worker, lanes, _model: model }
+    }
+
+    fn ask(&self, client: &str, lane: Lane, prefix: &str, sampling: Sampling) -> GenerateStream {
+        let (reader, stream) = stream();
+        let ask = Ask::Infill(InfillRequest {
+            client: ClientId::new(client),
+            lane,
+            prefix: prefix.to_owned(),
+            suffix: String::new(),
+            prompt_tokens_max: 1000,
+            sampling,
+        });
+        self.lanes.submit(Job { ask, reader, arrived: Instant::now() });
+        stream
+    }
+
+    fn interactive(&self, client: &str, tokens_max: usize) -> GenerateStream {
+        self.ask(client, Lane::Interactive, PREFIX, Sampling { tokens_max, ..Sampling::default() })
+    }
+
+    fn batch(&self, client: &str, tokens_max: usize) -> GenerateStream {
+        self.ask(client, Lane::Batch, PREFIX, Sampling { tokens_max, ..Sampling::default() })
+    }
+
+    /// Turns until nothing can be computed.
+    fn settle(&mut self) -> Turn {
+        loop {
+            match self.worker.turn() {
+                Turn::Computed => {}
+                turn => return turn,
+            }
+        }
+    }
+
+    fn turns(&mut self, count: usize) {
+        for _ in 0..count {
+            assert_eq!(self.worker.turn(), Turn::Computed);
+        }
+    }
+}
+
+/// What a stream holds now: text, how many chunks of it, and the end if it is there.
+fn taken(stream: &mut GenerateStream) -> (String, usize, Option<Result<Done, LlmError>>) {
+    let (mut text, mut chunks) = (String::new(), 0);
+    loop {
+        let next = wait_for(async {
+            tokio::select! {
+                biased;
+                chunk = stream.next() => chunk,
+                () = std::future::ready(()) => None,
+            }
+        });
+        match next {
+            None => return (text, chunks, None),
+            Some(Err(error)) => return (text, chunks, Some(Err(error))),
+            Some(Ok(Chunk::Done(done))) => return (text, chunks, Some(Ok(done))),
+            Some(Ok(Chunk::Text(piece))) => {
+                text.push_str(&piece);
+                chunks += 1;
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn done(stream: &mut GenerateStream) -> (String, Done) {
+    match taken(stream) {
+        (text, _, Some(Ok(done))) => (text, done),
+        other => panic!("not done: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn failed(stream: &mut GenerateStream) -> LlmError {
+    match taken(stream) {
+        (_, _, Some(Err(error))) => error,
+        other => panic!("no error: {other:?}"),
+    }
+}
+
+/// What the model says alone, undisturbed.
+fn alone(tokens_max: usize) -> String {
+    let mut bench = Bench::new(512, 2);
+    let mut stream = bench.interactive("alone", tokens_max);
+    let mut text = String::new();
+    loop {
+        let turn = bench.settle();
+        let (piece, _, end) = taken(&mut stream);
+        text.push_str(&piece);
+        if end.is_some() {
+            assert!(end.unwrap().is_ok());
+            return text;
+        }
+        assert_eq!(turn, Turn::Stalled);
+    }
+}
+
+#[test]
+fn counts_are_true_and_the_second_time_all_but_one_token_is_cached() {
+    let mut bench = Bench::new(512, 3);
+    let mut first = bench.interactive("a", 5);
+    assert_eq!(bench.settle(), Turn::Idle);
+    let (text, end) = done(&mut first);
+    let prompt = end.usage.prompt_tokens;
+    assert!(prompt > 10, "{end:?}");
+    assert_eq!((end.reason, end.usage.cached_tokens, end.usage.generated_tokens), (StopReason::TokensMax, 0, 5));
+    let mut second = bench.interactive("a", 5);
+    bench.settle();
+    let (again, end) = done(&mut second);
+    assert_eq!((end.usage.prompt_tokens, end.usage.cached_tokens), (prompt, prompt - 1));
+    assert_eq!(again, text);
+}
+
+#[test]
+fn a_longer_prompt_computes_only_what_is_new() {
+    let mut bench = Bench::new(512, 3);
+    let mut first =
+        bench.ask("a", Lane::Interactive, "let total = ", Sampling { tokens_max: 1, ..Sampling::default() });
+    bench.settle();
+    let (_, before) = done(&mut first);
+    // A line break is a token of its own here, so the tokens in front stay.
+    let mut second =
+        bench.ask("a", Lane::Interactive, "let total = \n0", Sampling { tokens_max: 1, ..Sampling::default() });
+    bench.settle();
+    let (_, after) = done(&mut second);
+    assert_eq!(after.usage.cached_tokens, before.usage.prompt_tokens);
+    assert_eq!(after.usage.prompt_tokens, before.usage.prompt_tokens + 2);
+}
+
+#[test]
+fn another_file_does_not_destroy_the_slot_one_came_from() {
+    let mut bench = Bench::new(512, 3);
+    let first = |bench: &mut Bench, prefix: &str| {
+        let mut stream = bench.ask("a", Lane::Interactive, prefix, Sampling { tokens_max: 1, ..Sampling::default() });
+        bench.settle();
+        done(&mut stream).1.usage
+    };
+    let here = "mod here;\n0123456789012345678901234567890123456789";
+    let there = "mod here;\nABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let cold = first(&mut bench, here);
+    let shared = first(&mut bench, there);
+    assert!(shared.cached_tokens > 0 && shared.cached_tokens < 12, "{shared:?}");
+    assert_eq!(first(&mut bench, here).cached_tokens, cold.prompt_tokens - 1);
+}
+
+#[test]
+fn a_dropped_stream_ends_its_work_at_the_next_token() {
+    let mut bench = Bench::new(512, 3);
+    let stream = bench.interactive("a", 100);
+    bench.turns(3);
+    drop(stream);
+    assert_eq!(bench.worker.turn(), Turn::Idle);
+}
+
+#[test]
+fn a_dropped_stream_ends_a_long_prompt_at_the_next_pass() {
+    let mut bench = Bench::new(2000, 3);
+    let stream = bench.ask("a", Lane::Interactive, &"0 1 2 ".repeat(150), Sampling::default());
+    bench.turns(1);
+    let computed = bench.worker.shelves[0].slot.tokens().len();
+    assert!(computed > 0 && computed < 200, "{computed} tokens in the first pass");
+    drop(stream);
+    assert_eq!(bench.worker.turn(), Turn::Idle);
+    // What was computed is worth keeping.
+    assert_eq!(bench.worker.shelves[0].slot.tokens().len(), computed);
+}
+
+#[test]
+fn a_job_dropped_before_it_began_never_begins() {
+    let mut bench = Bench::new(512, 3);
+    drop(bench.batch("a", 10));
+    drop(bench.interactive("b", 10));
+    assert_eq!(bench.worker.turn(), Turn::Idle);
+}
+
+#[test]
+fn a_newer_request_of_a_client_replaces_the_running_one() {
+    let mut bench = Bench::new(512, 3);
+    let mut older = bench.interactive("a", 100);
+    bench.turns(3);
+    let mut newer = bench.interactive("a", 4);
+    bench.settle();
+    assert_eq!(failed(&mut older), LlmError::Cancelled);
+    assert_eq!(done(&mut newer).1.usage.generated_tokens, 4);
+}
+
+#[test]
+fn clients_do_not_replace_each_other_and_the_shorter_answer_goes_first() {
+    let mut bench = Bench::new(512, 3);
+    let mut long = bench.interactive("a", 30);
+    bench.turns(3);
+    let mut short = bench.interactive("b", 4);
+    bench.turns(5);
+    assert_eq!(done(&mut short).1.usage.generated_tokens, 4);
+    let (_, _, end) = taken(&mut long);
+    assert_eq!(end, None);
+    bench.settle();
+    assert_eq!(done(&mut long).1.usage.generated_tokens, 30);
+}
+
+#[test]
+fn an_interactive_job_goes_before_a_batch_job_that_then_continues_where_it_was() {
+    let mut bench = Bench::new(512, 3);
+    let expected = alone(12);
+    let mut batch = bench.batch("a", 12);
+    bench.turns(4);
+    let (mut text, _, end) = taken(&mut batch);
+    assert_eq!(end, None);
+    let mut interactive = bench.interactive("b", 6);
+    // One pass for its prompt, which also gives the first token, and one for each other token.
+    bench.turns(6);
+    assert_eq!(done(&mut interactive).0, alone(6));
+    assert_eq!(taken(&mut batch).0, "");
+    // The batch job had 4 tokens and needs one pass for each of the other 8: nothing is computed again.
+    bench.turns(8);
+    let (rest, end) = done(&mut batch);
+    text.push_str(&rest);
+    assert_eq!((text, end.usage.generated_tokens), (expected, 12));
+    assert_eq!(bench.worker.turn(), Turn::Idle);
+}
+
+#[test]
+fn batch_jobs_run_one_after_the_other_in_their_order() {
+    let mut bench = Bench::new(512, 3);
+    let mut streams: Vec<GenerateStream> = (0..3).map(|_| bench.batch("same client", 5)).collect();
+    for at in 0..3 {
+        bench.turns(5);
+        assert_eq!(done(&mut streams[at]).1.usage.generated_tokens, 5);
+        for later in &mut streams[at + 1..] {
+            assert_eq!(taken(later), (String::new(), 0, None));
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_does_not_keep_up_pauses_its_sequence_and_no_other() {
+    let mut bench = Bench::new(512, 3);
+    let expected = alone(150);
+    let mut slow = bench.interactive("slow", 150);
+    assert_eq!(bench.settle(), Turn::Stalled);
+    let mut quick = bench.interactive("quick", 6);
+    assert_eq!(bench.settle(), Turn::Stalled);
+    assert_eq!(done(&mut quick).1.usage.generated_tokens, 6);
+    let (mut text, chunks, end) = taken(&mut slow);
+    assert_eq!((chunks, end), (CHUNKS_MAX, None));
+    loop {
+        bench.settle();
+        let (piece, _, end) = taken(&mut slow);
+        text.push_str(&piece);
+        if let Some(end) = end {
+            assert_eq!(end.unwrap().usage.generated_tokens, 150);
+            break;
+        }
+        assert!(!piece.is_empty(), "the sequence goes on once there is room");
+    }
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_paused_sequence_ends_when_its_reader_goes() {
+    let mut bench = Bench::new(512, 3);
+    let slow = bench.interactive("slow", 150);
+    assert_eq!(bench.settle(), Turn::Stalled);
+    drop(slow);
+    assert_eq!(bench.worker.turn(), Turn::Idle);
+}
+
+#[test]
+fn a_replaced_job_with_a_full_channel_still_hears_of_it() {
+    let mut bench = Bench::new(512, 3);
+    let mut slow = bench.interactive("a", 150);
+    assert_eq!(bench.settle(), Turn::Stalled);
+    let mut newer = bench.interactive("a", 2);
+    assert_eq!(bench.settle(), Turn::Stalled);
+    assert_eq!(done(&mut newer).1.usage.generated_tokens, 2);
+    let (_, chunks, end) = taken(&mut slow);
+    assert_eq!((chunks, end), (CHUNKS_MAX, None));
+    assert_eq!(bench.settle(), Turn::Idle);
+    let (_, _, end) = taken(&mut slow);
+    assert_eq!(end, Some(Err(LlmError::Cancelled)));
+}
+
+#[test]
+fn the_answer_ends_where_the_context_does() {
+    let mut bench = Bench::new(64, 2);
+    let mut stream = bench.interactive("a", 1000);
+    bench.settle();
+    let (_, end) = done(&mut stream);
+    assert_eq!(end.reason, StopReason::ContextFull);
+    // The last token is shown and not computed.
+    assert_eq!(end.usage.prompt_tokens + end.usage.generated_tokens, 65);
+}
+
+#[test]
+fn a_stop_text_ends_the_answer_and_is_not_in_it() {
+    let full = alone(30);
+    let ends: Vec<usize> = full.char_indices().map(|(at, _)| at).collect();
+    let stop = &full[ends[8]..ends[11]];
+    let mut bench = Bench::new(512, 3);
+    let sampling = Sampling { tokens_max: 30, stop: vec!["never".to_owned(), stop.to_owned()], ..Sampling::default() };
+    let mut stream = bench.ask("a", Lane::Interactive, PREFIX, sampling);
+    bench.settle();
+    let (text, end) = done(&mut stream);
+    assert_eq!((&*text, end.reason), (&full[..full.find(stop).unwrap()], StopReason::StopText));
+    assert!(end.usage.generated_tokens < 30);
+}
+
+#[test]
+fn no_tokens_wanted_means_none_and_a_warm_slot() {
+    let mut bench = Bench::new(512, 3);
+    let mut stream = bench.interactive("a", 0);
+    bench.settle();
+    let (text, end) = done(&mut stream);
+    assert_eq!((&*text, end.reason, end.usage.generated_tokens), ("", StopReason::TokensMax, 0));
+    let mut stream = bench.interactive("a", 1);
+    bench.settle();
+    let (_, end) = done(&mut stream);
+    assert_eq!(end.usage.cached_tokens, end.usage.prompt_tokens - 1);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_answer() {
+    let mut bench = Bench::new(512, 3);
+    let mut answer = |seed| {
+        let sampling = Sampling { temperature: 1.0, seed, tokens_max: 12, ..Sampling::default() };
+        let mut stream = bench.ask("a", Lane::Interactive, PREFIX, sampling);
+        bench.settle();
+        done(&mut stream).0
+    };
+    let first = answer(1);
+    assert_eq!(answer(1), first);
+    assert_ne!(answer(2), first);
+}
+
+#[test]
+fn too_many_stop_texts_are_refused() {
+    let mut bench = Bench::new(512, 3);
+    let sampling = Sampling { stop: vec!["x".to_owned(); 1000], ..Sampling::default() };
+    let mut stream = bench.ask("a", Lane::Interactive, PREFIX, sampling);
+    bench.settle();
+    assert!(matches!(failed(&mut stream), LlmError::Refused { .. }));
+}
+
+#[test]
+fn progress_is_known_before_the_end() {
+    let mut bench = Bench::new(512, 3);
+    let stream = bench.interactive("a", 10);
+    bench.turns(4);
+    let usage = stream.progress().usage;
+    assert_eq!((usage.generated_tokens, usage.cached_tokens), (4, 0));
+    assert!(usage.prompt_tokens > 10);
+}
