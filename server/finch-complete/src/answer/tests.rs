@@ -196,6 +196,7 @@ fn a_model_that_adds_a_space_to_the_indentation_adds_it_to_no_line() {
         "    if n:\n        return 1\n    return 2\n",
         "def f(n):\n    «if n:\n        return 1\n    return 2»",
     );
+    check(before, "    if n:\n        return 1\n", "def f(n):\n    «if n:\n        return 1»");
     check(before, " if n:\n        return 1\n    return 2\n", "def f(n):\n    «if n:\n        return 1\n    return 2»");
 }
 
