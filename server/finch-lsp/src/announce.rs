@@ -1,0 +1,79 @@
+//! Tells the client how far the model is: `finch/status` on every change, and a progress bar where it has one.
+//!
+//! One task, started by `initialized`. Nothing queues up: the state channel holds only the newest state, so a
+//! client that reads slowly misses steps and never the outcome.
+
+use finch_llm::{ModelState, ProviderId, StateReceiver};
+use tokio::sync::watch::error::RecvError;
+use tokio::time::{Instant, timeout_at};
+use tower_lsp::lsp_types::notification::Notification;
+
+use crate::editor::Editor;
+use crate::handlers::status::status_of;
+use crate::limits::PROGRESS_INTERVAL;
+use crate::wire::{method, status::Status};
+
+mod bar;
+
+use bar::Bar;
+
+enum StatusChanged {}
+
+impl Notification for StatusChanged {
+    type Params = Status;
+    const METHOD: &'static str = method::STATUS;
+}
+
+/// What an editor shows of the model's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    StatusOnly,
+    StatusAndProgress,
+}
+
+/// Follows `state` until its sender is gone.
+pub(crate) async fn announce(editor: Editor, provider: ProviderId, mut state: StateReceiver, show: Show) {
+    let mut bar = Bar::new(editor.clone(), show);
+    let mut told = state.borrow().clone();
+    loop {
+        editor.tell::<StatusChanged>(status_of(&told, &provider)).await;
+        bar.follow(&told).await;
+        let next_report = Instant::now() + PROGRESS_INTERVAL;
+        told = loop {
+            tokio::select! {
+                next = next_state(&mut state, &told, next_report) => match next {
+                    Ok(next) => break next,
+                    Err(_) => return bar.end().await,
+                },
+                allowed = bar.answered() => bar.open(allowed, &told).await,
+            }
+        };
+    }
+}
+
+/// The next state worth telling: another kind at once, another step of the same kind not before `next_report`.
+async fn next_state(
+    state: &mut StateReceiver,
+    told: &ModelState,
+    next_report: Instant,
+) -> Result<ModelState, RecvError> {
+    let kind = std::mem::discriminant(told);
+    let other_kind = state.wait_for(|state| std::mem::discriminant(state) != kind);
+    if let Ok(next) = timeout_at(next_report, other_kind).await {
+        return next.map(|next| next.clone());
+    }
+    state.wait_for(|state| state != told).await.map(|next| next.clone())
+}
+
+/// Whole percents.
+fn percent(done: u64, total: u64) -> Option<u32> {
+    let percent = done.min(total).checked_mul(100)?.checked_div(total)?;
+    u32::try_from(percent).ok()
+}
+
+fn megabytes(bytes: u64) -> u64 {
+    bytes / 1_000_000
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! From typed calls to handlers, and what keeps one handler's failure from being the session's.
+//!
+//! Invariant: a panic in a handler is an error answer to its own request and nothing else. `ordered` polls what
+//! is returned here once in wire order, which runs a handler's prologue.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tower_lsp::jsonrpc::{self, Error};
+use tower_lsp::lsp_types::{
+    DidChangeConfigurationParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
+};
+use tower_lsp::{ClientSocket, LanguageServer, LspService};
+
+use crate::announce::{Show, announce};
+use crate::editor::Editor;
+use crate::facts::ClientFacts;
+use crate::handlers::{self, HandlerError};
+use crate::limits::PARENT_POLL;
+use crate::ordered::OrderedService;
+use crate::parent::Parent;
+use crate::serve::Backend;
+use crate::session::Session;
+use crate::tasks::Tasks;
+use crate::wire::explain::Explanation;
+use crate::wire::inline::{InlineCompletionList, InlineCompletionParams};
+use crate::wire::method;
+use crate::wire::status::Status;
+use crate::wire::suggestion::{DidAccept, DidReject, DidShow};
+
+/// What the calls of one session share.
+pub(crate) struct Shared {
+    session: Mutex<Session>,
+    pub(crate) tasks: Tasks,
+    pub(crate) editor: Editor,
+    pub(crate) parent_gone: CancellationToken,
+}
+
+impl Shared {
+    /// Runs `work` on the session; `None` if it panicked.
+    pub(crate) fn with_session<T>(&self, work: impl FnOnce(&mut Session) -> T) -> Option<T> {
+        catch_unwind(AssertUnwindSafe(|| work(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner)))).ok()
+    }
+
+    /// Takes in what the client said of itself.
+    pub(crate) fn begin(&self, facts: ClientFacts) {
+        let (name, knows_inline_completion) = (&facts.name, facts.knows_inline_completion);
+        tracing::info!(client = %name, knows_inline_completion, encoding = ?facts.encoding, "initialize");
+        // Looked at before the answer, so that a client which dies right behind it was seen alive.
+        if let Some(parent) = facts.process_id.and_then(Parent::find) {
+            let gone = self.parent_gone.clone();
+            self.tasks.spawn_for_session(async move {
+                parent.gone(PARENT_POLL).await;
+                gone.cancel();
+            });
+        }
+        self.with_session(|session| {
+            let settings = facts.settings.clone();
+            session.facts = facts;
+            if let Some(settings) = settings {
+                handlers::configuration::apply(session, &settings);
+            }
+        });
+    }
+
+    pub(crate) fn stop_asks(&self) {
+        self.with_session(|session| session.asks.stop());
+    }
+
+    fn start_announcing(&self) {
+        let started = self.with_session(|session| {
+            let first = !std::mem::replace(&mut session.is_announced, true);
+            let show = if session.facts.shows_progress { Show::StatusAndProgress } else { Show::StatusOnly };
+            first.then(|| announce(self.editor.clone(), session.provider.id(), session.state.clone(), show))
+        });
+        if let Some(announcing) = started.flatten() {
+            self.tasks.spawn_for_session(announcing);
+        }
+    }
+}
+
+/// The language server as the protocol library sees it.
+pub(crate) struct Dispatch {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// The service of one session, and its end of the messages to the client.
+pub(crate) fn service(backend: Backend, tasks: &Tasks) -> (OrderedService, ClientSocket, Arc<Shared>) {
+    let building = LspService::build(|client| {
+        let editor = Editor::new(client, tasks.clone());
+        let session = Mutex::new(Session::new(backend, editor.log().clone()));
+        let parent_gone = CancellationToken::new();
+        Dispatch { shared: Arc::new(Shared { session, tasks: tasks.clone(), editor, parent_gone }) }
+    })
+    .custom_method(method::INLINE_COMPLETION, Dispatch::inline_completion)
+    .custom_method(method::DID_SHOW, Dispatch::did_show)
+    .custom_method(method::DID_ACCEPT, Dispatch::did_accept)
+    .custom_method(method::DID_REJECT, Dispatch::did_reject)
+    .custom_method(method::EXPLAIN_LAST, Dispatch::explain_last)
+    .custom_method(method::STATUS, Dispatch::status);
+    #[cfg(test)]
+    let building = crate::tests::with_test_methods(building);
+    let (service, socket) = building.finish();
+    let shared = Arc::clone(&service.inner().shared);
+    (OrderedService::new(service, Arc::clone(&shared)), socket, shared)
+}
+
+impl Dispatch {
+    /// Runs the prologue now and the rest as a task, which ends when the request is cancelled.
+    pub(crate) async fn run<P, R, F>(&self, handler: fn(&mut Session, P) -> F, params: P) -> jsonrpc::Result<R>
+    where
+        F: Future<Output = Result<R, HandlerError>> + Send + 'static,
+        R: Send + 'static,
+    {
+        let work = self.shared.with_session(|session| handler(session, params)).ok_or_else(Error::internal_error)?;
+        match self.shared.tasks.spawn_bound(work).await {
+            Ok(Some(answer)) => answer.map_err(error_of),
+            // The session ends.
+            Ok(None) => Err(Error::request_cancelled()),
+            Err(error) => {
+                tracing::error!(%error, "a handler failed");
+                Err(Error::internal_error())
+            }
+        }
+    }
+
+    fn answer<P, R>(&self, handler: fn(&mut Session, P) -> Result<R, HandlerError>, params: P) -> jsonrpc::Result<R> {
+        let answer = self.shared.with_session(|session| handler(session, params));
+        answer.ok_or_else(Error::internal_error)?.map_err(error_of)
+    }
+
+    fn note<P>(&self, handler: fn(&mut Session, P), params: P) {
+        self.shared.with_session(|session| handler(session, params));
+    }
+
+    async fn inline_completion(&self, params: InlineCompletionParams) -> jsonrpc::Result<Option<InlineCompletionList>> {
+        self.run(handlers::inline_completion::inline_completion, params).await
+    }
+
+    async fn did_show(&self, params: DidShow) {
+        self.note(handlers::suggestion::did_show, params);
+    }
+
+    async fn did_accept(&self, params: DidAccept) {
+        self.note(handlers::suggestion::did_accept, params);
+    }
+
+    async fn did_reject(&self, params: DidReject) {
+        self.note(handlers::suggestion::did_reject, params);
+    }
+
+    async fn explain_last(&self) -> jsonrpc::Result<Explanation> {
+        self.answer(handlers::explain_last::explain_last, ())
+    }
+
+    async fn status(&self) -> jsonrpc::Result<Status> {
+        self.answer(handlers::status::status, ())
+    }
+}
+
+#[tower_lsp::async_trait]
+impl LanguageServer for Dispatch {
+    async fn initialize(&self, _: InitializeParams) -> jsonrpc::Result<InitializeResult> {
+        self.answer(handlers::initialize::initialize, ())
+    }
+
+    async fn initialized(&self, _: InitializedParams) {
+        self.shared.start_announcing();
+    }
+
+    async fn shutdown(&self) -> jsonrpc::Result<()> {
+        Ok(())
+    }
+
+    async fn execute_command(&self, params: ExecuteCommandParams) -> jsonrpc::Result<Option<Value>> {
+        self.answer(handlers::execute_command::execute_command, params)
+    }
+
+    async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
+        self.note(handlers::configuration::did_change_configuration, params);
+    }
+}
+
+fn error_of(error: HandlerError) -> Error {
+    match error {
+        HandlerError::BadRequest { reason } => Error::invalid_params(reason),
+    }
+}

@@ -1,0 +1,153 @@
+//! `textDocument/inlineCompletion`: one suggestion at a position, or nothing and a reason for it.
+//!
+//! The answer belongs to the text at the moment of the request. When that text changes, or a newer request
+//! comes, this one is answered with nothing at once.
+
+use std::sync::Arc;
+
+use finch_complete::{Ask, Completer, Outcome, Reason, Suggestion, Trigger};
+use finch_text::{Change, Document, PositionEncoding};
+use tower_lsp::lsp_types::Url;
+
+use crate::documents::Snapshot;
+use crate::handlers::HandlerError;
+use crate::handlers::document::{position_of, range_of};
+use crate::session::Session;
+use crate::why::Why;
+use crate::wire::inline::{
+    AcceptCommand, InlineCompletionItem, InlineCompletionList, InlineCompletionParams, Position, Provenance, Range,
+    SelectedCompletionInfo,
+};
+use crate::wire::method;
+
+pub(crate) fn inline_completion(
+    session: &mut Session,
+    params: InlineCompletionParams,
+) -> impl Future<Output = Result<Option<InlineCompletionList>, HandlerError>> + Send + use<> {
+    let uri = params.text_document.uri.clone();
+    let snapshot = session.documents.snapshot(&uri);
+    let version = snapshot.as_ref().ok().map(|snapshot| snapshot.version);
+    let ticket = session.asks.begin(&uri, version, &session.records);
+    let place = match snapshot {
+        Ok(snapshot) => place(session, snapshot, params),
+        Err(missing) => Err(Why::from(missing)),
+    };
+    async move {
+        let place = match place {
+            Ok(place) => place,
+            Err(why) => {
+                ticket.finish(|record| record.why = Some(why));
+                return Ok(None);
+            }
+        };
+        let Some(outcome) = ticket.run(place.completer.complete(place.ask.clone())).await else {
+            return Ok(None);
+        };
+        ticket.finish(|record| record.fill(&outcome));
+        Ok(place.list(outcome))
+    }
+}
+
+/// Where a suggestion is wanted.
+struct Place {
+    completer: Arc<Completer>,
+    ask: Ask,
+    /// The editor's text, in which the item's range counts.
+    document: Document,
+    encoding: PositionEncoding,
+    selected: Option<SelectedCompletionInfo>,
+}
+
+fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) -> Result<Place, Why> {
+    if !session.settings.enabled {
+        return Err(Why::Disabled);
+    }
+    let asked_for = params.text_document.version;
+    if asked_for.is_some_and(|version| version != snapshot.version) {
+        return Err(Why::Completer(Reason::Cancelled));
+    }
+    let encoding = session.facts.encoding;
+    let on_one_line = |info: &SelectedCompletionInfo| info.range.start.line == info.range.end.line;
+    let selected = params.context.selected_completion_info.filter(on_one_line);
+    let (document, offset) = match &selected {
+        // The editor shows only what continues the selected entry, so that is what is asked for.
+        Some(info) => with_selected(&snapshot.document, info, encoding),
+        None => (snapshot.document.clone(), snapshot.document.offset(position_of(params.position), encoding)),
+    };
+    let ask = Ask {
+        client: session.client.clone(),
+        document,
+        path: path_of(&params.text_document.uri),
+        offset,
+        trigger: if params.context.trigger_kind == 1 { Trigger::Invoked } else { Trigger::Automatic },
+    };
+    let completer = Arc::clone(&session.completer);
+    Ok(Place { completer, ask, document: snapshot.document, encoding, selected })
+}
+
+/// The text as if the selected entry had been taken, and the end of it.
+fn with_selected(document: &Document, info: &SelectedCompletionInfo, encoding: PositionEncoding) -> (Document, usize) {
+    let range = range_of(info.range);
+    let start = document.offset(range.start, encoding).min(document.offset(range.end, encoding));
+    let mut taken = document.clone();
+    taken.apply(&Change { range: Some(range), text: info.text.clone() }, encoding);
+    (taken, start + info.text.len())
+}
+
+/// What the exclude patterns look at: the file's path, or whatever names a buffer without a file.
+fn path_of(uri: &str) -> Option<String> {
+    let Ok(url) = Url::parse(uri) else { return Some(uri.to_owned()) };
+    match url.to_file_path() {
+        Ok(path) => Some(path.to_string_lossy().into_owned()),
+        Err(()) => Some(url.path().to_owned()),
+    }
+}
+
+impl Place {
+    fn list(&self, outcome: Outcome) -> Option<InlineCompletionList> {
+        let suggestion = outcome.suggestion?;
+        let provenance = Provenance { id: outcome.id, provider: outcome.provider, model: outcome.model };
+        let (insert_text, range) = self.text_and_range(suggestion);
+        let command = AcceptCommand {
+            title: "Accept suggestion".to_owned(),
+            command: method::ACCEPT_COMMAND.to_owned(),
+            arguments: [provenance],
+        };
+        Some(InlineCompletionList { items: vec![InlineCompletionItem { insert_text, range, command }] })
+    }
+
+    fn text_and_range(&self, suggestion: Suggestion) -> (String, Range) {
+        match &self.selected {
+            Some(info) => (format!("{}{}", info.text, suggestion.text), info.range),
+            None => {
+                let at = |offset| {
+                    let position = self.document.position(offset, self.encoding);
+                    Position { line: position.line, character: position.character }
+                };
+                let range = Range { start: at(suggestion.replace.start), end: at(suggestion.replace.end) };
+                (suggestion.text, range)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(uri: &str, path: &str) {
+        assert_eq!(path_of(uri).as_deref(), Some(path));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_is_found_in_any_uri_so_that_nothing_slips_past_the_excludes() {
+        check("file:///home/a/b.rs", "/home/a/b.rs");
+        check("file:///home/a%20b/%2Eenv", "/home/a b/.env");
+        check("untitled:Untitled-1", "Untitled-1");
+        check("vscode-remote://wsl/home/a/.env", "/home/a/.env");
+        check("/plain/.env", "/plain/.env");
+        check("", "");
+    }
+}

@@ -1,0 +1,32 @@
+//! The language server: an editor on one side, a provider of suggestions on the other.
+//!
+//! In reading order: [`serve`](serve()) runs a session; `pump` moves messages, cut by [`frame`]; `ordered` keeps
+//! their order; `dispatch` calls one file of `handlers` for each method, on the `session`; [`wire`] is what the
+//! messages look like. This is the only crate that knows the protocol library. It knows no model, no file and
+//! no configuration file.
+
+mod announce;
+mod asks;
+mod dispatch;
+mod documents;
+mod editor;
+mod facts;
+pub mod frame;
+mod handlers;
+mod limits;
+mod message;
+mod ordered;
+mod parent;
+mod pump;
+mod records;
+mod serve;
+mod session;
+mod tasks;
+mod why;
+pub mod wire;
+
+pub use limits::{BODY_BYTES_MAX, HEADER_BYTES_MAX, SKIPPED_BYTES_MAX};
+pub use serve::{Backend, Ended, Settings, serve};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! The bounds of this crate, with their units.
+
+use std::time::Duration;
+
+/// Header bytes of one message. Real headers take about thirty.
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Body bytes of one message that are held in memory; a longer message is read past and refused.
+pub const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Body bytes that are read past. A length above this is taken for garbage and ends the session.
+pub const SKIPPED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes asked of the input at once.
+pub(crate) const READ_BYTES: usize = 64 * 1024;
+
+/// Requests that are worked on at once; one more is refused at once, so that cancels and answers still arrive.
+pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 1024;
+/// Messages that wait for a slow reader of our output before the senders wait.
+pub(crate) const OUTGOING_MESSAGES_MAX: usize = 64;
+/// Requests to the client that have no answer yet.
+pub(crate) const QUESTIONS_MAX: usize = 32;
+/// Lines for the editor's log that wait to be sent; one more is dropped.
+pub(crate) const LOG_LINES_MAX: usize = 64;
+
+/// Open documents. An editor that opens more gets no suggestions in the rest.
+pub(crate) const DOCUMENTS_MAX: usize = 4096;
+/// Bytes of a document that is held; a larger one gets no suggestions.
+pub(crate) const DOCUMENT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Suggestions whose fate is remembered.
+pub(crate) const SUGGESTIONS_MAX: usize = 256;
+/// Bytes of a reason that the client gives for a rejection.
+pub(crate) const REJECTION_BYTES_MAX: usize = 256;
+
+/// How long the client may take to answer a question before we stop waiting.
+pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// How long work may take to end, and its answers to be written, once the session is over.
+pub(crate) const DRAIN_WAIT: Duration = Duration::from_millis(1500);
+/// Between two looks at whether the editor's process is alive.
+pub(crate) const PARENT_POLL: Duration = Duration::from_secs(1);
+/// Between two reports of how far a download is.
+pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);

@@ -1,0 +1,88 @@
+//! The state of one editor session: what handlers may change, in wire order.
+//!
+//! Invariant: it is locked for the synchronous part of a handler only, well under a millisecond, and never across
+//! an await; work happens on snapshots.
+
+use std::sync::Arc;
+
+use finch_complete::{Completer, Options};
+use finch_llm::{ClientId, Provider, StateReceiver};
+use finch_text::Document;
+
+use crate::asks::Asks;
+use crate::documents::{Documents, Edit, Problem};
+use crate::editor::Log;
+use crate::facts::ClientFacts;
+use crate::records::Records;
+use crate::serve::{Backend, Settings};
+
+pub(crate) struct Session {
+    pub(crate) facts: ClientFacts,
+    pub(crate) documents: Documents,
+    pub(crate) asks: Asks,
+    pub(crate) records: Arc<Records>,
+    pub(crate) completer: Arc<Completer>,
+    pub(crate) options: Options,
+    pub(crate) settings: Settings,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) state: StateReceiver,
+    pub(crate) client: ClientId,
+    pub(crate) log: Log,
+    /// The client is being told about the model.
+    pub(crate) is_announced: bool,
+}
+
+impl Session {
+    pub(crate) fn new(backend: Backend, log: Log) -> Self {
+        let Backend { provider, state, options, settings } = backend;
+        Self {
+            facts: ClientFacts::default(),
+            documents: Documents::default(),
+            asks: Asks::default(),
+            records: Arc::new(Records::default()),
+            completer: Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone())),
+            options,
+            settings,
+            provider,
+            state,
+            // One process serves one editor window.
+            client: ClientId::new(format!("lsp-{}", std::process::id())),
+            log,
+            is_announced: false,
+        }
+    }
+
+    pub(crate) fn open(&mut self, uri: String, version: Option<i64>, document: Document) {
+        self.asks.stop_for(&uri);
+        let opened = self.documents.open(uri, version, document);
+        self.report(opened);
+    }
+
+    pub(crate) fn change(&mut self, uri: &str, version: Option<i64>, edits: Vec<Edit>) {
+        self.asks.stop_for(uri);
+        let changed = self.documents.change(uri, version, edits, self.facts.encoding);
+        self.report(changed);
+    }
+
+    pub(crate) fn close(&mut self, uri: &str) {
+        self.asks.stop_for(uri);
+        let closed = self.documents.close(uri);
+        self.report(closed);
+    }
+
+    /// A change of this document could not be read.
+    pub(crate) fn lose(&mut self, uri: &str, reason: String) {
+        self.asks.stop_for(uri);
+        let lost = self.documents.lose(uri, reason);
+        self.report(lost);
+    }
+
+    fn report(&self, result: Result<(), Problem>) {
+        match result {
+            Ok(()) => {}
+            // It would be said with every key. A request for a suggestion there is explained instead.
+            Err(problem @ Problem::NotOpen { .. }) => tracing::info!("{problem}"),
+            Err(problem) => self.log.warn(problem.to_string()),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The `finch` section of `initializationOptions` and `workspace/didChangeConfiguration`.
+//!
+//! The names are those of `config.toml`; what stands here goes before the file for this session.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClientSettings {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion: Option<CompletionSettings>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CompletionSettings {
+    /// Whether suggestions are offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Prompt tokens at most: text before and behind the cursor together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 16, max = 65_536))]
+    pub prompt_tokens_max: Option<u32>,
+    /// Prompt tokens for the text behind the cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 16_384))]
+    pub suffix_tokens_max: Option<u32>,
+    /// Tokens of a suggestion at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_024))]
+    pub tokens_max: Option<u32>,
+    /// Milliseconds after which a suggestion comes too late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 60_000))]
+    pub deadline_ms: Option<u32>,
+}
