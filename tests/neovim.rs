@@ -4,7 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::support::neovim::{FakeServer, Neovim, Setup};
+use crate::support::finch::home_with_a_model;
+use crate::support::neovim::{FakeServer, Neovim, Setup};
 
 /// Who draws the ghost text: Neovim from 0.12 on, or the plugin.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,102 @@ impl Drawn {
             Drawn::ByFinch => "ghost = 'own'".into(),
         }
     }
+}
+
+/// A function to be written, below one that shows how.
+const STORY: &str = "def add(a, b):\n    return a + b\n\n\n";
+
+/// What the stories need of a server: how it is started, and what the status line says when it is ready.
+struct Served {
+    setup: Setup,
+    ready: &'static str,
+}
+
+fn the_real_server() -> Served {
+    let home = home_with_a_model().to_str().unwrap().to_owned();
+    let setup = Setup {
+        server: vec![env!("CARGO_BIN_EXE_finch").into(), "lsp".into()],
+        env: vec![("FINCH_HOME".into(), home)],
+        ..Setup::default()
+    };
+    Served { setup, ready: "finch smollm2-135m" }
+}
+
+fn the_scripted_server() -> (FakeServer, Served) {
+    let server = FakeServer::new(&json!({
+        "through": true,
+        "status": { "state": "ready", "model": "script" },
+        "rules": [{ "after": "def subtract(a, b):\n    ", "items": [{ "text": "return a - b", "id": "s" }] }],
+    }));
+    let setup = Setup { server: server.command(), ..Setup::default() };
+    (server, Served { setup, ready: "finch script" })
+}
+
+/// Types the head of a function and waits for ghost text below it; returns what stands in the buffer,
+/// what is suggested, and how that is drawn.
+fn with_ghost_text(served: Served) -> (Neovim, String, String, String) {
+    let setup = Setup { file: "story.py".into(), text: STORY.into(), ..served.setup };
+    let neovim = Neovim::open(setup);
+    neovim.wait_for_expr("luaeval('require(\"finch\").status()')", served.ready);
+    neovim.type_text("Godef subtract(a, b):");
+    neovim.press(&["Enter"]);
+    let text = || neovim.expr("luaeval('require(\"finch\").text() or \"\"')").unwrap_or_default();
+    neovim.wait(|| !text().trim().is_empty(), "a suggestion");
+    let (typed, ghost) = (neovim.buffer(), text());
+    let line = first_line(&ghost);
+    let screen = neovim.wait_for_screen(line);
+    let style = screen.style_of(line).unwrap_or_else(|| panic!("{line:?} in one style:\n{}", screen.text())).to_owned();
+    assert_ne!(screen.style_of("subtract"), Some(style.as_str()), "{}", screen.text());
+    (neovim, typed, ghost, style)
+}
+
+fn first_line(ghost: &str) -> &str {
+    ghost.trim().lines().next().unwrap_or_default().trim_end()
+}
+
+fn tab_takes_all_of_it(served: Served) {
+    let (neovim, typed, ghost, style) = with_ghost_text(served);
+    neovim.press(&["Tab"]);
+    neovim.wait_for_buffer(&format!("{typed}{ghost}"));
+    let line = first_line(&ghost);
+    neovim.wait(
+        || neovim.screen().contains(line) && neovim.screen().style_of(line) != Some(style.as_str()),
+        "the accepted text to look like text",
+    );
+}
+
+fn a_key_takes_one_word_of_it(served: Served) {
+    let (neovim, typed, ghost, _) = with_ghost_text(served);
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let start = ghost.find(|c: char| !c.is_whitespace()).unwrap_or(0);
+    let first = is_word(ghost[start..].chars().next().unwrap_or(' '));
+    let length = ghost[start..].find(|c: char| c.is_whitespace() || is_word(c) != first).unwrap_or(ghost.len() - start);
+    let (word, rest) = ghost.split_at(start + length);
+    neovim.press(&["C-Right"]);
+    neovim.wait_for_buffer(&format!("{typed}{word}"));
+    neovim.wait_for_screen(first_line(rest));
+}
+
+#[test]
+fn the_real_model_writes_ghost_text_and_tab_takes_it() {
+    tab_takes_all_of_it(the_real_server());
+}
+
+#[test]
+fn of_the_real_models_ghost_text_a_key_takes_one_word() {
+    a_key_takes_one_word_of_it(the_real_server());
+}
+
+#[test]
+fn the_story_of_tab_holds_for_a_scripted_server() {
+    let (_server, served) = the_scripted_server();
+    tab_takes_all_of_it(served);
+}
+
+#[test]
+fn the_story_of_a_word_holds_for_a_scripted_server() {
+    let (_server, served) = the_scripted_server();
+    a_key_takes_one_word_of_it(served);
 }
 
 fn open(server: &FakeServer, drawn: Drawn, text: &str) -> Neovim {

@@ -1,1 +1,46 @@
-fn main() {}
+//! Figures, printed and never asserted: `cargo bench --bench bench -- NAME [OPTION…]`.
+//!
+//! A figure that names a peer measures the peer in the same run, on the same weights and with the same threads, and
+//! prints the ratio. docs/benchmarks.md says what each one means and what it printed on which machine.
+
+mod corpus;
+mod editor;
+mod evaluation;
+mod home;
+#[path = "../support/llama.rs"]
+mod llama;
+mod memory;
+mod warm;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "one of: warm [MODEL] | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES] | all";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let mut arguments = arguments.iter().map(String::as_str);
+    let Some(name) = arguments.next() else {
+        println!("{USAGE}");
+        return Ok(());
+    };
+    let rest: Vec<&str> = arguments.collect();
+    println!("machine: {}", machine());
+    match (name, rest.as_slice()) {
+        ("warm", []) => warm::print("qwen2.5-coder-0.5b"),
+        ("warm", [model]) => warm::print(model),
+        ("editor", []) => editor::print("qwen2.5-coder-0.5b"),
+        ("editor", [model]) => editor::print(model),
+        ("memory", models) => models.iter().try_for_each(|model| memory::print(model)),
+        ("evaluation", [model]) => evaluation::print(model, 200),
+        ("evaluation", [model, places]) => evaluation::print(model, places.parse()?),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+/// The processor and its count, as the figures depend on both.
+fn machine() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{}, {cores} threads", name.trim_matches([' ', '\t', ':']))
+}

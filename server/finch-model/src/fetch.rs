@@ -92,6 +92,11 @@ pub fn fetched_model(entry: &Entry, home: &Home) -> Option<PathBuf> {
     place(entry, home).finished()
 }
 
+/// Deletes the weights that an earlier fetch has brought, once a model is built from them.
+pub fn forget_model(entry: &Entry, home: &Home) -> Result<(), StorageError> {
+    place(entry, home).forget()
+}
+
 fn place(entry: &Entry, home: &Home) -> Place {
     Place {
         directory: home.downloads(),

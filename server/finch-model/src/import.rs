@@ -7,7 +7,7 @@
 mod staging;
 mod stream;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -184,6 +184,20 @@ pub fn import(
         },
         files,
     };
+    manifest.write(staging.dir())?;
+    staging.publish()
+}
+
+/// Moves a model that was built and measured elsewhere on the same disk among `home_models`, with its figure.
+pub fn adopt(built: &Path, home_models: &Path, kl: (f64, usize)) -> Result<PathBuf, ImportError> {
+    let mut manifest = Manifest::read(built)?;
+    manifest.build.kl = Some(kl.0);
+    manifest.build.kl_tokens = Some(kl.1);
+    let staging = Staging::begin(home_models, &manifest.id)?;
+    for file in &manifest.files {
+        let from = built.join(&file.name);
+        fs::rename(&from, staging.dir().join(&file.name)).map_err(ImportError::at(&from))?;
+    }
     manifest.write(staging.dir())?;
     staging.publish()
 }

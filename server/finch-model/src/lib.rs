@@ -14,3 +14,6 @@ mod limits;
 mod onnx;
 mod quant;
 mod tokenizer;
+
+pub use home::Home;
+pub use manifest::{InfillStyle, Manifest, ModelId, Quant};

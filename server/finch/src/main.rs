@@ -1,2 +1,68 @@
 //! The finch binary: arguments, configuration and the composition root.
-fn main() {}
+//!
+//! Libraries return errors as enums; here they get their context and become one message on stderr and an exit
+//! code. stdout carries a command's result, or the language server's protocol, and nothing else.
+
+mod acceptance;
+mod cli;
+mod command;
+mod config;
+mod install;
+mod local;
+mod place;
+mod progress;
+mod surroundings;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::filter::LevelFilter;
+
+/// How a command ended, as its exit code tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done,
+    Failed,
+    NothingToOffer,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::NothingToOffer => 3,
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    log_to_stderr(cli.global.verbose);
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was already installed");
+    }
+    match command::run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            // Nobody is left to tell when stderr is closed too.
+            let told = writeln!(std::io::stderr(), "finch: {error:#}");
+            drop(told);
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+}

@@ -81,6 +81,17 @@ impl Place {
         (marker == self.expected_marker() && self.has_its_size()).then(|| self.target())
     }
 
+    /// Deletes the file and the note about it; neither need be there.
+    pub(super) fn forget(&self) -> Result<(), StorageError> {
+        for path in [self.directory.join(&self.marker), self.target()] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StorageError::new(&path, 0, error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// True for a file of the right size that may or may not be the right one.
     pub(super) fn has_its_size(&self) -> bool {
         fs::metadata(self.target()).is_ok_and(|found| found.is_file() && found.len() == self.file.bytes)

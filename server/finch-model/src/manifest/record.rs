@@ -65,6 +65,15 @@ pub enum InfillStyle {
     Prefix,
 }
 
+impl std::fmt::Display for InfillStyle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Fim => "fim",
+            Self::Prefix => "prefix",
+        })
+    }
+}
+
 /// The sizes of the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {

@@ -1,0 +1,177 @@
+//! What the user types. Parsing only: each command's work is in `command/`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Ghost text and a coding agent in your editor, from a model on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "finch", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Read this configuration file instead of FINCH_HOME/config.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Log more to stderr; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the language server on stdin and stdout; an editor starts it.
+    Lsp,
+    /// Print one ghost text for a place in a file.
+    Complete(Complete),
+    /// Fetch what finch needs: the ONNX Runtime library and a model.
+    Setup(Setup),
+    /// List, fetch, import, measure and remove models.
+    #[command(subcommand)]
+    Model(Model),
+    /// Say what works, what does not, and what to do about it.
+    Doctor(Json),
+    /// Show where the configuration is, check it, or print its schema.
+    #[command(subcommand)]
+    Config(Config),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Json {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Complete {
+    /// The place, 1-based: column 1 is before the first character of the line.
+    #[arg(value_name = "FILE:LINE:COL")]
+    pub(crate) place: Place,
+    /// Print JSON: the text, its range, the model and what it cost.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print the exact prompt to stderr.
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+/// A place in a file as people write it: 1-based line and column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) file: PathBuf,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.rsplitn(3, ':');
+        let number = |part: Option<&str>| part.and_then(|part| part.parse().ok()).filter(|number| *number > 0);
+        match (number(parts.next()), number(parts.next()), parts.next()) {
+            (Some(column), Some(line), Some(file)) if !file.is_empty() => Ok(Self { file: file.into(), line, column }),
+            _ => Err("expected FILE:LINE:COL with line and column from 1, such as src/main.rs:12:5".to_owned()),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// Ask nothing: take the defaults.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// List the models that are installed and those that can be fetched.
+    List(Json),
+    /// Fetch a model of the catalogue and install it.
+    Pull {
+        /// Its id in `finch model list`.
+        id: String,
+        /// Bits of the weights: int4, int8 or fp32; the catalogue's choice when absent.
+        #[arg(long)]
+        quant: Option<String>,
+        /// Keep the fetched weights after the model is built from them.
+        #[arg(long)]
+        keep_source: bool,
+    },
+    /// Install a model from a GGUF file.
+    Import {
+        /// The GGUF file.
+        file: PathBuf,
+        /// The id to give it; the file's name when absent.
+        #[arg(long)]
+        id: Option<String>,
+        /// Bits of the weights: int4, int8 or fp32.
+        #[arg(long, default_value = "int8")]
+        quant: String,
+        /// Install it even if it strays too far from the source weights.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Load a model and measure its speed and memory.
+    Probe {
+        /// An installed model; the one in use when absent.
+        id: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete an installed model.
+    Remove {
+        /// An installed model.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Print the path of the configuration file.
+    Path,
+    /// Check the configuration file.
+    Check,
+    /// Print the JSON Schema of the configuration file.
+    Schema,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, Place};
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<(&str, u32, u32)>) {
+        let place: Option<Place> = text.parse().ok();
+        assert_eq!(place, expected.map(|(file, line, column)| Place { file: file.into(), line, column }));
+    }
+
+    #[test]
+    fn places_are_file_line_and_column() {
+        check("a.py:1:2", Some(("a.py", 1, 2)));
+        check("C:\\a.py:10:20", Some(("C:\\a.py", 10, 20)));
+        check("a:b.py:1:1", Some(("a:b.py", 1, 1)));
+        check("a.py:1", None);
+        check("a.py:0:1", None);
+        check("a.py:1:0", None);
+        check(":1:1", None);
+        check("a.py:one:1", None);
+        check("", None);
+    }
+}

@@ -1,0 +1,43 @@
+//! The commands: each reads what it needs, does one thing and says how it ended.
+
+mod complete;
+mod config;
+mod doctor;
+mod lsp;
+mod model;
+mod setup;
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+
+use crate::Exit;
+use crate::cli::{Cli, Command};
+use crate::surroundings::Surroundings;
+
+/// Carries out a command line.
+pub(crate) fn run(cli: Cli) -> Result<Exit> {
+    match cli.command {
+        Command::Config(command) => config::run(&cli.global, &command),
+        Command::Lsp => lsp::run(Surroundings::read(&cli.global)?),
+        Command::Complete(arguments) => complete::run(&Surroundings::read(&cli.global)?, &arguments),
+        Command::Setup(arguments) => setup::run(&Surroundings::read(&cli.global)?, &arguments),
+        Command::Model(command) => model::run(&Surroundings::read(&cli.global)?, command),
+        Command::Doctor(arguments) => doctor::run(&Surroundings::read(&cli.global)?, &arguments),
+    }
+}
+
+/// Writes a command's result to stdout.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to stdout")
+}
+
+/// The runtime for the asynchronous part of a command.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")
+}

@@ -1,0 +1,34 @@
+//! `finch config`: where the configuration is, whether it is right, and its schema.
+
+use anyhow::Result;
+
+use super::print;
+use crate::Exit;
+use crate::cli::{self, Global};
+use crate::config::Config;
+use crate::surroundings;
+
+pub(super) fn run(global: &Global, command: &cli::Config) -> Result<Exit> {
+    match command {
+        cli::Config::Path => print(&format!("{}\n", surroundings::config_path(global)?.display()))?,
+        cli::Config::Schema => print(&format!("{:#}\n", Config::schema()))?,
+        cli::Config::Check => return check(global),
+    }
+    Ok(Exit::Done)
+}
+
+fn check(global: &Global) -> Result<Exit> {
+    let path = surroundings::config_path(global)?;
+    let (_, warnings) = Config::load(&path)?;
+    for warning in &warnings {
+        crate::progress::say(&format!("{}: {warning}", path.display()));
+    }
+    if !warnings.is_empty() {
+        return Ok(Exit::Failed);
+    }
+    match path.is_file() {
+        true => print(&format!("{}: no problems\n", path.display()))?,
+        false => print(&format!("{}: not there; the defaults are used\n", path.display()))?,
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,85 @@
+//! `finch doctor`: what works, what does not, and what to do about it.
+
+use anyhow::Result;
+use finch_model::Manifest;
+use serde::Serialize;
+
+use super::print;
+use crate::Exit;
+use crate::cli::Json;
+use crate::local;
+use crate::surroundings::Surroundings;
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    good: bool,
+    /// What was found, or what is wrong and what to do.
+    said: String,
+}
+
+impl Finding {
+    fn of(what: &'static str, found: Result<String>) -> Self {
+        match found {
+            Ok(said) => Self { what, good: true, said },
+            Err(error) => Self { what, good: false, said: format!("{error:#}") },
+        }
+    }
+}
+
+pub(super) fn run(surroundings: &Surroundings, arguments: &Json) -> Result<Exit> {
+    let findings = [
+        Finding::of("home", home(surroundings)),
+        Finding::of("configuration", configuration(surroundings)),
+        Finding::of("ONNX Runtime", runtime(surroundings)),
+        Finding::of("model", model(surroundings)),
+        Finding::of("completion", completion(surroundings)),
+    ];
+    let good = findings.iter().all(|finding| finding.good);
+    if arguments.json {
+        print(&format!("{:#}\n", serde_json::to_value(&findings)?))?;
+    } else {
+        for finding in &findings {
+            print(&format!("{} {}: {}\n", if finding.good { "ok  " } else { "FAIL" }, finding.what, finding.said))?;
+        }
+    }
+    Ok(if good { Exit::Done } else { Exit::Failed })
+}
+
+/// finch must be able to write in its own folder.
+fn home(surroundings: &Surroundings) -> Result<String> {
+    let root = surroundings.home.root();
+    std::fs::create_dir_all(root)?;
+    let probe = tempfile::NamedTempFile::new_in(root)?;
+    probe.close()?;
+    Ok(root.display().to_string())
+}
+
+fn configuration(surroundings: &Surroundings) -> Result<String> {
+    let path = &surroundings.config_path;
+    Ok(match path.is_file() {
+        true => path.display().to_string(),
+        false => format!("{}: not there; the defaults are used", path.display()),
+    })
+}
+
+fn runtime(surroundings: &Surroundings) -> Result<String> {
+    let library = finch_engine::runtime::find(surroundings.home.root())?;
+    finch_engine::Runtime::load(&library)?;
+    Ok(library.path().display().to_string())
+}
+
+fn model(surroundings: &Surroundings) -> Result<String> {
+    let folder = local::wanted_model(surroundings)?;
+    let manifest = Manifest::read(&folder)?;
+    Ok(format!("{} ({:?}, {} MB)", manifest.id, manifest.quant, manifest.bytes() / 1_000_000))
+}
+
+/// The proof of it all: the model loads and generates.
+fn completion(surroundings: &Surroundings) -> Result<String> {
+    let folder = local::wanted_model(surroundings)?;
+    let runtime = local::runtime(surroundings)?;
+    let report = finch_engine::probe::probe(&runtime, &folder)?;
+    Ok(format!("{:.0} tokens/s read, {:.0} tokens/s written", report.prefill_tokens_per_s, report.decode_tokens_per_s))
+}

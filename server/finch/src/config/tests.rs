@@ -1,0 +1,39 @@
+use std::path::Path;
+
+use super::Config;
+
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let said = match Config::parse(text, Path::new("config.toml")) {
+        Ok((_, warnings)) => warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        Err(error) => error.to_string(),
+    };
+    assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "said: {said:?}");
+}
+
+#[test]
+fn a_good_file_says_nothing() {
+    check("", "");
+    check("[engine]\nmodel = \"smollm2-135m\"\nthreads = 2\n[completion]\nexclude = [\"*.secret\"]", "");
+}
+
+#[test]
+fn an_unknown_key_is_a_warning_with_the_nearest_one() {
+    check("[engine]\nmodle = \"a\"", "unknown key `engine.modle` has no effect; did you mean `engine.model`?");
+    check("[completions]\nenabled = false", "unknown key `completions` has no effect; did you mean `completion`?");
+    check("[engine]\nzzz = 1", "unknown key `engine.zzz` has no effect");
+    check("loose = 1", "unknown key `loose`");
+}
+
+#[test]
+fn a_wrong_value_names_the_place() {
+    check("[engine]\nthreads = \"two\"", "threads");
+    check("[engine]\nthreads = 0", "config.toml: engine.threads is 0, and must be 1 to 1024");
+    check("[engine", "line 1");
+}
+
+#[test]
+fn an_absent_file_is_the_default() {
+    let (config, warnings) = Config::load(Path::new("/nonexistent/config.toml")).unwrap();
+    assert_eq!((config, warnings.len()), (Config::default(), 0));
+}

@@ -1,0 +1,135 @@
+//! Bringing what is missing: the ONNX Runtime library, a model's weights, and the build that the engine loads.
+//!
+//! Every step longer than a second shows how far it is. Nothing that is there already is fetched or built again.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use finch_model::catalogue::{self, Catalogue, Entry};
+use finch_model::fetch::{self, Endpoint, FetchEvent, FetchOptions, Network};
+use finch_model::import::{self, ImportRequest};
+use finch_model::manifest::Quant;
+
+use crate::command;
+use crate::progress::{Step, say};
+use crate::surroundings::Surroundings;
+
+/// What happens to the weights as they were fetched, once the model is built from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FetchedSource {
+    Delete,
+    Keep,
+}
+
+/// Fetches the ONNX Runtime library unless one is there.
+pub(crate) fn runtime(surroundings: &Surroundings) -> Result<()> {
+    if finch_engine::runtime::find(surroundings.home.root()).is_ok() {
+        return Ok(());
+    }
+    let options = options(surroundings)?;
+    let mut steps = Steps::default();
+    let mut hear = |event| steps.hear(event);
+    command::runtime()?
+        .block_on(fetch::fetch_runtime(&Catalogue::builtin(), &surroundings.home, &options, &mut hear))
+        .context("fetching the ONNX Runtime library")?;
+    Ok(())
+}
+
+/// Fetches and builds a model of the catalogue, and returns its folder.
+pub(crate) fn model(
+    surroundings: &Surroundings,
+    entry: &Entry,
+    quant: Quant,
+    source: FetchedSource,
+) -> Result<PathBuf> {
+    say(&format!("{} ({}, {}, {} MB to fetch)", entry.id, entry.name, entry.licence, entry.file.bytes / 1_000_000));
+    let options = options(surroundings)?;
+    let mut steps = Steps::default();
+    let mut hear = |event| steps.hear(event);
+    let fetched = command::runtime()?
+        .block_on(fetch::fetch_model(entry, &surroundings.home, &options, &mut hear))
+        .with_context(|| format!("fetching {}", entry.id))?;
+    drop(steps);
+    let mut request = ImportRequest::new(fetched.clone(), entry.id.clone(), surroundings.home.models(), quant);
+    request.licence = Some(entry.licence.clone());
+    request.infill = Some(entry.infill);
+    request.kl = entry.kl.get(&quant).map(|kl| (*kl, catalogue::KL_TOKENS));
+    let folder = build(request)?;
+    if source == FetchedSource::Delete {
+        fetch::forget_model(entry, &surroundings.home).context("deleting the fetched weights")?;
+    }
+    Ok(folder)
+}
+
+/// Builds a model with a progress bar.
+pub(crate) fn build(request: ImportRequest) -> Result<PathBuf> {
+    let label = format!("importing {} ({:?})", request.id, request.quant).to_lowercase();
+    let source = request.source.display().to_string();
+    let step = Step::start(label);
+    let folder = import::import(request, &mut |done, total| {
+        step.bytes(done, Some(total));
+        ControlFlow::Continue(())
+    })
+    .with_context(|| format!("importing {source}"))?;
+    step.done();
+    Ok(folder)
+}
+
+fn options(surroundings: &Surroundings) -> Result<FetchOptions> {
+    let endpoint = match &surroundings.hub_endpoint {
+        Some(text) => text.parse().context("HF_ENDPOINT")?,
+        None => Endpoint::default(),
+    };
+    let network = if surroundings.config.models.offline { Network::Forbidden } else { Network::Allowed };
+    Ok(FetchOptions { endpoint, network, ..FetchOptions::default() })
+}
+
+/// Turns what a fetch says into steps on the screen: one a source.
+#[derive(Default)]
+struct Steps {
+    current: Option<Step>,
+}
+
+impl Steps {
+    fn hear(&mut self, event: FetchEvent) {
+        match event {
+            FetchEvent::Trying { file, source } => self.next(format!("fetching {} from {source}", name(&file))),
+            FetchEvent::Waiting { file } => {
+                self.next(format!("waiting for another finch that fetches {}", name(&file)))
+            }
+            FetchEvent::Verifying { file } => self.next(format!("checking {}", name(&file))),
+            FetchEvent::Progress { bytes_done, bytes_total, .. } => {
+                if let Some(step) = &self.current {
+                    step.bytes(bytes_done, bytes_total);
+                }
+            }
+            FetchEvent::Retrying { source, reason, wait } => {
+                self.note(&format!("{source}: {reason}; trying again in {} s", wait.as_secs_f32().ceil()));
+            }
+            FetchEvent::SourceFailed { source, reason } => self.note(&format!("{source}: {reason}")),
+            FetchEvent::Ready { .. } => {
+                if let Some(step) = self.current.take() {
+                    step.done();
+                }
+            }
+        }
+    }
+
+    fn next(&mut self, label: String) {
+        self.current = None;
+        self.current = Some(Step::start(label));
+    }
+
+    fn note(&self, text: &str) {
+        match &self.current {
+            Some(step) => step.note(text),
+            None => say(text),
+        }
+    }
+}
+
+/// The last part of a path inside a package.
+fn name(file: &str) -> &str {
+    Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or(file)
+}

@@ -1,0 +1,157 @@
+//! The local model as a provider from the first moment: it loads behind the caller's back and says how far it is.
+//!
+//! `finch lsp` answers `initialize` before any model is there. Until the engine is ready every request ends in
+//! `Loading` or `Unavailable`; from then on it goes straight to the engine.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context as _, Result};
+use finch_engine::{Engine, EngineOptions, Runtime};
+use finch_llm::{
+    Capabilities, GenerateRequest, GenerateStream, InfillRequest, LlmError, ModelState, Provider, ProviderId,
+    StateReceiver, StateSender, state_channel,
+};
+use finch_model::Home;
+use finch_model::catalogue::Catalogue;
+use finch_model::manifest::{MANIFEST_FILE, ModelId};
+
+use crate::surroundings::Surroundings;
+
+/// A provider whose engine arrives later.
+pub(crate) struct LocalProvider {
+    engine: Arc<OnceLock<Engine>>,
+    state: StateReceiver,
+}
+
+impl LocalProvider {
+    /// A provider that has its engine.
+    pub(crate) fn ready(engine: Engine) -> (Self, StateReceiver) {
+        let (sender, state) = state_channel();
+        sender.send_replace(ModelState::Ready { model: engine.capabilities().model });
+        (Self { engine: Arc::new(OnceLock::from(engine)), state: state.clone() }, state)
+    }
+
+    /// A provider that loads the user's model on a thread of its own.
+    pub(crate) fn loading(surroundings: Surroundings) -> (Self, StateReceiver) {
+        let (sender, state) = state_channel();
+        let engine = Arc::new(OnceLock::new());
+        let place = Arc::clone(&engine);
+        let loader = move || load_into(&place, &sender, &surroundings);
+        if let Err(error) = std::thread::Builder::new().name("finch-loader".into()).spawn(loader) {
+            tracing::error!("cannot start a thread to load the model: {error}");
+        }
+        (Self { engine, state: state.clone() }, state)
+    }
+
+    fn engine(&self) -> Result<&Engine, LlmError> {
+        self.engine.get().ok_or_else(|| match &*self.state.borrow() {
+            ModelState::Absent { next } => LlmError::Unavailable { reason: format!("no model is installed; {next}") },
+            ModelState::Failed { error, next } => LlmError::Unavailable { reason: format!("{error}; {next}") },
+            _ => LlmError::Loading,
+        })
+    }
+}
+
+impl Provider for LocalProvider {
+    fn id(&self) -> ProviderId {
+        ProviderId::new("local")
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match self.engine.get() {
+            Some(engine) => engine.capabilities(),
+            None => Capabilities { model: String::new(), fill_in_the_middle: false, context_tokens_max: 0 },
+        }
+    }
+
+    fn generate(&self, request: GenerateRequest) -> GenerateStream {
+        self.engine().map_or_else(GenerateStream::failed, |engine| engine.generate(request))
+    }
+
+    fn infill(&self, request: InfillRequest) -> GenerateStream {
+        self.engine().map_or_else(GenerateStream::failed, |engine| engine.infill(request))
+    }
+}
+
+/// Loads the model and tells the state channel. The sender lives as long as the loading does.
+fn load_into(place: &OnceLock<Engine>, state: &StateSender, surroundings: &Surroundings) {
+    let folder = match wanted_model(surroundings) {
+        Ok(folder) => folder,
+        Err(NoModel { next, .. }) => {
+            state.send_replace(ModelState::Absent { next });
+            return;
+        }
+    };
+    let model = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    state.send_replace(ModelState::Loading { model: model.clone() });
+    let loaded = load(surroundings, &folder);
+    state.send_replace(match loaded {
+        Ok(engine) => {
+            let unset = place.set(engine);
+            debug_assert!(unset.is_ok(), "one loader fills one place");
+            ModelState::Ready { model }
+        }
+        Err(error) => ModelState::Failed { error: format!("{error:#}"), next: "run `finch doctor`".to_owned() },
+    });
+}
+
+/// Loads the engine for a model folder with the user's settings.
+pub(crate) fn load(surroundings: &Surroundings, folder: &Path) -> Result<Engine> {
+    let id = folder.file_name().unwrap_or_default().to_string_lossy();
+    let next = || format!("the model {id} cannot be loaded; if its files are damaged, run `finch model pull {id}`");
+    Engine::load(&runtime(surroundings)?, folder, options(surroundings)).with_context(next)
+}
+
+/// The user's settings for the engine.
+pub(crate) fn options(surroundings: &Surroundings) -> EngineOptions {
+    let engine = &surroundings.config.engine;
+    EngineOptions {
+        threads: engine.threads,
+        context_tokens_max: engine.context_tokens_max,
+        slots: engine.slots,
+        ..EngineOptions::default()
+    }
+}
+
+/// Finds and loads the ONNX Runtime library.
+pub(crate) fn runtime(surroundings: &Surroundings) -> Result<Runtime> {
+    let library = finch_engine::runtime::find(surroundings.home.root())?;
+    Ok(Runtime::load(&library)?)
+}
+
+/// The model that the user wants is not installed.
+#[derive(Debug, thiserror::Error)]
+#[error("the model {id} is not installed; {next}")]
+pub(crate) struct NoModel {
+    id: String,
+    next: String,
+}
+
+/// The folder of the model that the user wants.
+///
+/// Without a setting it is the catalogue's default, or else the first model that is installed.
+pub(crate) fn wanted_model(surroundings: &Surroundings) -> Result<PathBuf, NoModel> {
+    let installed = installed(&surroundings.home);
+    let default = Catalogue::builtin().default_id().to_string();
+    let found = match &surroundings.config.engine.model {
+        Some(id) => installed.iter().find(|model| model.as_str() == id),
+        None => installed.iter().find(|model| model.as_str() == default).or(installed.first()),
+    };
+    match (found, &surroundings.config.engine.model) {
+        (Some(id), _) => Ok(surroundings.home.model(id)),
+        (None, Some(id)) => Err(NoModel { id: id.clone(), next: format!("run `finch model pull {id}`") }),
+        (None, None) => Err(NoModel { id: default, next: "run `finch setup`".to_owned() }),
+    }
+}
+
+/// Every installed model, in the order of their names. A folder with a model's name is complete.
+pub(crate) fn installed(home: &Home) -> Vec<ModelId> {
+    let entries = std::fs::read_dir(home.models()).into_iter().flatten().flatten();
+    let mut found: Vec<ModelId> = entries
+        .filter(|entry| entry.path().join(MANIFEST_FILE).is_file())
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    found.sort();
+    found
+}

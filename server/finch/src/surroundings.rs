@@ -1,0 +1,48 @@
+//! What the process finds around it: the environment and the folders, read once, here and nowhere else.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use finch_model::Home;
+
+use crate::cli::Global;
+use crate::config::Config;
+
+/// Where finch keeps its files, and what the user configured.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) home: Home,
+    pub(crate) config: Config,
+    pub(crate) config_path: PathBuf,
+    /// The model hub to ask, when the user named another one.
+    pub(crate) hub_endpoint: Option<String>,
+}
+
+impl Surroundings {
+    /// Reads the environment and the configuration; warnings about the file go to stderr.
+    pub(crate) fn read(global: &Global) -> Result<Self> {
+        let config_path = config_path(global)?;
+        let (config, warnings) = Config::load(&config_path).context("reading the configuration")?;
+        for warning in warnings {
+            tracing::warn!("{}: {warning}", config_path.display());
+        }
+        let hub_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
+        Ok(Self { home: Home::new(home()?), config, config_path, hub_endpoint })
+    }
+}
+
+/// The configuration file, which need not exist.
+pub(crate) fn config_path(global: &Global) -> Result<PathBuf> {
+    match &global.config {
+        Some(path) => Ok(path.clone()),
+        None => Ok(home()?.join("config.toml")),
+    }
+}
+
+/// `FINCH_HOME`, or `.finch` in the user's folder.
+fn home() -> Result<PathBuf> {
+    match std::env::var_os("FINCH_HOME").filter(|path| !path.is_empty()) {
+        Some(path) => std::path::absolute(PathBuf::from(path)).context("FINCH_HOME is not a path"),
+        None => Ok(std::env::home_dir().context("this user has no home folder; set FINCH_HOME")?.join(".finch")),
+    }
+}

@@ -1,0 +1,154 @@
+//! Warm ghost text: a 500-token prompt of which 490 are cached, 12 tokens out; finch beside llama.cpp's server.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use finch_engine::EngineOptions;
+use finch_llm::{Chunk, ClientId, Done, InfillRequest, Lane, Provider as _, Sampling};
+use finch_model::InfillStyle;
+use serde_json::{Value, json};
+
+use crate::{corpus, home, llama};
+
+const PROMPT_TOKENS: usize = 500;
+const CACHED_TOKENS: usize = 490;
+const GENERATED_TOKENS: usize = 12;
+const ROUNDS: usize = 15;
+
+pub(crate) fn print(id: &str) -> Result<()> {
+    let manifest = finch_model::Manifest::read(&home::model(id)?)?;
+    let peer_quant = match manifest.quant {
+        finch_model::Quant::Int4 => "Q4_0",
+        finch_model::Quant::Int8 => "Q8_0",
+        finch_model::Quant::Fp32 => "F32",
+    };
+    let peer_model = quantised(&home::source(id)?, peer_quant)?;
+    let threads = std::thread::available_parallelism()?.get();
+    let prompts = {
+        let server = llama::Server::start(&peer_model, threads)?;
+        (0..ROUNDS).map(|round| prompt(&server, round)).collect::<Result<Vec<_>>>()?
+    };
+    // One engine at a time: two pools of threads on the same cores slow each other down.
+    let ours = finch(id, threads, &prompts)?;
+    let theirs = peer(&peer_model, threads, &prompts)?;
+    let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+    println!(
+        "warm ghost text, {id} {:?}, {PROMPT_TOKENS} tokens with {CACHED_TOKENS} cached, {GENERATED_TOKENS} out:",
+        manifest.quant
+    );
+    println!(
+        "  finch {:.0} ms, llama.cpp {peer_quant} {:.0} ms, ratio {ratio:.2} (median of {ROUNDS})",
+        ms(ours),
+        ms(theirs)
+    );
+    Ok(())
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// A text and its head, so that the head has `CACHED_TOKENS` tokens and the whole `PROMPT_TOKENS`.
+fn prompt(server: &llama::Server, round: usize) -> Result<(String, String)> {
+    let text = corpus::snippet(round, 6_000)?;
+    let head = |tokens: usize| -> Result<String> {
+        let mut end = text.len().min(tokens * 2);
+        while server.tokenize(&text[..end])?.len() < tokens {
+            end = text.ceil_char_boundary((end + 1).min(text.len()));
+            ensure!(end < text.len(), "the text is too short");
+        }
+        Ok(text[..end].to_owned())
+    };
+    Ok((head(CACHED_TOKENS)?, head(PROMPT_TOKENS)?))
+}
+
+fn median(mut times: Vec<Duration>) -> Result<Duration> {
+    times.sort();
+    times.get(times.len() / 2).copied().context("no rounds")
+}
+
+fn peer(model: &Path, threads: usize, prompts: &[(String, String)]) -> Result<Duration> {
+    let server = llama::Server::start(model, threads)?;
+    let mut times = Vec::new();
+    for (head, whole) in prompts {
+        complete(&server, head, 1)?;
+        let (time, answer) = complete(&server, whole, GENERATED_TOKENS)?;
+        ensure!(answer["tokens_predicted"] == GENERATED_TOKENS, "the peer generated {}", answer["tokens_predicted"]);
+        times.push(time);
+    }
+    median(times)
+}
+
+fn finch(id: &str, threads: usize, prompts: &[(String, String)]) -> Result<Duration> {
+    let options =
+        EngineOptions { threads: Some(threads), infill: Some(InfillStyle::Prefix), ..EngineOptions::default() };
+    let engine = home::engine(id, options)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut times = Vec::new();
+    for (head, whole) in prompts {
+        runtime.block_on(infill(&engine, head, 1))?;
+        let started = Instant::now();
+        let done = runtime.block_on(infill(&engine, whole, GENERATED_TOKENS))?;
+        let time = started.elapsed();
+        ensure!(done.usage.cached_tokens + 16 >= CACHED_TOKENS, "{:?}", done.usage);
+        // A model that ends early is asked about another place.
+        if done.usage.generated_tokens == GENERATED_TOKENS {
+            times.push(time);
+        }
+    }
+    ensure!(
+        times.len() * 2 > prompts.len(),
+        "the model ended {} of {} answers early",
+        prompts.len() - times.len(),
+        prompts.len()
+    );
+    median(times)
+}
+
+async fn infill(engine: &finch_engine::Engine, prefix: &str, tokens_max: usize) -> Result<Done> {
+    let mut stream = engine.infill(InfillRequest {
+        client: ClientId::new("bench"),
+        lane: Lane::Interactive,
+        prefix: prefix.to_owned(),
+        suffix: String::new(),
+        prompt_tokens_max: 2_048,
+        sampling: Sampling { tokens_max, ..Sampling::default() },
+    });
+    loop {
+        match stream.next().await.context("the engine ended without an answer")?? {
+            Chunk::Done(done) => return Ok(done),
+            Chunk::Text(_) => {}
+        }
+    }
+}
+
+/// Makes a build of `source` with llama.cpp's own quantiser, once.
+fn quantised(source: &Path, quant: &str) -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-tools/peer-models");
+    std::fs::create_dir_all(&folder)?;
+    let name = source.file_stem().context("no name")?.to_string_lossy();
+    let target = folder.join(format!("{name}-{quant}.gguf"));
+    if !target.is_file() {
+        let part = target.with_extension("part");
+        let status = llama::program("llama-quantize")?
+            .args(["--allow-requantize".as_ref(), source.as_os_str(), part.as_os_str(), quant.as_ref(), "2".as_ref()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        ensure!(status.success(), "llama-quantize failed");
+        std::fs::rename(&part, &target)?;
+    }
+    Ok(target)
+}
+
+/// The time for `tokens` greedy tokens after a prompt; what is cached of it is the server's affair.
+fn complete(server: &llama::Server, prompt: &str, tokens: usize) -> Result<(Duration, Value)> {
+    let body = json!({
+        "prompt": prompt, "n_predict": tokens, "temperature": 0, "cache_prompt": true, "ignore_eos": true,
+    });
+    let started = Instant::now();
+    let answer = server.post("/completion", &body)?;
+    Ok((started.elapsed(), answer))
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# figures.sh [short]: the figures of docs/benchmarks.md, printed. They need models in FINCH_HOME (or in one made here).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bash tests/support/install-tools.sh
+export ORT_DYLIB_PATH=$PWD/target/test-tools/runtime/libonnxruntime.so
+export FINCH_HOME=${FINCH_FIGURES_HOME:-$PWD/target/test-tools/figures-home}
+places=200
+[ "${1:-}" = short ] && places=40
+cargo build --release --quiet
+for model in qwen2.5-coder-0.5b smollm2-135m; do
+  [ -d "$FINCH_HOME/models/$model" ] || target/release/finch model pull "$model" --keep-source
+done
+bench() { cargo bench --quiet --bench bench -- "$@"; }
+bench warm qwen2.5-coder-0.5b
+bench warm smollm2-135m
+bench editor qwen2.5-coder-0.5b
+bench memory qwen2.5-coder-0.5b
+bench evaluation qwen2.5-coder-0.5b "$places"

@@ -1,0 +1,178 @@
+//! An editor without a screen: `finch lsp` behind pipes, asked and answered message by message.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// No single wait of a test is longer.
+const WAIT_MAX: Duration = Duration::from_secs(120);
+
+pub(crate) struct Client {
+    child: Child,
+    input: Option<ChildStdin>,
+    messages: mpsc::Receiver<Value>,
+    /// What came while something else was awaited.
+    waiting: VecDeque<Value>,
+    next_id: i64,
+}
+
+impl Client {
+    pub(crate) fn start(home: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_finch"))
+            .arg("lsp")
+            .env("FINCH_HOME", home)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, messages) = mpsc::channel();
+        std::thread::spawn(move || read_all(output, &sender));
+        Self { child, input, messages, waiting: VecDeque::new(), next_id: 0 }
+    }
+
+    pub(crate) fn initialize(&mut self) -> Value {
+        let capabilities = json!({
+            "general": {"positionEncodings": ["utf-8", "utf-16"]},
+            "window": {"workDoneProgress": true},
+            "textDocument": {"inlineCompletion": {"dynamicRegistration": false}},
+        });
+        let answer = self.request("initialize", json!({"processId": std::process::id(), "capabilities": capabilities}));
+        self.notify("initialized", json!({}));
+        answer["result"].clone()
+    }
+
+    pub(crate) fn open(&mut self, uri: &str, text: &str) {
+        let document = json!({"uri": uri, "languageId": "python", "version": 1, "text": text});
+        self.notify("textDocument/didOpen", json!({"textDocument": document}));
+    }
+
+    /// Inserts a text at a place.
+    pub(crate) fn insert(&mut self, uri: &str, version: i64, (line, character): (u32, u32), text: &str) {
+        let at = json!({"line": line, "character": character});
+        self.notify(
+            "textDocument/didChange",
+            json!({
+                "textDocument": {"uri": uri, "version": version},
+                "contentChanges": [{"range": {"start": at, "end": at}, "text": text}],
+            }),
+        );
+    }
+
+    pub(crate) fn inline_completion(&mut self, uri: &str, (line, character): (u32, u32)) -> Value {
+        let answer = self.request(
+            "textDocument/inlineCompletion",
+            json!({
+                "textDocument": {"uri": uri},
+                "position": {"line": line, "character": character},
+                "context": {"triggerKind": 1},
+            }),
+        );
+        assert!(answer.get("error").is_none(), "{answer}");
+        answer["result"].clone()
+    }
+
+    pub(crate) fn explain_last(&mut self) -> Value {
+        self.request("finch/explainLast", json!({}))["result"].clone()
+    }
+
+    /// Waits until the model is ready; fails when it cannot be.
+    pub(crate) fn wait_until_ready(&mut self) {
+        loop {
+            let status = self.wait_for(|message| message["method"] == "finch/status");
+            match status["params"]["state"].as_str() {
+                Some("ready") => return,
+                Some("failed" | "absent") => panic!("{status}"),
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn notify(&mut self, method: &str, params: Value) {
+        self.write(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    }
+
+    pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
+        let id = self.send(method, params);
+        self.answer(id)
+    }
+
+    pub(crate) fn send(&mut self, method: &str, params: Value) -> i64 {
+        self.next_id += 1;
+        self.write(&json!({"jsonrpc": "2.0", "id": self.next_id, "method": method, "params": params}));
+        self.next_id
+    }
+
+    pub(crate) fn answer(&mut self, id: i64) -> Value {
+        self.wait_for(|message| message["id"] == id && message.get("method").is_none())
+    }
+
+    /// The first message that fits; requests of the server are answered with null on the way.
+    pub(crate) fn wait_for(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+        if let Some(at) = self.waiting.iter().position(&fits) {
+            return self.waiting.remove(at).unwrap();
+        }
+        let deadline = Instant::now() + WAIT_MAX;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let message = self.messages.recv_timeout(left).unwrap_or_else(|error| panic!("no such message: {error}"));
+            if message.get("method").is_some() && message.get("id").is_some() {
+                self.write(&json!({"jsonrpc": "2.0", "id": message["id"], "result": null}));
+            }
+            if fits(&message) {
+                return message;
+            }
+            self.waiting.push_back(message);
+        }
+    }
+
+    pub(crate) fn write(&mut self, message: &Value) {
+        let body = message.to_string();
+        let input = self.input.as_mut().unwrap();
+        write!(input, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        input.flush().unwrap();
+    }
+
+    /// Closes the server's input and says how long it lived on.
+    pub(crate) fn close_input(&mut self) -> (ExitStatus, Duration) {
+        self.input = None;
+        let started = Instant::now();
+        (self.child.wait().unwrap(), started.elapsed())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.input = None;
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn read_all(mut output: BufReader<ChildStdout>, sender: &mpsc::Sender<Value>) {
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if output.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            match line.trim_end().split_once(": ") {
+                Some(("Content-Length", value)) => length = value.parse().unwrap(),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut body = vec![0; length];
+        output.read_exact(&mut body).unwrap();
+        if sender.send(serde_json::from_slice(&body).unwrap()).is_err() {
+            return;
+        }
+    }
+}

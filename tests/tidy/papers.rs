@@ -1,0 +1,79 @@
+//! What the documents say is what the code does.
+
+use std::collections::BTreeSet;
+
+use super::{files, none, read, relative, root};
+
+/// Every `finch/…` message named in the server's code.
+fn messages() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for path in files(&root().join("server"), &["rs"]) {
+        if relative(&path).contains("tests") {
+            continue;
+        }
+        for part in read(&path).split("\"finch/").skip(1) {
+            let name: String = part.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+            if !name.is_empty() {
+                found.insert(format!("finch/{name}"));
+            }
+        }
+    }
+    assert!(found.contains("finch/status"), "no messages found: {found:?}");
+    found
+}
+
+#[test]
+fn every_finch_message_is_documented() {
+    let page = read(&root().join("docs/protocol.md"));
+    none(
+        messages()
+            .into_iter()
+            .filter(|m| !page.contains(&format!("`{m}`")))
+            .map(|m| format!("{m}: not in docs/protocol.md"))
+            .collect(),
+    );
+}
+
+#[test]
+fn the_configuration_schema_is_the_one_of_the_types() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_finch")).args(["config", "schema"]).output().unwrap();
+    assert!(output.status.success());
+    let path = root().join("schemas/config.json");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        read(&path),
+        "write it anew: cargo run -- config schema > schemas/config.json"
+    );
+}
+
+#[test]
+fn every_configuration_key_is_documented() {
+    let schema: serde_json::Value = serde_json::from_str(&read(&root().join("schemas/config.json"))).unwrap();
+    let page = read(&root().join("docs/configuration.md"));
+    let mut complaints = Vec::new();
+    for (section, reference) in schema["properties"].as_object().unwrap() {
+        let name = reference["$ref"].as_str().unwrap().trim_start_matches("#/$defs/");
+        for key in schema["$defs"][name]["properties"].as_object().unwrap().keys() {
+            if !page.contains(&format!("`{section}.{key}`")) {
+                complaints.push(format!("{section}.{key}: not in docs/configuration.md"));
+            }
+        }
+    }
+    none(complaints);
+}
+
+#[test]
+fn the_readme_names_only_commands_that_exist() {
+    let help = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_finch")).args(args).arg("--help").output().unwrap();
+        output.status.success()
+    };
+    for command in ["lsp", "complete", "setup", "model", "doctor", "config"] {
+        assert!(help(&[command]), "finch {command} --help");
+    }
+    let readme = read(&root().join("README.md"));
+    for line in readme.lines().filter_map(|line| line.trim().strip_prefix("finch ")) {
+        let command = line.split_whitespace().next().unwrap();
+        assert!(help(&[command]), "README.md names `finch {command}`, which does not exist");
+    }
+}
