@@ -1,6 +1,9 @@
 //! Neovim: what a user of the plugin sees and types, in a real Neovim in a real terminal. The
 //! scripted server makes every answer known; the stories take the server as a parameter, so that
 //! the same keys are pressed against the real one.
+//!
+//! An older Neovim: `tests/support/install-neovim.sh /tmp/nvim10 trixie`, then FINCH_TEST_NVIM=/tmp/nvim10. Where
+//! Neovim cannot draw ghost text by itself, both ways of drawing are the plugin's.
 
 use serde_json::{Value, json};
 
@@ -29,6 +32,7 @@ either_way! {
     typing_what_is_suggested_shortens_it;
     a_letter_typed_after_the_answer_is_not_doubled;
     a_letter_that_disagrees_drops_the_suggestion;
+    a_question_that_is_overtaken_is_cancelled_and_its_answer_ignored;
     dismissing_takes_the_suggestion_away;
     leaving_insert_mode_takes_the_suggestion_away;
     the_next_suggestion_is_shown_and_accepted;
@@ -266,6 +270,8 @@ fn typing_what_is_suggested_shortens_it(drawn: Drawn) {
     assert_ghostly(&neovim, "x = va", "lue");
     neovim.press(&["Tab"]);
     neovim.wait_for_buffer("x = value");
+    accepted(&neovim, &server, 1);
+    assert_eq!(server.received("finch/didShow"), [json!({ "id": "s1" })]);
 }
 
 /// The answer replaces what stood there when it was asked for; then one more letter is typed, and no
@@ -300,6 +306,23 @@ fn a_letter_that_disagrees_drops_the_suggestion(drawn: Drawn) {
     assert!(!neovim.buffer().contains("urn"), "{:?}", neovim.buffer());
     neovim.wait_until_gone("urn 1");
     assert_eq!(server.received("finch/didAccept"), [Value::Null; 0]);
+}
+
+fn a_question_that_is_overtaken_is_cancelled_and_its_answer_ignored(drawn: Drawn) {
+    let server = FakeServer::new(&json!({
+        "rules": [
+            { "after": "a", "late": true, "items": [{ "text": "wrong", "id": "w" }] },
+            { "after": "ab", "items": [{ "text": "right", "id": "r" }] },
+        ],
+    }));
+    let neovim = open(&server, drawn, "");
+    neovim.type_text("ia");
+    neovim.wait(|| !server.received("textDocument/inlineCompletion").is_empty(), "the first question");
+    neovim.type_text("b");
+    neovim.wait_for_screen("abright");
+    assert_eq!(server.received("$/cancelRequest").len(), 1);
+    neovim.press(&["Tab"]);
+    neovim.wait_for_buffer("abright");
 }
 
 fn dismissing_takes_the_suggestion_away(drawn: Drawn) {
@@ -473,11 +496,19 @@ fn tab_does_what_it_did_before_when_there_is_nothing_to_accept() {
 #[test]
 fn a_mapping_of_the_users_runs_when_there_is_nothing_to_accept() {
     let mappings = [
-        ("a Lua function", "vim.keymap.set('i', '<Tab>', function() vim.api.nvim_put({ '[fn]' }, 'c', false, true) end)", "x[fn]"),
-        ("a Lua expression", "vim.keymap.set('i', '<Tab>', function() return '[ex<lt>]' end, { expr = true })", "x[ex<]"),
+        (
+            "a Lua function",
+            "vim.keymap.set('i', '<Tab>', function() vim.api.nvim_put({ '[fn]' }, 'c', false, true) end)",
+            "x[fn]",
+        ),
+        (
+            "a Lua expression",
+            "vim.keymap.set('i', '<Tab>', function() return '[ex<lt>]' end, { expr = true })",
+            "x[ex<]",
+        ),
         ("a Vim mapping", "vim.cmd([=[inoremap <Tab> [vim]]=])", "x[vim]"),
         ("a Vim expression", "vim.cmd([=[inoremap <expr> <Tab> '[' . (1 + 1) . ']' ]=])", "x[2]"),
-        ("a mapping to a mapping", "vim.cmd([[imap <Tab> <Plug>(mine)]]) vim.cmd([[inoremap <Plug>(mine) [plug] ]])", "x[plug]"),
+        ("a mapping to a mapping", "vim.cmd([[imap <Tab> <F5>]]) vim.cmd([[inoremap <F5> [mapped] ]])", "x[mapped]"),
         (
             "a mapping of the buffer",
             "vim.api.nvim_create_autocmd('BufReadPost', { callback = function(a) vim.keymap.set('i', '<Tab>', '[buf]', { buffer = a.buf }) end })",

@@ -4,8 +4,8 @@
 //!
 //! Knows nothing about finch's server: the command that starts it comes from the test.
 
-use std::path::{Path, PathBuf};
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -39,9 +39,7 @@ impl Installation {
         };
         let found = ["usr", ""].iter().map(|below| prefix.join(below)).find(|root| root.join("bin/nvim").is_file());
         match found {
-            Some(root) => {
-                Installation { program: root.join("bin/nvim"), runtime: root.join("share/nvim/runtime") }
-            }
+            Some(root) => Installation { program: root.join("bin/nvim"), runtime: root.join("share/nvim/runtime") },
             None => panic!(
                 "no Neovim under {}: run `tests/support/install-neovim.sh` (or set FINCH_TEST_NVIM to the prefix of one)",
                 prefix.display()

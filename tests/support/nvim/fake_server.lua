@@ -5,9 +5,10 @@
 --   encoding   the position encoding to choose if the client offers it
 --   status     params of finch/status, sent after `initialized`
 --   explain    the result of finch/explainLast
---   rules      [{ after, items: [{ text, back, ahead, id }], hold, die, invoked }]; the last that fits wins.
+--   rules      [{ after, items: [{ text, back, ahead, id }], hold, late, die, invoked }]; the last that fits wins.
 --              `after` is what the text before the cursor ends with; `back` and `ahead` are how many
 --              units of the line around the cursor an item replaces; `hold`: never answer;
+--              `late`: answer only after the next question has been answered;
 --              `die`: end with this exit code;
 --              `invoked`: only for questions the user asked.
 --   through    answer typed-through text with what is left of an item
@@ -17,6 +18,7 @@ local script = vim.json.decode(assert(io.open(arg[1], 'rb')):read('*a'))
 local log = assert(io.open(arg[2], 'ab'))
 local encoding = script.encoding or 'utf-8'
 local documents = {}
+local late
 
 local function send(message)
   message.jsonrpc = '2.0'
@@ -110,7 +112,16 @@ local function inline_completion(id, params)
     items[#items + 1] = item_of(spec, spec.text, spec.back or 0, params.position)
   end
   items[1] = items[1] or typed_through(before, params.position)
-  send({ id = id, result = items[1] and { items = items } or vim.NIL })
+  local answer = { id = id, result = items[1] and { items = items } or vim.NIL }
+  if rule and rule.late then
+    late = answer
+    return
+  end
+  send(answer)
+  if late then
+    send(late)
+    late = nil
+  end
 end
 
 local handlers = {

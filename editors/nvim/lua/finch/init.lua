@@ -1,4 +1,4 @@
---- What a user's configuration may call: `setup`, `status`, `toggle`, `restart` and `explain`.
+--- What a user's configuration may call: `setup`, `status`, `text`, `toggle`, `restart` and `explain`.
 --- It only joins the other modules; each of them answers one question of its own.
 
 local M = {}
@@ -19,6 +19,13 @@ end
 ---@return string
 function M.status()
   return require('finch.status').text()
+end
+
+--- The ghost text on the screen of the current window, or nil. For mappings of your own.
+---@return string?
+function M.text()
+  local offer = require('finch.suggestion').current()
+  return offer and require('finch.offer').rest(offer)
 end
 
 --- Switch ghost text on or off in every buffer. The server keeps running.
