@@ -15,6 +15,7 @@ use super::screen::Screen;
 
 const WAIT_SECONDS_MAX: u64 = 30;
 const ANSWER_SECONDS_MAX: u64 = 5;
+const END_SECONDS_MAX: u64 = 5;
 const POLL_PAUSE_MS: u64 = 15;
 const COLUMNS: &str = "90";
 const ROWS: &str = "24";
@@ -76,6 +77,8 @@ pub(crate) struct Neovim {
     installation: Installation,
     home: tempfile::TempDir,
     server: Vec<String>,
+    /// The editor's process, once it answers.
+    process: Option<String>,
 }
 
 impl Neovim {
@@ -92,7 +95,7 @@ impl Neovim {
     pub(crate) fn open_unattached(setup: Setup) -> Neovim {
         let installation = Installation::find();
         let home = tempfile::Builder::new().prefix("nv").tempdir().expect("a temporary directory");
-        let neovim = Neovim { installation, home, server: setup.server.clone() };
+        let mut neovim = Neovim { installation, home, server: setup.server.clone(), process: None };
         for folder in ["config", "data", "state", "cache", "run", "project/.git"] {
             std::fs::create_dir_all(neovim.path(folder)).expect("a directory");
         }
@@ -106,7 +109,8 @@ impl Neovim {
         tmux.arg(&neovim.installation.program);
         tmux.args(["--listen", &utf8(&neovim.socket()), "-u", &utf8(&neovim.path("init.lua")), &utf8(&file)]);
         run(&mut tmux);
-        neovim.wait(|| neovim.expr("1").is_some_and(|answer| answer == "1"), "Neovim to answer");
+        neovim.wait(|| neovim.expr("getpid()").is_some(), "Neovim to answer");
+        neovim.process = neovim.expr("getpid()");
         neovim
     }
 
@@ -116,6 +120,7 @@ impl Neovim {
             "vim.opt.runtimepath:prepend([==[{plugin}]==])\n\
              vim.o.swapfile, vim.o.showmode, vim.o.ruler, vim.o.laststatus = false, false, false, 2\n\
              vim.o.shiftwidth, vim.o.softtabstop, vim.o.expandtab, vim.o.cmdheight = 4, 4, true, 5\n\
+             vim.o.shadafile = 'NONE'\n\
              {before}\n\
              require('finch').setup({{ cmd = {{ {cmd} }}, {options} }})\n",
             plugin = utf8(&repository().join("editors/nvim")),
@@ -254,10 +259,23 @@ impl Neovim {
 }
 
 impl Drop for Neovim {
+    /// Asks the editor to quit, so that it ends its server, and makes it.
     fn drop(&mut self) {
-        // The terminal's end is the editor's end, and that is the server's.
-        let ended = self.tmux(&["kill-server"]).output();
-        assert!(ended.is_ok() || std::thread::panicking(), "{ended:?}");
+        let Some(process) = &self.process else {
+            self.tmux(&["kill-server"]).output().ok();
+            return;
+        };
+        self.remote(&["--remote-send", "<C-\\><C-N><Cmd>qall!<CR>"]);
+        let signal = |name: &str| Command::new("kill").args([name, process]).stderr(Stdio::null()).status();
+        let deadline = Instant::now() + Duration::from_secs(END_SECONDS_MAX);
+        // Its files can be removed only when nobody writes them any more.
+        while signal("-0").is_ok_and(|status| status.success()) {
+            if Instant::now() > deadline {
+                signal("-9").ok();
+            }
+            pause();
+        }
+        self.tmux(&["kill-server"]).output().ok();
     }
 }
 
