@@ -232,6 +232,7 @@ type Sleep = Arc<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + 
 #[derive(Clone)]
 struct Pace {
     connect: Duration,
+    answer: Duration,
     idle: Duration,
     /// What a try must bring that was never there before, so as not to be counted.
     progress_bytes: u64,
@@ -246,6 +247,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             connect: limits::CONNECT_TIMEOUT,
+            answer: limits::ANSWER_TIMEOUT,
             idle: limits::IDLE_TIMEOUT,
             progress_bytes: limits::DOWNLOAD_PROGRESS_BYTES,
             claim_idle: limits::CLAIM_IDLE_TIMEOUT,

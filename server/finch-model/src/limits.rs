@@ -38,7 +38,9 @@ pub(crate) const ROTARY_POSITIONS_MAX: usize = 1 << 17;
 pub(crate) const DOWNLOAD_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// Name lookup, connection and TLS together. A hub that is not there must not keep the next source waiting.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// The longest silence between a request and its answer, or between two pieces of a body.
+/// The longest silence between a request and the head of its answer.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest silence between two pieces of a body.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a download that breaks is begun or continued. A host that was never reached gets one try.
 pub(crate) const DOWNLOAD_TRIES_MAX: u32 = 5;

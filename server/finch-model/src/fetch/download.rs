@@ -88,7 +88,7 @@ impl Download<'_> {
             url: url.clone(),
             headers: range_headers(resumable.as_ref()),
             sha256: file.sha256,
-            idle: self.pace.idle,
+            answer: self.pace.answer,
         };
         let response = request.send().await?;
         let part = match self.judge(&response, resumable)? {
@@ -185,7 +185,7 @@ impl Download<'_> {
                 Ok(Ok(Some(bytes))) => batch.extend_from_slice(&bytes),
                 Ok(Ok(None)) => break None,
                 Ok(Err(error)) => break Some(hub::fault(&error)),
-                Err(_) => break Some(hub::silent(self.pace.idle)),
+                Err(_) => break Some(again(&hub::silence(self.pace.idle))),
             }
             let have = part.len() + batch.len() as u64;
             if have > file.bytes {

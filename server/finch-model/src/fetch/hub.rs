@@ -102,7 +102,7 @@ impl Endpoint {
 pub(super) enum Fault {
     /// This source is done.
     Stop(SourceError),
-    /// The host was not reached at all.
+    /// The host was not reached at all, or did not say a word.
     Unreachable { reason: String },
     /// Another try may help, at the earliest after `wait`.
     Again { reason: String, wait: Option<Duration> },
@@ -137,7 +137,7 @@ pub(super) struct Request<'a> {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) sha256: Digest,
-    pub(super) idle: Duration,
+    pub(super) answer: Duration,
 }
 
 impl Request<'_> {
@@ -146,9 +146,9 @@ impl Request<'_> {
         self.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for _ in 0..=limits::REDIRECTS_MAX {
             let request = self.client.get(self.url.clone()).headers(self.headers.clone()).send();
-            let response = match tokio::time::timeout(self.idle, request).await {
+            let response = match tokio::time::timeout(self.answer, request).await {
                 Ok(answer) => answer.map_err(|error| fault(&error))?,
-                Err(_) => return Err(silent(self.idle)),
+                Err(_) => return Err(Fault::Unreachable { reason: silence(self.answer) }),
             };
             check_sum(&response, self.sha256)?;
             if !is_redirect(response.status()) {
@@ -207,8 +207,8 @@ fn show(url: &Url) -> String {
     url.to_string()
 }
 
-pub(super) fn silent(idle: Duration) -> Fault {
-    Fault::Again { reason: format!("nothing came for {} s", idle.as_secs()), wait: None }
+pub(super) fn silence(time: Duration) -> String {
+    format!("nothing came for {} s", time.as_secs())
 }
 
 pub(super) fn fault(error: &reqwest::Error) -> Fault {

@@ -85,7 +85,9 @@ impl Place {
     pub(super) fn forget(&self) -> Result<(), StorageError> {
         for path in [self.directory.join(&self.marker), self.target()] {
             match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StorageError::new(&path, 0, error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StorageError::new(&path, 0, error));
+                }
                 _ => {}
             }
         }

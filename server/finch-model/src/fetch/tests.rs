@@ -163,6 +163,20 @@ async fn a_file_that_is_here_opens_no_connection() {
 }
 
 #[tokio::test]
+async fn a_forgotten_file_is_gone_and_may_be_forgotten_twice() {
+    let mut bench = Bench::new(100);
+    let server = Server::start([Reply::whole(&bench.content, "\"a\"")]).await;
+    bench.options.endpoint = server.url.parse().unwrap();
+    bench.fetch().await.unwrap();
+    let (catalogue, home) = (bench.catalogue(), bench.home());
+    let entry = &catalogue.models()[0];
+    forget_model(entry, &home).unwrap();
+    assert_eq!(fetched_model(entry, &home), None);
+    assert_eq!(bench.names(), ["tiny.gguf.lock"]);
+    forget_model(entry, &home).unwrap();
+}
+
+#[tokio::test]
 async fn a_file_without_a_marker_is_checked_and_kept() {
     let mut bench = Bench::new(100);
     fs::create_dir_all(bench.home().downloads()).unwrap();

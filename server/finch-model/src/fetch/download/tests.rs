@@ -96,6 +96,27 @@ fn silence_counts_as_a_cut() {
 }
 
 #[test]
+fn a_host_that_never_says_a_word_gets_one_try_and_one_that_did_gets_more() {
+    let content = content(LEN);
+    run(async {
+        let server = Server::start([Reply::mute()]).await;
+        let mut bench = Bench::hub_only(LEN, &server);
+        bench.pace.answer = Duration::from_millis(20);
+        let error = only_reason(bench.fetch().await);
+        assert!(matches!(error, SourceError::Unreachable { .. }), "{error}");
+        assert_eq!(bench.waits(), []);
+    });
+    run(async {
+        let replies = [Reply::whole(&content, "\"a\"").cut(1000), Reply::mute(), Reply::rest(&content, 1000, "\"a\"")];
+        let server = Server::start(replies).await;
+        let mut bench = Bench::hub_only(LEN, &server);
+        bench.pace.answer = Duration::from_millis(1500);
+        let fetched = bench.fetch().await;
+        bench.has_the_file(fetched);
+    });
+}
+
+#[test]
 fn a_server_that_always_breaks_off_is_given_up_with_growing_waits() {
     let content = content(LEN);
     let mut replies = vec![Reply::whole(&content, "\"a\"").cut(1000)];

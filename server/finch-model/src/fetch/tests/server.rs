@@ -52,6 +52,11 @@ impl Reply {
         Self::new(status, "Content-Length: 0", "")
     }
 
+    /// Takes the request and says nothing.
+    pub(crate) fn mute() -> Self {
+        Self { head: String::new(), body: Vec::new(), end: End::Silence }
+    }
+
     /// The same, but the connection breaks after `bytes` of the body.
     pub(crate) fn cut(mut self, bytes: usize) -> Self {
         self.body.truncate(bytes);
