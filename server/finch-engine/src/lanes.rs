@@ -100,6 +100,11 @@ impl Lanes {
         self.lock().interactive.iter().any(|job| job.ask.client() == client)
     }
 
+    /// Whether an interactive job of anybody waits.
+    pub(crate) fn is_interactive_waiting(&self) -> bool {
+        !self.lock().interactive.is_empty()
+    }
+
     /// Ends all work: the engine's thread stops at the next token.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

@@ -23,6 +23,7 @@ mod sequence;
 mod stop;
 mod threads;
 mod vocabulary;
+mod watch;
 mod worker;
 
 #[cfg(test)]

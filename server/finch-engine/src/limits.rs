@@ -14,12 +14,14 @@ pub(crate) const SLOTS_MAX: usize = 16;
 /// The smallest context an engine is loaded with.
 pub(crate) const CONTEXT_TOKENS_MIN: usize = 16;
 
-/// A cancelled prompt stops being computed within about this time.
-pub(crate) const CANCEL_SEEN: Duration = Duration::from_millis(50);
+/// How often a long pass looks whether it is still wanted. The session then stops behind the kernel it is in.
+pub(crate) const CANCEL_LOOK: Duration = Duration::from_millis(10);
+/// What a pass over a prompt takes at most: an interrupted pass is lost work, a short one is slow a token.
+pub(crate) const PASS_TIME: Duration = Duration::from_millis(250);
 /// The prompt tokens of the first pass, while the speed of the machine is unknown.
 pub(crate) const CHUNK_TOKENS_FIRST: usize = 64;
-/// Shorter passes waste more time than a late cancel does.
-pub(crate) const CHUNK_TOKENS_MIN: usize = 8;
+/// Shorter passes take half the speed.
+pub(crate) const CHUNK_TOKENS_MIN: usize = 16;
 /// Longer passes gain no speed.
 pub(crate) const CHUNK_TOKENS_MAX: usize = 512;
 

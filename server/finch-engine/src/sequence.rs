@@ -19,6 +19,7 @@ use crate::{
     prompt::{Prompt, Prompts},
     sampler::Sampler,
     stop::{Passed, StopMatcher},
+    watch::{GivesWay, Pass},
 };
 
 /// A request that holds a slot.
@@ -82,6 +83,16 @@ impl Sequence {
             timings: Timings { queued: job.arrived.elapsed(), ..Timings::default() },
             outbox: Outbox { reader: job.reader, waiting: VecDeque::new(), moved: Instant::now() },
         })
+    }
+
+    /// What a watch needs to know while this sequence computes. Without a free slot nobody can take its turn.
+    pub(crate) fn pass(&self, free_slots: usize) -> Pass {
+        let gives_way = match self.lane {
+            Lane::Interactive => GivesWay::ToItsClient(self.client.clone()),
+            Lane::Batch if free_slots > 0 => GivesWay::ToInteractive,
+            Lane::Batch => GivesWay::ToNobody,
+        };
+        Pass { reader: self.outbox.reader.clone(), gives_way }
     }
 
     pub(crate) fn tokens_max(&self) -> usize {

@@ -17,6 +17,7 @@ use crate::{
     pace::Pace,
     prompt::{Prompt, Prompts},
     sequence::{Outbox, Sequence, Step},
+    watch::{End, Watch},
 };
 
 pub(crate) struct Worker {
@@ -28,6 +29,7 @@ pub(crate) struct Worker {
     /// What ended sequences still have to say.
     farewells: Vec<Outbox>,
     pace: Pace,
+    watch: Watch,
     clock: u64,
 }
 
@@ -57,10 +59,12 @@ impl Worker {
     ) -> Result<Self, EngineError> {
         let shelves = (0..slots).map(|_| Ok(Shelf { slot: network.slot()?, stable: 0, used: 0 }));
         let shelves = shelves.collect::<Result<_, EngineError>>()?;
+        let watch = Watch::start(Arc::clone(&lanes), network.interrupter()).map_err(EngineError::Thread)?;
         Ok(Self {
             network,
             prompts,
             lanes,
+            watch,
             shelves,
             sequences: Vec::new(),
             farewells: Vec::new(),
@@ -200,11 +204,12 @@ impl Worker {
 
     /// One pass for one sequence: a piece of its prompt, or one token.
     fn compute(&mut self, index: usize) {
+        let free_slots = self.shelves.len() - self.sequences.len();
         let sequence = &mut self.sequences[index];
         let slot = &mut self.shelves[sequence.slot].slot;
         let done = slot.tokens().len();
         let next = sequence.next;
-        let (pass, rows) = match &next {
+        let (tokens, rows) = match &next {
             Some(token) => (std::slice::from_ref(token), 1),
             None => {
                 let left = &sequence.prompt.tokens[done..];
@@ -212,19 +217,29 @@ impl Worker {
                 (&left[..count], usize::from(count == left.len()))
             }
         };
-        let count = pass.len();
+        let count = tokens.len();
         let room = self.network.capacity() - (done + count);
+        let pass = sequence.pass(free_slots);
         let started = Instant::now();
-        let result = self.network.forward(slot, pass, rows);
+        let network = &mut self.network;
+        // One token is over sooner than a watch could see anything.
+        let (result, end) = if count > 1 {
+            self.watch.during(pass, move || network.forward(slot, tokens, rows))
+        } else {
+            (network.forward(slot, tokens, rows), End::Own)
+        };
         let time = started.elapsed();
         sequence.spent(time);
-        if next.is_none() {
-            self.pace.learn(count, time);
-        }
         let step = match result {
-            Ok(_) if rows == 0 => Ok(Step::Continue),
-            Ok(logits) => sequence.advance(logits, room, &self.prompts),
+            // The next turn sees why, and the slot is as it was.
+            Err(_) if end == End::Interrupted => Ok(Step::Continue),
             Err(error) => Err(LlmError::Unavailable { reason: error.to_string() }),
+            Ok(logits) => {
+                if next.is_none() {
+                    self.pace.learn(count, time);
+                }
+                if rows == 0 { Ok(Step::Continue) } else { sequence.advance(logits, room, &self.prompts) }
+            }
         };
         self.conclude(index, step);
     }

@@ -216,3 +216,17 @@ fn a_token_outside_the_vocabulary_is_an_error_and_changes_nothing() {
     let logits = network.forward(&mut slot, &[3], 1).unwrap().to_vec();
     assert_close(&logits, &fresh(&model, &[1, 2, 3]), 1e-4);
 }
+
+#[test]
+fn an_interrupted_pass_changes_nothing_and_the_next_one_runs() {
+    let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
+    let (mut network, mut slot) = network(&model);
+    network.forward(&mut slot, &[1, 2], 1).unwrap();
+    let interrupter = network.interrupter();
+    interrupter.interrupt();
+    assert!(network.forward(&mut slot, &tokens(30, 500), 1).is_err());
+    assert_eq!(slot.tokens(), [1, 2]);
+    interrupter.clear();
+    let logits = network.forward(&mut slot, &[3], 1).unwrap().to_vec();
+    assert_close(&logits, &fresh(&model, &[1, 2, 3]), 1e-4);
+}
