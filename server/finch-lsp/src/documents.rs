@@ -39,8 +39,8 @@ pub(crate) enum Missing {
 /// One change, prepared so that applying it is quick.
 #[derive(Debug, Clone)]
 pub(crate) enum Edit {
-    /// The whole text.
-    Whole(Document),
+    /// The whole text, or why it is not held.
+    Whole(Result<Document, Missing>),
     /// A part of it.
     Part(Change),
 }
@@ -67,11 +67,15 @@ pub(crate) struct Documents {
 impl Documents {
     /// # Errors
     /// [`Problem`], after the best was made of it.
-    pub(crate) fn open(&mut self, uri: String, version: Option<i64>, document: Document) -> Result<(), Problem> {
+    pub(crate) fn open(
+        &mut self,
+        uri: String,
+        version: Option<i64>,
+        text: Result<Document, Missing>,
+    ) -> Result<(), Problem> {
         if self.open.len() >= DOCUMENTS_MAX && !self.open.contains_key(&uri) {
             return Err(Problem::TooMany { uri });
         }
-        let text = bounded(document);
         let too_large = text.is_err();
         let earlier = self.open.insert(uri.clone(), Entry { version: version.unwrap_or(0), text });
         match (too_large, earlier) {
@@ -103,7 +107,7 @@ impl Documents {
         entry.version = sent;
         for edit in edits {
             match (edit, &mut entry.text) {
-                (Edit::Whole(document), text) => *text = bounded(document),
+                (Edit::Whole(whole), text) => *text = whole,
                 (Edit::Part(change), Ok(document)) => document.apply(&change, encoding),
                 (Edit::Part(_), Err(_)) => {}
             }
@@ -152,8 +156,9 @@ impl Entry {
     }
 }
 
-fn bounded(document: Document) -> Result<Document, Missing> {
-    if document.len() > DOCUMENT_BYTES_MAX { Err(Missing::TooLarge) } else { Ok(document) }
+/// A document of `text`, if it is one that can be held.
+pub(crate) fn hold(text: &str) -> Result<Document, Missing> {
+    if text.len() > DOCUMENT_BYTES_MAX { Err(Missing::TooLarge) } else { Ok(Document::new(text)) }
 }
 
 #[cfg(test)]

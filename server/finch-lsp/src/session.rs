@@ -10,7 +10,7 @@ use finch_llm::{ClientId, Provider, StateReceiver};
 use finch_text::Document;
 
 use crate::asks::Asks;
-use crate::documents::{Documents, Edit, Problem};
+use crate::documents::{Documents, Edit, Missing, Problem};
 use crate::editor::Log;
 use crate::facts::ClientFacts;
 use crate::records::Records;
@@ -52,9 +52,9 @@ impl Session {
         }
     }
 
-    pub(crate) fn open(&mut self, uri: String, version: Option<i64>, document: Document) {
+    pub(crate) fn open(&mut self, uri: String, version: Option<i64>, text: Result<Document, Missing>) {
         self.asks.stop_for(&uri);
-        let opened = self.documents.open(uri, version, document);
+        let opened = self.documents.open(uri, version, text);
         self.report(opened);
     }
 

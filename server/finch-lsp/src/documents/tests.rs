@@ -11,12 +11,12 @@ fn part(start: (u32, u32), end: (u32, u32), text: &str) -> Edit {
 }
 
 fn whole(text: &str) -> Edit {
-    Edit::Whole(Document::new(text))
+    Edit::Whole(hold(text))
 }
 
 fn opened(version: i64, text: &str) -> Documents {
     let mut documents = Documents::default();
-    documents.open(URI.to_owned(), Some(version), Document::new(text)).expect("the first opening is in order");
+    documents.open(URI.to_owned(), Some(version), hold(text)).expect("the first opening is in order");
     documents
 }
 
@@ -70,7 +70,7 @@ fn what_is_not_open_is_reported_and_stays_unknown() {
 #[test]
 fn a_second_opening_counts_and_a_second_closing_does_not() {
     let mut documents = opened(5, "abc");
-    let again = documents.open(URI.to_owned(), Some(1), Document::new("new"));
+    let again = documents.open(URI.to_owned(), Some(1), hold("new"));
     assert_eq!(again, Err(Problem::OpenedTwice { uri: URI.to_owned() }));
     let snapshot = documents.snapshot(URI).expect("it is open");
     assert_eq!((snapshot.document.text().as_str(), snapshot.version), ("new", 1));
@@ -90,7 +90,7 @@ fn an_unreadable_change_gives_the_text_up() {
 fn a_text_above_the_limit_is_not_held() {
     let large = "x".repeat(DOCUMENT_BYTES_MAX + 1);
     let mut documents = Documents::default();
-    let opened = documents.open(URI.to_owned(), Some(1), Document::new(&large));
+    let opened = documents.open(URI.to_owned(), Some(1), hold(&large));
     assert_eq!(opened, Err(Problem::TooLarge { uri: URI.to_owned() }));
     assert_eq!(documents.snapshot(URI).err(), Some(Missing::TooLarge));
     assert_eq!(documents.change(URI, Some(2), vec![whole("small")], PositionEncoding::Utf8), Ok(()));
@@ -112,10 +112,10 @@ fn a_snapshot_does_not_follow_later_changes() {
 fn no_more_documents_are_held_than_the_limit() {
     let mut documents = Documents::default();
     for n in 0..DOCUMENTS_MAX {
-        documents.open(format!("file:///{n}"), Some(1), Document::default()).expect("there is room");
+        documents.open(format!("file:///{n}"), Some(1), Ok(Document::default())).expect("there is room");
     }
-    let refused = documents.open(URI.to_owned(), Some(1), Document::default());
+    let refused = documents.open(URI.to_owned(), Some(1), Ok(Document::default()));
     assert_eq!(refused, Err(Problem::TooMany { uri: URI.to_owned() }));
     documents.close("file:///0").expect("it is open");
-    assert_eq!(documents.open(URI.to_owned(), Some(1), Document::default()), Ok(()));
+    assert_eq!(documents.open(URI.to_owned(), Some(1), Ok(Document::default())), Ok(()));
 }

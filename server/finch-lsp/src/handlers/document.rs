@@ -3,12 +3,12 @@
 //! Texts are built before the session is locked. A message that cannot be read loses its document, because its
 //! text is no longer the editor's.
 
-use finch_text::{Change, Document, Position, Range};
+use finch_text::{Change, Position, Range};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::dispatch::Shared;
-use crate::documents::Edit;
+use crate::documents::{Edit, hold};
 use crate::wire;
 use crate::wire::document::{DidChange, DidClose, DidOpen};
 
@@ -45,9 +45,9 @@ pub(crate) fn apply(shared: &Shared, method: DocumentMethod, params: Value) {
 
 fn open(shared: &Shared, params: Value) -> Result<(), String> {
     let DidOpen { text_document } = read(params)?;
-    let document = Document::new(&text_document.text);
+    let text = hold(&text_document.text);
     let (uri, version) = (text_document.uri, text_document.version);
-    shared.with_session(|session| session.open(uri, version, document)).ok_or_else(panicked)
+    shared.with_session(|session| session.open(uri, version, text)).ok_or_else(panicked)
 }
 
 fn change(shared: &Shared, params: Value) -> Result<(), String> {
@@ -55,7 +55,7 @@ fn change(shared: &Shared, params: Value) -> Result<(), String> {
     let edits: Vec<Edit> = content_changes
         .into_iter()
         .map(|change| match change.range {
-            None => Edit::Whole(Document::new(&change.text)),
+            None => Edit::Whole(hold(&change.text)),
             Some(range) => Edit::Part(Change { range: Some(range_of(range)), text: change.text }),
         })
         .collect();
