@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::finch::{Said, finch, fixture, home_with_a_model};
 
-const MEDIAN: &str = "demo.py:22:5";
+const VARIANCE: &str = "demo.py:17:5";
 
 fn complete(place: &str, flags: &[&str]) -> Said {
     let place = format!("{}", fixture(place.split(':').next().unwrap()).display()) + &place[place.find(':').unwrap()..];
@@ -15,7 +15,7 @@ fn complete(place: &str, flags: &[&str]) -> Said {
 fn the_first_command_sets_everything_up_and_prints_a_completion() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("config.toml"), "[engine]\nmodel = \"smollm2-135m\"\n").unwrap();
-    let place = format!("{}:22:5", fixture("demo.py").display());
+    let place = format!("{}:17:5", fixture("demo.py").display());
     let first = finch(home.path(), &["complete", &place]);
     assert_eq!(first.code, 0, "{}", first.err);
     assert!(!first.out.trim().is_empty());
@@ -29,13 +29,13 @@ fn the_first_command_sets_everything_up_and_prints_a_completion() {
 
 #[test]
 fn json_has_the_promised_fields_with_true_counts() {
-    let said = complete(MEDIAN, &["--json"]);
+    let said = complete(VARIANCE, &["--json"]);
     assert_eq!(said.code, 0, "{}", said.err);
     let json: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(json["provider"], "local");
     assert_eq!(json["model"], "smollm2-135m");
     assert_eq!(json["reason"], Value::Null);
-    assert_eq!(json["range"]["start"], serde_json::json!({"line": 21, "character": 4}));
+    assert_eq!(json["range"]["start"], serde_json::json!({"line": 16, "character": 4}));
     assert!(!json["text"].as_str().unwrap().is_empty());
     let count = |name: &str| json[name].as_u64().unwrap_or_else(|| panic!("no {name} in {json}"));
     assert!(count("prompt_tokens") > 50 && count("prompt_tokens") <= 512, "{json}");
@@ -47,9 +47,9 @@ fn json_has_the_promised_fields_with_true_counts() {
 
 #[test]
 fn explain_prints_the_exact_prompt() {
-    let said = complete(MEDIAN, &["--explain"]);
+    let said = complete(VARIANCE, &["--explain"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert!(said.err.contains("ordered = sorted(values)"), "{}", said.err);
+    assert!(said.err.contains("center = mean(values)"), "{}", said.err);
 }
 
 #[test]

@@ -2,15 +2,25 @@
 //!
 //! `tests/run.sh` installs what they drive (ONNX Runtime, Neovim, llama.cpp) and runs them.
 
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
 mod completes_a_place;
+#[cfg(test)]
+mod neovim;
+#[cfg(test)]
 mod speaks_lsp;
+#[cfg(test)]
 mod tokens_like_the_peer;
 
+#[cfg(test)]
 mod tidy;
 
+#[cfg(test)]
 mod support {
     pub(crate) mod client;
     pub(crate) mod finch;
     pub(crate) mod llama;
+    pub(crate) mod neovim;
+    pub(crate) mod screen;
 }

@@ -39,7 +39,7 @@ fn without_a_model_silence_has_a_reason_and_the_server_lives() {
     client.initialize();
     client.wait_for(|message| message["method"] == "finch/status" && message["params"]["state"] == "absent");
     client.open(URI, &demo());
-    let items = client.inline_completion(URI, (21, 4));
+    let items = client.inline_completion(URI, (16, 4));
     assert!(items.is_null() || items["items"] == serde_json::json!([]), "{items}");
     let why = client.explain_last();
     assert_eq!(why["reason"], "no-model");
@@ -50,15 +50,15 @@ fn without_a_model_silence_has_a_reason_and_the_server_lives() {
 fn a_second_request_one_character_later_computes_only_the_tail() {
     let mut client = ready();
     client.open(URI, &demo());
-    let first = client.inline_completion(URI, (21, 4));
+    let first = client.inline_completion(URI, (16, 4));
     assert!(first["items"][0]["insertText"].is_string(), "{first}");
     let cold = client.explain_last();
     // A character that no suggestion begins with, so that the model is asked again.
-    client.insert(URI, 2, (21, 4), "ü");
-    client.inline_completion(URI, (21, 6));
+    client.insert(URI, 2, (16, 4), "ü");
+    client.inline_completion(URI, (16, 6));
     let warm = client.explain_last();
     let count = |value: &Value, name: &str| value[name].as_u64().unwrap_or_else(|| panic!("no {name} in {value}"));
-    assert!(count(&cold, "prompt_tokens") > 100, "{cold}");
+    assert!(count(&cold, "prompt_tokens") > 50, "{cold}");
     assert!(
         count(&warm, "cached_tokens") + 16 >= count(&warm, "prompt_tokens") - count(&warm, "suffix_tokens"),
         "{warm}"
@@ -84,7 +84,7 @@ fn the_server_ends_within_two_seconds_of_its_input() {
     client.send(
         "textDocument/inlineCompletion",
         serde_json::json!({
-            "textDocument": {"uri": URI}, "position": {"line": 21, "character": 4}, "context": {"triggerKind": 2},
+            "textDocument": {"uri": URI}, "position": {"line": 16, "character": 4}, "context": {"triggerKind": 2},
         }),
     );
     let (_, lived_on) = client.close_input();
