@@ -19,7 +19,7 @@ use crate::{
     prompt::{Prompt, Prompts},
     sampler::Sampler,
     stop::{Passed, StopMatcher},
-    watch::{GivesWay, Pass},
+    watch::{Pass, YieldsTo},
 };
 
 /// A request that holds a slot.
@@ -56,20 +56,16 @@ pub(crate) enum Step {
 }
 
 impl Sequence {
-    /// `cached` prompt tokens are in the slot already. Gives the job back if its sampling cannot be followed.
-    pub(crate) fn begin(job: Job, prompt: Prompt, slot: usize, cached: usize) -> Result<Self, (Job, LlmError)> {
+    /// `cached` prompt tokens are in the slot already.
+    pub(crate) fn begin(job: Job, prompt: Prompt, stops: StopMatcher, slot: usize, cached: usize) -> Self {
         let sampling: &Sampling = job.ask.sampling();
-        let stops = match StopMatcher::new(&sampling.stop) {
-            Ok(stops) => stops,
-            Err(error) => return Err((job, LlmError::Refused { reason: error.to_string() })),
-        };
         let usage = Usage {
             prompt_tokens: prompt.tokens.len(),
             cached_tokens: cached,
             suffix_tokens: prompt.suffix,
             generated_tokens: 0,
         };
-        Ok(Self {
+        Self {
             client: job.ask.client().clone(),
             lane: job.ask.lane(),
             slot,
@@ -82,17 +78,17 @@ impl Sequence {
             usage,
             timings: Timings { queued: job.arrived.elapsed(), ..Timings::default() },
             outbox: Outbox { reader: job.reader, waiting: VecDeque::new(), moved: Instant::now() },
-        })
+        }
     }
 
     /// What a watch needs to know while this sequence computes. Without a free slot nobody can take its turn.
     pub(crate) fn pass(&self, free_slots: usize) -> Pass {
-        let gives_way = match self.lane {
-            Lane::Interactive => GivesWay::ToItsClient(self.client.clone()),
-            Lane::Batch if free_slots > 0 => GivesWay::ToInteractive,
-            Lane::Batch => GivesWay::ToNobody,
+        let yields_to = match self.lane {
+            Lane::Interactive => YieldsTo::Client(self.client.clone()),
+            Lane::Batch if free_slots > 0 => YieldsTo::Interactive,
+            Lane::Batch => YieldsTo::Nobody,
         };
-        Pass { reader: self.outbox.reader.clone(), gives_way }
+        Pass { reader: self.outbox.reader.clone(), yields_to }
     }
 
     pub(crate) fn tokens_max(&self) -> usize {

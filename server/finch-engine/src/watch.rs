@@ -24,17 +24,17 @@ pub(crate) struct Watch {
 #[derive(Debug, Clone)]
 pub(crate) struct Pass {
     pub(crate) reader: ChunkSender,
-    pub(crate) gives_way: GivesWay,
+    pub(crate) yields_to: YieldsTo,
 }
 
 /// What else than a gone reader ends a pass.
 #[derive(Debug, Clone)]
-pub(crate) enum GivesWay {
+pub(crate) enum YieldsTo {
     /// A newer interactive job of this client.
-    ToItsClient(ClientId),
+    Client(ClientId),
     /// Any interactive job.
-    ToInteractive,
-    ToNobody,
+    Interactive,
+    Nobody,
 }
 
 /// How a watched pass came to its end.
@@ -97,10 +97,10 @@ impl Shared {
     }
 
     fn is_unwanted(&self, pass: &Pass) -> bool {
-        let overtaken = match &pass.gives_way {
-            GivesWay::ToItsClient(client) => self.lanes.is_replaced(client),
-            GivesWay::ToInteractive => self.lanes.is_interactive_waiting(),
-            GivesWay::ToNobody => false,
+        let overtaken = match &pass.yields_to {
+            YieldsTo::Client(client) => self.lanes.is_replaced(client),
+            YieldsTo::Interactive => self.lanes.is_interactive_waiting(),
+            YieldsTo::Nobody => false,
         };
         overtaken || pass.reader.is_reader_gone() || self.lanes.is_closed()
     }

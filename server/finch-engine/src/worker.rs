@@ -17,6 +17,7 @@ use crate::{
     pace::Pace,
     prompt::{Prompt, Prompts},
     sequence::{Outbox, Sequence, Step},
+    stop::StopMatcher,
     watch::{End, Watch},
 };
 
@@ -150,6 +151,10 @@ impl Worker {
     }
 
     fn start(&mut self, job: Job) {
+        let stops = match StopMatcher::new(&job.ask.sampling().stop) {
+            Ok(stops) => stops,
+            Err(error) => return job.refuse(LlmError::Refused { reason: error.to_string() }),
+        };
         let prompt = match &job.ask {
             Ask::Infill(request) => self.prompts.infill(request),
             Ask::Generate(request) => self.prompts.generate(request),
@@ -158,12 +163,9 @@ impl Worker {
             Ok(prompt) => prompt,
             Err(error) => return job.refuse(error),
         };
-        let Some((slot, cached)) = self.prepare_slot(&prompt) else {
-            return job.refuse(LlmError::Overloaded);
-        };
-        match Sequence::begin(job, prompt, slot, cached) {
-            Ok(sequence) => self.sequences.push(sequence),
-            Err((job, error)) => job.refuse(error),
+        match self.prepare_slot(&prompt) {
+            Some((slot, cached)) => self.sequences.push(Sequence::begin(job, prompt, stops, slot, cached)),
+            None => job.refuse(LlmError::Overloaded),
         }
     }
 

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Instant};
 
 use finch_llm::{ClientId, GenerateRequest, GenerateStream, Lane, Sampling, stream};
 
-use super::{End, GivesWay, Pass, Watch};
+use super::{End, Pass, Watch, YieldsTo};
 use crate::{
     lanes::{Ask, Job, Lanes},
     network::Interrupter,
@@ -43,21 +43,21 @@ impl Bench {
     }
 }
 
-fn pass(gives_way: GivesWay) -> (Pass, GenerateStream) {
+fn pass(yields_to: YieldsTo) -> (Pass, GenerateStream) {
     let (reader, stream) = stream();
-    (Pass { reader, gives_way }, stream)
+    (Pass { reader, yields_to }, stream)
 }
 
-fn to(client: &str) -> GivesWay {
-    GivesWay::ToItsClient(ClientId::new(client))
+fn to(client: &str) -> YieldsTo {
+    YieldsTo::Client(ClientId::new(client))
 }
 
 #[test]
 fn a_wanted_pass_comes_to_its_own_end() {
     let bench = Bench::new();
     let _others = [bench.submit("b", Lane::Interactive), bench.submit("a", Lane::Batch)];
-    for gives_way in [to("a"), GivesWay::ToNobody] {
-        let (pass, _stream) = pass(gives_way);
+    for yields_to in [to("a"), YieldsTo::Nobody] {
+        let (pass, _stream) = pass(yields_to);
         assert_eq!(bench.watch.during(pass, || 7), (7, End::Own));
     }
 }
@@ -65,7 +65,7 @@ fn a_wanted_pass_comes_to_its_own_end() {
 #[test]
 fn a_pass_without_a_reader_is_interrupted() {
     let bench = Bench::new();
-    let (pass, stream) = pass(GivesWay::ToNobody);
+    let (pass, stream) = pass(YieldsTo::Nobody);
     drop(stream);
     assert_eq!(bench.endless(pass), End::Interrupted);
     assert!(!bench.interrupter.is_interrupted(), "the next pass is free to run");
@@ -80,9 +80,9 @@ fn a_pass_that_a_newer_request_replaces_is_interrupted() {
 }
 
 #[test]
-fn a_batch_pass_gives_way_to_an_interactive_job() {
+fn a_batch_pass_yields_to_to_an_interactive_job() {
     let bench = Bench::new();
-    let (pass, _stream) = pass(GivesWay::ToInteractive);
+    let (pass, _stream) = pass(YieldsTo::Interactive);
     let _interactive = bench.submit("b", Lane::Interactive);
     assert_eq!(bench.endless(pass), End::Interrupted);
 }
