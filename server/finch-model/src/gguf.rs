@@ -9,6 +9,9 @@ mod cursor;
 mod header;
 mod tensor;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;

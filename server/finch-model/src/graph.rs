@@ -10,6 +10,9 @@ mod policy;
 mod rotary;
 mod shape;
 
+#[cfg(test)]
+mod tests;
+
 use self::builder::{Builder, Linear};
 use self::family::{Bias, Family, RotaryRows};
 use self::policy::Slot;
@@ -209,7 +212,7 @@ impl Graph<'_> {
             parts: projections.map(|(name, order, heads)| part(name, order, heads)).to_vec(),
             columns: shape.hidden,
             bias: self.family.attention_bias == Bias::Qkv,
-            slot: Slot::Qkv { layer, layers: shape.layers },
+            slot: Slot::Layer,
             input: normed,
         })?;
         let attended = format!("{prefix}.attn");
@@ -225,34 +228,25 @@ impl Graph<'_> {
         ];
         let outputs = [attended.as_str(), &present[0], &present[1]];
         self.build.node("GroupQueryAttention", MICROSOFT, &inputs, &outputs, &attributes);
-        self.build.linear(Linear {
-            name: format!("{prefix}.attn_output"),
-            parts: vec![(Part { tensor: format!("{prefix}.attn_output"), order: RowOrder::AsStored }, shape.hidden)],
-            columns: shape.heads * shape.head_dim,
-            bias: false,
-            slot: Slot::AttentionOutput,
-            input: &attended,
-        })
+        let width = shape.heads * shape.head_dim;
+        self.plain_linear(format!("{prefix}.attn_output"), shape.hidden, width, &attended)
     }
 
     fn feed_forward(&mut self, layer: usize, normed: &str) -> Result<String, GgufError> {
         let (hidden, wide) = (self.decoder.shape.hidden, self.decoder.feed_forward);
-        let prefix = format!("blk.{layer}");
-        let mut linear = |name: &str, rows, columns, slot, input: &str| {
-            let tensor = format!("{prefix}.{name}");
-            let parts = vec![(Part { tensor: tensor.clone(), order: RowOrder::AsStored }, rows)];
-            self.build.linear(Linear { name: tensor, parts, columns, bias: false, slot, input })
-        };
-        let gate = linear("ffn_gate", wide, hidden, Slot::FeedForwardIn, normed)?;
-        let up = linear("ffn_up", wide, hidden, Slot::FeedForwardIn, normed)?;
-        let [open, silu, inner] = ["ffn_open", "ffn_silu", "ffn_inner"].map(|name| format!("{prefix}.{name}"));
+        let gate = self.plain_linear(format!("blk.{layer}.ffn_gate"), wide, hidden, normed)?;
+        let up = self.plain_linear(format!("blk.{layer}.ffn_up"), wide, hidden, normed)?;
+        let [open, silu, inner] = ["ffn_open", "ffn_silu", "ffn_inner"].map(|name| format!("blk.{layer}.{name}"));
         self.build.node("Sigmoid", "", &[&gate], &[&open], &[]);
         self.build.node("Mul", "", &[&gate, &open], &[&silu], &[]);
         self.build.node("Mul", "", &[&silu, &up], &[&inner], &[]);
-        let slot = Slot::FeedForwardOut { layer, layers: self.decoder.shape.layers };
-        let tensor = format!("{prefix}.ffn_down");
-        let parts = vec![(Part { tensor: tensor.clone(), order: RowOrder::AsStored }, hidden)];
-        self.build.linear(Linear { name: tensor, parts, columns: wide, bias: false, slot, input: &inner })
+        self.plain_linear(format!("blk.{layer}.ffn_down"), hidden, wide, &inner)
+    }
+
+    /// One tensor, as it is stored, without a bias.
+    fn plain_linear(&mut self, name: String, rows: usize, columns: usize, input: &str) -> Result<String, GgufError> {
+        let parts = vec![(Part { tensor: name.clone(), order: RowOrder::AsStored }, rows)];
+        self.build.linear(Linear { name, parts, columns, bias: false, slot: Slot::Layer, input })
     }
 
     fn head(&mut self, stream: Stream) -> Result<(), GgufError> {

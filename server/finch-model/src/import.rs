@@ -7,6 +7,9 @@
 mod staging;
 mod stream;
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;

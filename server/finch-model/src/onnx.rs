@@ -5,6 +5,9 @@
 mod data;
 pub(crate) mod proto;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use data::{DataWriter, Extent};
 use proto::{
     AttributeProto, Dimension, DimensionValue, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
@@ -52,7 +55,7 @@ pub(crate) fn node(
         output: owned(outputs),
         name: Some(format!("{}/{operator}", outputs.first().copied().unwrap_or_default())),
         op_type: Some(operator.to_owned()),
-        domain: Some(domain.to_owned()),
+        domain: Some(domain.to_owned()).filter(|domain| !domain.is_empty()),
         attribute: attributes.iter().map(|(name, value)| attribute(name, *value)).collect(),
     }
 }

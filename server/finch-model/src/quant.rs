@@ -7,6 +7,9 @@
 mod four;
 mod reference;
 
+#[cfg(test)]
+mod tests;
+
 use crate::gguf::{TensorKind, Unpacked};
 
 pub(crate) use reference::{q4_zero_block, q8_zero_block, round_like_q4_zero, round_like_q8_zero};
@@ -17,7 +20,7 @@ pub(crate) const BLOCK: usize = 32;
 /// A layout of quantised rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// 4-bit codes, 32 to a scale, zero at 8: what a `Q4_0` tensor is.
+    /// 4-bit codes, 32 to a scale, zero at 8. Only for what is stored so already: `Q4_0`.
     Four,
     /// 4-bit codes, 32 to a scale, with a zero of their own.
     FourShifted,
@@ -90,20 +93,19 @@ impl RowQuantizer {
         Self { layout, floats: vec![0.0; row_len], unpacked: Unpacked::default() }
     }
 
-    /// Quantises one stored row.
+    /// Quantises one stored row. Invariant: the layout was made for a set of kinds that has `kind` in it.
     pub(crate) fn quantize(&mut self, kind: TensorKind, stored: &[u8], row: QuantRow<'_>) {
         match (self.layout, kind.symmetric_group()) {
             (Layout::Eight { block }, Some(group)) if group >= block => self.carry_eight(kind, stored, block, row),
-            (Layout::Four | Layout::FourShifted, Some(_)) if kind == TensorKind::Q4_0 => {
-                self.carry_four(stored, row);
-            }
-            (layout, _) => {
+            (Layout::Four, _) => self.carry_four(stored, row),
+            (Layout::FourShifted, Some(_)) if kind == TensorKind::Q4_0 => self.carry_four(stored, row),
+            (Layout::FourShifted, _) => {
                 kind.dequantize(stored, &mut self.floats);
-                match layout {
-                    Layout::Eight { block } => round_to_eight(&self.floats, block, row),
-                    Layout::FourShifted => four::search(&self.floats, row),
-                    Layout::Four => four::search_symmetric(&self.floats, row),
-                }
+                four::search(&self.floats, row);
+            }
+            (Layout::Eight { block }, _) => {
+                kind.dequantize(stored, &mut self.floats);
+                round_to_eight(&self.floats, block, row);
             }
         }
     }

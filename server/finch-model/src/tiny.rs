@@ -4,15 +4,19 @@
 //! says is noise, but the same noise for the same [`TinySpec`]; every id up to the padding is a token of real text.
 
 mod vocabulary;
+mod writer;
+
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+pub(crate) use self::writer::GgufWriter;
 use crate::gguf::TensorKind;
 use crate::quant::{self, BLOCK};
 
-const ALIGNMENT: usize = 32;
 const CONTEXT_TOKENS: u32 = 2048;
 
 /// The families a tiny model can be of.
@@ -70,9 +74,9 @@ impl Default for TinySpec {
 
 /// Writes the model of `spec` to `path`.
 pub fn write_tiny_gguf(path: &Path, spec: TinySpec) -> io::Result<()> {
-    check(&spec)?;
+    let model = model(&spec)?;
     let mut out = BufWriter::new(File::create(path)?);
-    out.write_all(&gguf(&spec)?)?;
+    out.write_all(&model.into_bytes())?;
     out.flush()
 }
 
@@ -141,123 +145,58 @@ fn tensors(spec: &TinySpec) -> Vec<TinyTensor> {
     list
 }
 
-fn gguf(spec: &TinySpec) -> io::Result<Vec<u8>> {
+/// The file before it is written, so that tests can change a key or a tensor.
+pub(crate) fn model(spec: &TinySpec) -> io::Result<GgufWriter> {
+    check(spec)?;
+    let mut file = GgufWriter::default();
+    metadata(&mut file, spec)?;
     let mut random = Random(spec.seed);
-    let tensors = tensors(spec);
-    let mut header = Vec::new();
-    header.extend(b"GGUF");
-    header.extend(3_u32.to_le_bytes());
-    header.extend((tensors.len() as u64).to_le_bytes());
-    let metadata = Metadata::of(spec)?;
-    header.extend(metadata.entries.to_le_bytes());
-    header.extend(metadata.bytes);
-    let mut data = Vec::new();
-    for tensor in &tensors {
+    for tensor in tensors(spec) {
+        let len: usize = tensor.dims.iter().product();
+        let numbers: Vec<f32> = (0..len).map(|_| tensor.mean + tensor.spread * random.next()).collect();
         let kind = if tensor.dims.len() == 1 { TensorKind::F32 } else { spec.tensor_type };
-        put_text(&mut header, &tensor.name);
-        header.extend(count(tensor.dims.len())?.to_le_bytes());
-        for dim in &tensor.dims {
-            header.extend((*dim as u64).to_le_bytes());
-        }
-        header.extend(kind.number().to_le_bytes());
-        header.extend((data.len() as u64).to_le_bytes());
-        put_numbers(&mut data, kind, tensor, &mut random);
-        data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
+        file.tensor(&tensor.name, &tensor.dims, kind, encode(kind, &numbers));
     }
-    header.resize(header.len().next_multiple_of(ALIGNMENT), 0);
-    header.extend(data);
-    Ok(header)
+    Ok(file)
 }
 
-fn put_numbers(data: &mut Vec<u8>, kind: TensorKind, tensor: &TinyTensor, random: &mut Random) {
-    let len: usize = tensor.dims.iter().product();
-    let numbers: Vec<f32> = (0..len).map(|_| tensor.mean + tensor.spread * random.next()).collect();
+fn encode(kind: TensorKind, numbers: &[f32]) -> Vec<u8> {
     let blocks = numbers.as_chunks::<BLOCK>().0;
     match kind {
-        TensorKind::Q4_0 => data.extend(blocks.iter().flat_map(quant::q4_zero_block)),
-        TensorKind::Q8_0 => data.extend(blocks.iter().flat_map(quant::q8_zero_block)),
-        _ => data.extend(numbers.iter().flat_map(|number| number.to_le_bytes())),
+        TensorKind::Q4_0 => blocks.iter().flat_map(quant::q4_zero_block).collect(),
+        TensorKind::Q8_0 => blocks.iter().flat_map(quant::q8_zero_block).collect(),
+        _ => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
     }
 }
 
-/// Metadata entries in the file's encoding.
-#[derive(Default)]
-struct Metadata {
-    entries: u64,
-    bytes: Vec<u8>,
-}
-
-impl Metadata {
-    fn of(spec: &TinySpec) -> io::Result<Metadata> {
-        let (architecture, pre) = match spec.architecture {
-            TinyArchitecture::Llama => ("llama", "smollm"),
-            TinyArchitecture::Qwen2 => ("qwen2", "qwen2"),
-        };
-        let mut metadata = Metadata::default();
-        metadata.text("general.architecture", architecture);
-        metadata.text("general.license", "mit");
-        let sizes = [
-            ("block_count", spec.layers),
-            ("embedding_length", spec.hidden),
-            ("feed_forward_length", spec.ff),
-            ("attention.head_count", spec.heads),
-            ("attention.head_count_kv", spec.kv_heads),
-        ];
-        for (key, size) in sizes {
-            metadata.integer(&format!("{architecture}.{key}"), count(size)?);
-        }
-        metadata.integer(&format!("{architecture}.context_length"), CONTEXT_TOKENS);
-        metadata.float(&format!("{architecture}.attention.layer_norm_rms_epsilon"), 1e-5);
-        metadata.float(&format!("{architecture}.rope.freq_base"), 10_000.0);
-        let vocabulary = vocabulary::Vocabulary::of(spec.vocab);
-        metadata.text("tokenizer.ggml.model", "gpt2");
-        metadata.text("tokenizer.ggml.pre", pre);
-        metadata.texts("tokenizer.ggml.tokens", &vocabulary.tokens);
-        metadata.integers("tokenizer.ggml.token_type", &vocabulary.kinds);
-        metadata.texts("tokenizer.ggml.merges", &vocabulary.merges);
-        metadata.integer("tokenizer.ggml.eos_token_id", count(vocabulary.end_of_text)?);
-        Ok(metadata)
+fn metadata(file: &mut GgufWriter, spec: &TinySpec) -> io::Result<()> {
+    let (architecture, pre) = match spec.architecture {
+        TinyArchitecture::Llama => ("llama", "smollm"),
+        TinyArchitecture::Qwen2 => ("qwen2", "qwen2"),
+    };
+    file.text("general.architecture", architecture);
+    file.text("general.license", "mit");
+    let sizes = [
+        ("block_count", spec.layers),
+        ("embedding_length", spec.hidden),
+        ("feed_forward_length", spec.ff),
+        ("attention.head_count", spec.heads),
+        ("attention.head_count_kv", spec.kv_heads),
+    ];
+    for (key, size) in sizes {
+        file.integer(&format!("{architecture}.{key}"), count(size)?);
     }
-
-    fn entry(&mut self, key: &str, kind: u32) -> &mut Vec<u8> {
-        self.entries += 1;
-        put_text(&mut self.bytes, key);
-        self.bytes.extend(kind.to_le_bytes());
-        &mut self.bytes
-    }
-
-    fn text(&mut self, key: &str, text: &str) {
-        put_text(self.entry(key, 8), text);
-    }
-
-    fn integer(&mut self, key: &str, number: u32) {
-        self.entry(key, 4).extend(number.to_le_bytes());
-    }
-
-    fn float(&mut self, key: &str, number: f32) {
-        self.entry(key, 6).extend(number.to_le_bytes());
-    }
-
-    fn texts(&mut self, key: &str, texts: &[String]) {
-        let bytes = self.entry(key, 9);
-        bytes.extend(8_u32.to_le_bytes());
-        bytes.extend((texts.len() as u64).to_le_bytes());
-        for text in texts {
-            put_text(bytes, text);
-        }
-    }
-
-    fn integers(&mut self, key: &str, numbers: &[i32]) {
-        let bytes = self.entry(key, 9);
-        bytes.extend(5_u32.to_le_bytes());
-        bytes.extend((numbers.len() as u64).to_le_bytes());
-        bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-    }
-}
-
-fn put_text(bytes: &mut Vec<u8>, text: &str) {
-    bytes.extend((text.len() as u64).to_le_bytes());
-    bytes.extend(text.as_bytes());
+    file.integer(&format!("{architecture}.context_length"), CONTEXT_TOKENS);
+    file.float(&format!("{architecture}.attention.layer_norm_rms_epsilon"), 1e-5);
+    file.float(&format!("{architecture}.rope.freq_base"), 10_000.0);
+    let vocabulary = vocabulary::Vocabulary::of(spec.vocab);
+    file.text("tokenizer.ggml.model", "gpt2");
+    file.text("tokenizer.ggml.pre", pre);
+    file.texts("tokenizer.ggml.tokens", &vocabulary.tokens);
+    file.integers("tokenizer.ggml.token_type", &vocabulary.kinds);
+    file.texts("tokenizer.ggml.merges", &vocabulary.merges);
+    file.integer("tokenizer.ggml.eos_token_id", count(vocabulary.end_of_text)?);
+    Ok(())
 }
 
 fn count(size: usize) -> io::Result<u32> {

@@ -6,6 +6,9 @@
 
 mod pre;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::io::Write;
 

@@ -25,19 +25,11 @@ pub(crate) enum Rounding {
     Q8Zero,
 }
 
-/// The place of a linear in the graph.
+/// The place of a matrix in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
-    Qkv {
-        layer: usize,
-        layers: usize,
-    },
-    AttentionOutput,
-    FeedForwardIn,
-    FeedForwardOut {
-        layer: usize,
-        layers: usize,
-    },
+    /// A linear inside a layer.
+    Layer,
     /// The head; with tied weights also the embedding.
     Head,
     /// An embedding of its own.
@@ -53,18 +45,11 @@ pub(super) enum Store {
 
 pub(super) fn store(precision: Precision, slot: Slot, sources: &[TensorKind]) -> Store {
     let sources = sources.iter().copied();
-    match precision {
-        Precision::Floats(rounding) => Store::Floats(rounding_of(rounding, slot)),
-        Precision::Int8 => Store::Blocks(Layout::eight(sources)),
-        Precision::Int4 if wants_eight_bits(slot) => Store::Blocks(Layout::eight(sources)),
-        Precision::Int4 => Store::Blocks(Layout::four(sources)),
-    }
-}
-
-fn wants_eight_bits(slot: Slot) -> bool {
-    match slot {
-        Slot::Head | Slot::Embedding => true,
-        Slot::Qkv { .. } | Slot::AttentionOutput | Slot::FeedForwardIn | Slot::FeedForwardOut { .. } => false,
+    match (precision, slot) {
+        (Precision::Floats(rounding), slot) => Store::Floats(rounding_of(rounding, slot)),
+        (Precision::Int4, Slot::Layer) => Store::Blocks(Layout::four(sources)),
+        // What is next to the vocabulary stays at 8 bits: 4 there cost more quality than the rest of the model together.
+        (Precision::Int4, Slot::Head | Slot::Embedding) | (Precision::Int8, _) => Store::Blocks(Layout::eight(sources)),
     }
 }
 
@@ -72,6 +57,6 @@ fn wants_eight_bits(slot: Slot) -> bool {
 fn rounding_of(rounding: Rounding, slot: Slot) -> Rounding {
     match (rounding, slot) {
         (Rounding::Q4Zero, Slot::Head) => Rounding::Q8Zero,
-        (rounding, _) => rounding,
+        (rounding, Slot::Head | Slot::Layer | Slot::Embedding) => rounding,
     }
 }

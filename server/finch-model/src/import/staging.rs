@@ -41,7 +41,8 @@ impl Staging {
     pub(super) fn publish(self) -> Result<PathBuf, ImportError> {
         home::sync_dir(&self.part).map_err(ImportError::at(&self.part))?;
         // A directory cannot be renamed onto one that has files. The old one becomes a part that nobody claims.
-        let replaced = self.part.with_extension("replaced");
+        let mut replaced = self.part.clone().into_os_string();
+        replaced.push("-replaced");
         let had_one = match fs::rename(&self.target, &replaced) {
             Ok(()) => true,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,

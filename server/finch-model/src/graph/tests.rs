@@ -1,0 +1,261 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::gguf::TensorKind;
+use crate::onnx::proto::{DimensionValue, TypeValue, ValueInfoProto};
+use crate::tiny::{self, GgufWriter, TinyArchitecture, TinySpec};
+
+const ARCHITECTURES: [TinyArchitecture; 2] = [TinyArchitecture::Llama, TinyArchitecture::Qwen2];
+
+fn file(architecture: TinyArchitecture, tensor_type: TensorKind) -> GgufWriter {
+    tiny::model(&TinySpec { architecture, tensor_type, ..TinySpec::default() }).expect("a sound spec")
+}
+
+fn planned(file: GgufWriter, precision: Precision) -> Result<Plan, String> {
+    let gguf = Gguf::from_bytes("m.gguf", file.into_bytes()).expect("sound");
+    plan(&gguf, precision, 100).map_err(|error| error.to_string())
+}
+
+fn plan_of(architecture: TinyArchitecture, tensor_type: TensorKind, precision: Precision) -> Plan {
+    planned(file(architecture, tensor_type), precision).expect("a plan")
+}
+
+fn described(value: &ValueInfoProto) -> String {
+    let Some(TypeValue::Tensor(tensor)) = value.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
+        return "no tensor".to_owned();
+    };
+    let dims = tensor.shape.iter().flat_map(|shape| &shape.dim).map(|dim| match &dim.value {
+        Some(DimensionValue::Size(size)) => size.to_string(),
+        Some(DimensionValue::Name(name)) => name.clone(),
+        None => "?".to_owned(),
+    });
+    let dims = dims.collect::<Vec<_>>().join(",");
+    format!("{} {}[{dims}]", value.name(), tensor.elem_type())
+}
+
+#[test]
+fn inputs_and_outputs_are_what_the_engine_binds() {
+    for architecture in ARCHITECTURES {
+        let graph = plan_of(architecture, TensorKind::F32, Precision::Int8).graph;
+        let cache = |name: &str| format!("{name} 1[batch,2,capacity,16]");
+        let inputs: Vec<String> = graph.input.iter().map(described).collect();
+        let mut expected: Vec<String> =
+            ["input_ids 7[batch,seq]", "seqlens_k 6[batch]", "total_len 6[]", "logits_from 7[1]"]
+                .map(str::to_owned)
+                .to_vec();
+        for layer in 0..2 {
+            expected.extend(["key", "value"].map(|part| cache(&format!("past_key_values.{layer}.{part}"))));
+        }
+        assert_eq!(inputs, expected);
+        let outputs: Vec<String> = graph.output.iter().map(described).collect();
+        assert_eq!(outputs[0], "logits 1[batch,kept,512]");
+        assert_eq!(outputs[4], cache("present.1.value"));
+        assert_eq!(outputs.len(), 5);
+    }
+}
+
+/// How often each operator occurs.
+fn census(plan: &Plan) -> BTreeMap<&str, usize> {
+    plan.graph.node.iter().fold(BTreeMap::new(), |mut census, node| {
+        *census.entry(node.op_type()).or_default() += 1;
+        census
+    })
+}
+
+#[test]
+fn a_quantised_graph_has_one_node_for_each_step() {
+    let expected = BTreeMap::from([
+        ("GatherBlockQuantized", 1),
+        ("GroupQueryAttention", 2),
+        ("MatMulNBits", 2 * 5 + 1),
+        ("Mul", 2 * 2),
+        ("Sigmoid", 2),
+        ("SimplifiedLayerNormalization", 1),
+        ("SkipSimplifiedLayerNormalization", 2 * 2),
+        ("Slice", 1),
+    ]);
+    for architecture in ARCHITECTURES {
+        for precision in [Precision::Int4, Precision::Int8] {
+            assert_eq!(census(&plan_of(architecture, TensorKind::F32, precision)), expected);
+        }
+    }
+}
+
+#[test]
+fn every_name_a_node_reads_is_made_before() {
+    for architecture in ARCHITECTURES {
+        for precision in [Precision::Int4, Precision::Int8, Precision::Floats(Rounding::None)] {
+            let plan = plan_of(architecture, TensorKind::F32, precision);
+            let views = plan.weights.iter().flat_map(|weight| &weight.views).map(|view| view.name.as_str());
+            let constants = plan.graph.initializer.iter().map(|tensor| tensor.name());
+            let mut known: Vec<&str> = plan.graph.input.iter().map(|value| value.name()).collect();
+            known.extend(views.chain(constants));
+            let made = known.len();
+            known.sort_unstable();
+            known.dedup();
+            assert_eq!(known.len(), made, "a name is given twice");
+            for node in &plan.graph.node {
+                for input in node.input.iter().filter(|input| !input.is_empty()) {
+                    assert!(known.contains(&input.as_str()), "{} reads {input}", node.name());
+                }
+                known.extend(node.output.iter().map(String::as_str));
+            }
+            for output in &plan.graph.output {
+                assert!(known.contains(&output.name()), "{}", output.name());
+            }
+        }
+    }
+}
+
+fn weight<'a>(plan: &'a Plan, view: &str) -> &'a Weight {
+    let has = |weight: &&Weight| weight.views.iter().any(|known| known.name == view);
+    plan.weights.iter().find(has).expect("a weight with that view")
+}
+
+#[test]
+fn only_llama_rows_are_put_apart_and_only_those_that_rotate() {
+    let apart = RowOrder::PairsApart { head_dim: 16 };
+    let cases = [
+        (TinyArchitecture::Llama, [apart, apart, RowOrder::AsStored]),
+        (TinyArchitecture::Qwen2, [RowOrder::AsStored; 3]),
+    ];
+    for (architecture, expected) in cases {
+        let plan = plan_of(architecture, TensorKind::F32, Precision::Int8);
+        let Content::Blocks { parts, .. } = &weight(&plan, "blk.0.attn_qkv.codes").content else {
+            panic!("not quantised");
+        };
+        let orders: Vec<RowOrder> = parts.iter().map(|part| part.order).collect();
+        assert_eq!(orders, expected);
+    }
+}
+
+#[test]
+fn pairs_that_were_neighbours_end_half_a_head_apart() {
+    let order = RowOrder::PairsApart { head_dim: 4 };
+    let rows: Vec<usize> = (0..8).map(|row| order.stored_row(row)).collect();
+    assert_eq!(rows, [0, 2, 1, 3, 4, 6, 5, 7]);
+}
+
+#[test]
+fn biases_are_inputs_of_the_quantised_product() {
+    let plan = plan_of(TinyArchitecture::Qwen2, TensorKind::F32, Precision::Int8);
+    let node = plan.graph.node.iter().find(|node| node.output == ["blk.0.attn_qkv"]).expect("a node");
+    assert_eq!(
+        node.input,
+        ["blk.0.attn_norm", "blk.0.attn_qkv.codes", "blk.0.attn_qkv.scales", "", "", "blk.0.attn_qkv.bias"]
+    );
+    assert_eq!(weight(&plan, "blk.0.attn_qkv.bias").views[0].dims, [128]);
+}
+
+#[test]
+fn a_tied_head_shows_the_codes_of_the_embedding() {
+    let plan = plan_of(TinyArchitecture::Llama, TensorKind::F32, Precision::Int4);
+    let tied = weight(&plan, "token_embd.table");
+    let views: Vec<(&str, Piece, &[usize])> =
+        tied.views.iter().map(|view| (view.name.as_str(), view.piece, view.dims.as_slice())).collect();
+    assert_eq!(
+        views,
+        [
+            ("token_embd.scales", Piece::Scales, [512, 2].as_slice()),
+            ("token_embd.table", Piece::Codes, [512, 64].as_slice()),
+            ("token_embd.codes", Piece::Codes, [512, 2, 32].as_slice()),
+        ]
+    );
+    let separate = plan_of(TinyArchitecture::Qwen2, TensorKind::F32, Precision::Int4);
+    assert_eq!(weight(&separate, "token_embd.table").views.len(), 2);
+    assert_eq!(weight(&separate, "output.codes").views.len(), 2);
+}
+
+#[test]
+fn a_head_with_the_bytes_of_the_embedding_is_tied_too() {
+    let numbers = vec![0; 64 * 512 * 4];
+    let mut file = file(TinyArchitecture::Qwen2, TensorKind::F32);
+    file.tensor("token_embd.weight", &[64, 512], TensorKind::F32, numbers.clone());
+    file.tensor("output.weight", &[64, 512], TensorKind::F32, numbers);
+    let plan = planned(file, Precision::Int8).expect("a plan");
+    assert_eq!(weight(&plan, "token_embd.codes").views.len(), 3);
+}
+
+#[test]
+fn four_bit_builds_keep_the_vocabulary_at_eight_bits() {
+    let layout = |kind, view: &str| {
+        let plan = plan_of(TinyArchitecture::Qwen2, kind, Precision::Int4);
+        match weight(&plan, view).content {
+            Content::Blocks { layout, .. } => layout,
+            _ => panic!("not quantised"),
+        }
+    };
+    assert_eq!(layout(TensorKind::F32, "output.codes"), Layout::Eight { block: 32 });
+    assert_eq!(layout(TensorKind::F32, "token_embd.table"), Layout::Eight { block: 32 });
+    assert_eq!(layout(TensorKind::F32, "blk.1.ffn_down.codes"), Layout::FourShifted);
+    assert_eq!(layout(TensorKind::Q4_0, "blk.1.ffn_down.codes"), Layout::Four);
+}
+
+#[test]
+fn the_yardstick_rounds_the_layers_to_four_bits_and_the_head_to_eight() {
+    let plan = plan_of(TinyArchitecture::Qwen2, TensorKind::F32, Precision::Floats(Rounding::Q4Zero));
+    let rounding = |view: &str| match weight(&plan, view).content {
+        Content::Floats { rounding, .. } => rounding,
+        _ => panic!("not floats"),
+    };
+    assert_eq!(rounding("blk.0.ffn_up.weight"), Rounding::Q4Zero);
+    assert_eq!(rounding("token_embd.weight"), Rounding::Q4Zero);
+    assert_eq!(rounding("output.weight"), Rounding::Q8Zero);
+}
+
+fn tables(base: f64, stretch: f64, factors: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
+    rotary::tables(&rotary::Rotary { head_dim: 4, positions: 3, base, stretch, factors })
+}
+
+#[test]
+fn rotary_tables_turn_by_position_and_frequency() {
+    let (cosines, sines) = tables(100.0, 1.0, Vec::new());
+    assert_eq!(cosines[..2], [1.0, 1.0]);
+    assert_eq!(sines[2..4], [1.0_f64.sin() as f32, 0.1_f64.sin() as f32]);
+    assert_eq!(cosines[4..], [2.0_f64.cos() as f32, 0.2_f64.cos() as f32]);
+    let (_, stretched) = tables(100.0, 2.0, Vec::new());
+    assert_eq!(stretched[4..], sines[2..4]);
+    let (_, factored) = tables(100.0, 1.0, vec![1.0, 2.0]);
+    assert_eq!(factored[4..], [2.0_f64.sin() as f32, sines[3]]);
+}
+
+#[test]
+fn a_context_longer_than_asked_for_is_cut() {
+    let plan = plan_of(TinyArchitecture::Llama, TensorKind::F32, Precision::Int8);
+    assert_eq!(plan.shape.context_tokens_max, 100);
+    assert_eq!(weight(&plan, "rotary.cos").views[0].dims, [100, 8]);
+}
+
+#[track_caller]
+fn check_refused(spoil: impl FnOnce(&mut GgufWriter), message: &str) {
+    let mut file = file(TinyArchitecture::Llama, TensorKind::F32);
+    spoil(&mut file);
+    let error = planned(file, Precision::Int8).expect_err("refused");
+    assert!(error.starts_with("m.gguf") && error.contains(message), "{error}");
+}
+
+#[test]
+fn what_the_graph_cannot_express_is_refused() {
+    check_refused(|file| file.text("general.architecture", "mamba"), "architecture mamba, finch builds llama, qwen2");
+    check_refused(|file| file.integer("llama.expert_count", 8), "a mixture of 8 experts");
+    check_refused(|file| file.integer("llama.attention.sliding_window", 64), "sliding window");
+    check_refused(|file| file.integer("llama.attention.head_count", 8), "heads of 8");
+    check_refused(|file| file.integer("llama.attention.value_length", 32), "values of 32");
+    check_refused(|file| file.integer("llama.rope.dimension_count", 8), "8 rotated dimensions");
+    check_refused(|file| file.text("llama.rope.scaling.type", "yarn"), "rotary scaling yarn");
+    let bias = |file: &mut GgufWriter| file.tensor("blk.0.attn_q.bias", &[64], TensorKind::F32, vec![0; 256]);
+    check_refused(bias, "tensor blk.0.attn_q.bias has no place in the graph");
+}
+
+#[test]
+fn files_that_contradict_themselves_are_refused() {
+    check_refused(|file| file.integer("llama.block_count", 3), "it has no tensor blk.2.attn_norm.weight");
+    check_refused(|file| file.integer("llama.block_count", 1), "tensor blk.1.attn_k.weight has no place");
+    check_refused(|file| file.integer("llama.feed_forward_length", 64), "[64, 96] where [64, 64] belong");
+    check_refused(|file| file.integer("llama.attention.head_count_kv", 3), "4 heads cannot share 3");
+    check_refused(|file| file.integers("llama.attention.head_count_kv", &[2, 2]), "head_count_kv is not one whole");
+    check_refused(|file| file.integer("llama.block_count", 0), "llama.block_count is not one whole number");
+    check_refused(|file| file.float("llama.rope.freq_base", f32::NAN), "llama.rope.freq_base is not a positive");
+    let factors = |file: &mut GgufWriter| file.tensor("rope_freqs.weight", &[3], TensorKind::F32, vec![0; 12]);
+    check_refused(factors, "tensor rope_freqs.weight is not 8 numbers");
+}
