@@ -122,7 +122,7 @@ impl Bar {
     }
 
     fn token(&self) -> NumberOrString {
-        NumberOrString::String(format!("finch/model/{}", self.bars_asked))
+        NumberOrString::String(format!("finch-model-{}", self.bars_asked))
     }
 }
 

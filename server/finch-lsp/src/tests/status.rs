@@ -73,12 +73,12 @@ async fn progress_is_created_begun_reported_and_ended() {
     let mut client = Client::connect_with(downloading(50_000_000), 64 * 1024);
     client.initialize(json!({"window": {"workDoneProgress": true}})).await;
     let create = client.call("window/workDoneProgress/create").await;
-    assert_eq!(create["params"], json!({"token": "finch/model/1"}));
+    assert_eq!(create["params"], json!({"token": "finch-model-1"}));
     client.send(json!({"jsonrpc": "2.0", "id": create["id"], "result": null})).await;
     let begin = json!({
         "kind": "begin", "title": "finch", "message": "downloading parrot.gguf: 50 of 200 MB", "percentage": 25,
     });
-    assert_eq!(client.call("$/progress").await["params"], json!({"token": "finch/model/1", "value": begin}));
+    assert_eq!(client.call("$/progress").await["params"], json!({"token": "finch-model-1", "value": begin}));
     client.state.send_replace(loading());
     let report = json!({"kind": "report", "message": "loading parrot"});
     assert_eq!(client.call("$/progress").await["params"]["value"], report);
@@ -87,7 +87,7 @@ async fn progress_is_created_begun_reported_and_ended() {
     // The next piece of work has a bar of its own.
     client.state.send_replace(loading());
     let create = client.call("window/workDoneProgress/create").await;
-    assert_eq!(create["params"], json!({"token": "finch/model/2"}));
+    assert_eq!(create["params"], json!({"token": "finch-model-2"}));
 }
 
 #[tokio::test]
