@@ -3,6 +3,8 @@
 //! The same seed and logits give the same tokens on every machine: the generator is our own SplitMix64 and ties go
 //! to the smaller id. Knows numbers only; the sequence calls it.
 
+use std::cmp::Ordering;
+
 use finch_llm::Sampling;
 
 /// Chooses tokens for one sequence.
@@ -39,33 +41,62 @@ impl Sampler {
 
     fn draw(&mut self, logits: &[f32], max: f32) -> usize {
         let weight = |logit: f32| f64::from((logit - max) / self.temperature).exp();
-        let mut candidates: Vec<(usize, f64)> = logits.iter().map(|&logit| weight(logit)).enumerate().collect();
-        candidates.retain(|(_, weight)| *weight > 0.0 && weight.is_finite());
-        candidates.sort_unstable_by(|(id_a, a), (id_b, b)| b.total_cmp(a).then(id_a.cmp(id_b)));
-        candidates.truncate(self.top_k.unwrap_or(usize::MAX).max(1));
-        keep_share(&mut candidates, self.top_p);
-        let total: f64 = candidates.iter().map(|(_, weight)| weight).sum();
-        let mut left = self.random.unit() * total;
-        for &(id, weight) in &candidates {
-            left -= weight;
+        let weighted = logits.iter().map(|&logit| weight(logit)).enumerate();
+        let mut candidates: Vec<Candidate> = weighted.map(|(id, weight)| Candidate { id, weight }).collect();
+        candidates.retain(|candidate| candidate.weight > 0.0 && candidate.weight.is_finite());
+        if let Some(count) = self.top_k {
+            keep_likeliest(&mut candidates, count.max(1));
+        }
+        if self.top_p < 1.0 {
+            keep_share(&mut candidates, f64::from(self.top_p.max(0.0)));
+        }
+        let mut left = self.random.unit() * total(&candidates);
+        for candidate in &candidates {
+            left -= candidate.weight;
             if left < 0.0 {
-                return id;
+                return candidate.id;
             }
         }
-        candidates.last().map_or(0, |(id, _)| *id)
+        candidates.last().map_or(0, |candidate| candidate.id)
     }
 }
 
-/// Keeps the likeliest candidates that together make up `share`, one at least. They are sorted.
-fn keep_share(candidates: &mut Vec<(usize, f64)>, share: f32) {
-    if share.is_nan() || share >= 1.0 {
-        return;
+/// A token that may be drawn; its weight is its probability times a constant.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    id: usize,
+    weight: f64,
+}
+
+/// The likelier first, of equals the one with the smaller id: an order no two candidates share.
+fn likelier(a: &Candidate, b: &Candidate) -> Ordering {
+    b.weight.total_cmp(&a.weight).then(a.id.cmp(&b.id))
+}
+
+fn total(candidates: &[Candidate]) -> f64 {
+    candidates.iter().map(|candidate| candidate.weight).sum()
+}
+
+fn keep_likeliest(candidates: &mut Vec<Candidate>, count: usize) {
+    // A vocabulary is large: only what is kept is sorted.
+    if count < candidates.len() {
+        candidates.select_nth_unstable_by(count, likelier);
+        candidates.truncate(count);
     }
-    let total: f64 = candidates.iter().map(|(_, weight)| weight).sum();
+    candidates.sort_unstable_by(likelier);
+}
+
+/// Keeps the likeliest candidates that together make up `share`, one at least.
+fn keep_share(candidates: &mut Vec<Candidate>, share: f64) {
+    let total = total(candidates);
+    // All candidates below this together weigh less than what is left out, so none of them is kept.
+    let floor = total * (1.0 - share) / candidates.len() as f64;
+    candidates.retain(|candidate| candidate.weight >= floor);
+    candidates.sort_unstable_by(likelier);
     let mut reached = 0.0;
-    let enough = candidates.iter().position(|(_, weight)| {
-        reached += weight;
-        reached >= total * f64::from(share)
+    let enough = candidates.iter().position(|candidate| {
+        reached += candidate.weight;
+        reached >= total * share
     });
     candidates.truncate(enough.map_or(candidates.len(), |last| last + 1));
 }

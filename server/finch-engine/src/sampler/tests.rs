@@ -65,7 +65,12 @@ fn top_p_leaves_the_likeliest_share() {
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen, [0, 1]);
-    assert_eq!(drawn(&Sampling { top_p: 0.0, ..warm(5) }, &logits, 3), [0, 0, 0]);
+    for none in [0.0, -1.0] {
+        assert_eq!(drawn(&Sampling { top_p: none, ..warm(5) }, &logits, 3), [0, 0, 0]);
+    }
+    for all in [1.0, 2.0, f32::NAN] {
+        assert_eq!(drawn(&Sampling { top_p: all, ..warm(5) }, &logits, 50), drawn(&warm(5), &logits, 50));
+    }
 }
 
 #[test]
