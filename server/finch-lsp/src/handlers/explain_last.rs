@@ -61,6 +61,7 @@ fn source_of(source: Source) -> explain::Source {
     }
 }
 
+/// Milliseconds to the microsecond.
 fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
