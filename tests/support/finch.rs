@@ -44,7 +44,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name).canonicalize().unwrap()
 }
 
-/// A FINCH_HOME with `smollm2-135m`, fetched once per checkout by finch's own set-up and kept in the build folder.
+/// A FINCH_HOME with `smollm2-135m`, fetched once per checkout by finch itself and kept in the build folder.
 pub(crate) fn home_with_a_model() -> &'static Path {
     static HOME: OnceLock<PathBuf> = OnceLock::new();
     HOME.get_or_init(|| {
@@ -53,10 +53,11 @@ pub(crate) fn home_with_a_model() -> &'static Path {
         let home = tools.canonicalize().unwrap().join("home");
         let lock = std::fs::File::create(home.with_extension("lock")).unwrap();
         lock.lock().unwrap();
-        if !home.join("models/smollm2-135m").is_dir() {
+        let (model, source) = ("models/smollm2-135m", "models/.downloads/SmolLM2-135M-Instruct.Q4_1.gguf");
+        if !(home.join(model).is_dir() && home.join(source).is_file()) {
             std::fs::create_dir_all(&home).unwrap();
             std::fs::write(home.join("config.toml"), "[engine]\nmodel = \"smollm2-135m\"\n").unwrap();
-            let said = finch(&home, &["model", "pull", "smollm2-135m"]);
+            let said = finch(&home, &["model", "pull", "smollm2-135m", "--keep-source"]);
             assert_eq!(said.code, 0, "{}", said.err);
         }
         home

@@ -19,7 +19,7 @@ fi
 if [ ! -f "$tools/runtime/done" ]; then
   echo "installing the ONNX Runtime library"
   rm -rf "$tools/runtime" && mkdir -p "$tools/runtime"
-  version=$(sed -n 's/^pub const ONNX_RUNTIME_VERSION: &str = "\(.*\)";/\1/p' server/finch-model/src/*.rs server/finch-model/src/*/*.rs | head -n 1)
+  version=$(sed -n '/^\[runtime\]/,/^$/s/^version = "\(.*\)"/\1/p' server/finch-model/src/catalogue.toml)
   python3 -m pip download --quiet --no-deps --disable-pip-version-check -d "$tools/runtime" "onnxruntime==$version"
   python3 - "$tools/runtime" <<'PY'
 import glob, os, sys, zipfile

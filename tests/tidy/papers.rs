@@ -72,8 +72,10 @@ fn the_readme_names_only_commands_that_exist() {
         assert!(help(&[command]), "finch {command} --help");
     }
     let readme = read(&root().join("README.md"));
-    for line in readme.lines().filter_map(|line| line.trim().strip_prefix("finch ")) {
-        let command = line.split_whitespace().next().unwrap();
+    let named: BTreeSet<&str> =
+        readme.split("`finch ").skip(1).filter_map(|rest| rest.split([' ', '`']).next()).collect();
+    assert!(named.contains("setup"), "{named:?}");
+    for command in named {
         assert!(help(&[command]), "README.md names `finch {command}`, which does not exist");
     }
 }
