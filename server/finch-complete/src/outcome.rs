@@ -167,7 +167,9 @@ impl Reason {
             Self::Cancelled => "a newer request took its place",
             Self::Deadline => "the model had nothing worth showing in time",
             Self::ModelLoading => "the model is still loading",
-            Self::NoModel => "no model is installed or it cannot be loaded; run `finch setup`, and `finch doctor` if that does not help",
+            Self::NoModel => {
+                "no model is installed or it cannot be loaded; run `finch setup`, and `finch doctor` if that does not help"
+            }
             Self::Empty => "the model has nothing to add here",
             Self::Filtered(Rule::Repetition) => "the model went in circles",
             Self::Filtered(Rule::RepeatsAbove) => "the model repeated the lines above",
