@@ -279,6 +279,7 @@ fn a_reader_that_does_not_keep_up_pauses_its_sequence_and_no_other() {
     let expected = alone(150);
     let mut slow = bench.interactive("slow", 150);
     assert_eq!(bench.settle(), Turn::Stalled);
+    assert!(slow.progress().usage.generated_tokens < 150, "the sequence does not run ahead of its reader");
     let mut quick = bench.interactive("quick", 6);
     assert_eq!(bench.settle(), Turn::Stalled);
     assert_eq!(done(&mut quick).1.usage.generated_tokens, 6);
