@@ -44,8 +44,8 @@ struct Score {
     time: Duration,
 }
 
-pub(crate) fn print(id: &str, count: usize) -> Result<()> {
-    let places = places(count)?;
+pub(crate) fn print(id: &str, count: usize, skip: usize) -> Result<()> {
+    let places = places(count, skip)?;
     println!("evaluation of {id}: {} places, greedy, first line", places.len());
     println!("{:<24} {:>3}  {:>14}  {:>10}  {:>10}  {:>7}", "", "n", "exact", "likeness", "first word", "ms");
     for style in [InfillStyle::Prefix, InfillStyle::Fim] {
@@ -130,39 +130,25 @@ fn first_line(engine: &Engine, place: &Place) -> Result<String> {
     })
 }
 
-/// The same share of places for each language and kind of hole, one a file.
-fn places(count: usize) -> Result<Vec<Place>> {
+/// The same number of places for each language and kind of hole, one a file; `skip` files of each kind are passed over,
+/// so that a second run can ask about others.
+fn places(count: usize, skip: usize) -> Result<Vec<Place>> {
     let mut found = Vec::new();
-    for language in [Language::Python, Language::Rust] {
-        let files = corpus::files(language)?;
-        let mut wanted = count / 2;
-        for (number, path) in files.iter().enumerate() {
-            if wanted == 0 {
+    for (language, hole) in kinds() {
+        let mut all = Vec::new();
+        for (number, path) in corpus::files(language)?.iter().enumerate() {
+            if all.len() == skip + count.div_ceil(4) {
                 break;
             }
             let Ok(text) = std::fs::read_to_string(path) else { continue };
-            let hole = if number % 2 == 0 { Hole::WholeLine } else { Hole::RestOfLine };
-            if let Some(place) = place_in(&text, language, hole, corpus::scramble(&text)) {
-                found.push(place);
-                wanted -= 1;
+            if (number % 2 == 0) == (hole == Hole::WholeLine) {
+                all.extend(place_in(&text, language, hole, corpus::scramble(&text)));
             }
         }
-        ensure!(wanted == 0, "the corpus has too little {language:?}");
+        ensure!(all.len() == skip + count.div_ceil(4), "the corpus has too little {language:?}");
+        found.extend(all.into_iter().skip(skip));
     }
-    balance(&mut found, count);
     Ok(found)
-}
-
-/// Cuts each kind to the same number, so that no kind outweighs another.
-fn balance(places: &mut Vec<Place>, count: usize) {
-    let smallest = kinds().map(|kind| places.iter().filter(|place| (place.language, place.hole) == kind).count());
-    let each = smallest.into_iter().min().unwrap_or(0).min(count.div_ceil(4));
-    let mut seen = kinds().map(|_| 0);
-    places.retain(|place| {
-        let kind = kinds().iter().position(|kind| *kind == (place.language, place.hole)).unwrap_or(0);
-        seen[kind] += 1;
-        seen[kind] <= each
-    });
 }
 
 fn place_in(text: &str, language: Language, hole: Hole, seed: u64) -> Option<Place> {

@@ -3,6 +3,8 @@
 //! A figure that names a peer measures the peer in the same run, on the same weights and with the same threads, and
 //! prints the ratio. docs/benchmarks.md says what each one means and what it printed on which machine.
 
+#![expect(clippy::print_stdout, reason = "printing is what a benchmark is for")]
+
 mod corpus;
 mod editor;
 mod evaluation;
@@ -14,7 +16,7 @@ mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: warm [MODEL] | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES] | all";
+const USAGE: &str = "one of: warm [MODEL] | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -31,8 +33,9 @@ fn main() -> Result<()> {
         ("editor", []) => editor::print("qwen2.5-coder-0.5b"),
         ("editor", [model]) => editor::print(model),
         ("memory", models) => models.iter().try_for_each(|model| memory::print(model)),
-        ("evaluation", [model]) => evaluation::print(model, 200),
-        ("evaluation", [model, places]) => evaluation::print(model, places.parse()?),
+        ("evaluation", [model]) => evaluation::print(model, 200, 0),
+        ("evaluation", [model, places]) => evaluation::print(model, places.parse()?, 0),
+        ("evaluation", [model, places, skip]) => evaluation::print(model, places.parse()?, skip.parse()?),
         _ => bail!("{USAGE}"),
     }
 }

@@ -53,15 +53,22 @@ fn ms(time: Duration) -> f64 {
 /// A text and its head, so that the head has `CACHED_TOKENS` tokens and the whole `PROMPT_TOKENS`.
 fn prompt(server: &llama::Server, round: usize) -> Result<(String, String)> {
     let text = corpus::snippet(round, 6_000)?;
-    let head = |tokens: usize| -> Result<String> {
-        let mut end = text.len().min(tokens * 2);
-        while server.tokenize(&text[..end])?.len() < tokens {
-            end = text.ceil_char_boundary((end + 1).min(text.len()));
-            ensure!(end < text.len(), "the text is too short");
+    Ok((head(server, &text, CACHED_TOKENS)?, head(server, &text, PROMPT_TOKENS)?))
+}
+
+/// The shortest start of a text that has so many tokens.
+fn head(server: &llama::Server, text: &str, tokens: usize) -> Result<String> {
+    let (mut few, mut enough) = (0, text.len());
+    ensure!(server.tokenize(text)?.len() >= tokens, "the text is too short");
+    while enough - few > 1 {
+        let middle = few + (enough - few) / 2;
+        if server.tokenize(&text[..text.floor_char_boundary(middle)])?.len() < tokens {
+            few = middle;
+        } else {
+            enough = middle;
         }
-        Ok(text[..end].to_owned())
-    };
-    Ok((head(CACHED_TOKENS)?, head(PROMPT_TOKENS)?))
+    }
+    Ok(text[..text.ceil_char_boundary(enough)].to_owned())
 }
 
 fn median(mut times: Vec<Duration>) -> Result<Duration> {

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Tokens of code over which the divergences in the catalogue were measured.
-pub const KL_TOKENS: usize = 2048;
+pub const KL_TOKENS: usize = 2560;
 
 /// All known models and the library that runs them.
 #[derive(Debug, Clone, PartialEq)]
