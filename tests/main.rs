@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod completes_a_place;
 #[cfg(test)]
+mod imports_any_file;
+#[cfg(test)]
 mod neovim;
 #[cfg(test)]
 mod speaks_lsp;

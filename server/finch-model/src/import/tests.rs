@@ -258,3 +258,14 @@ fn fill_in_the_middle_needs_its_tokens() {
     let dir = import(place.request(Quant::Int8), &mut go_on).expect("built");
     assert_eq!(Manifest::read(&dir).expect("a manifest").infill, InfillStyle::Prefix);
 }
+
+#[test]
+fn a_model_that_was_measured_elsewhere_is_moved_with_its_figure() {
+    let place = Place::with(TinySpec::default());
+    let bench = place.root.path().join("bench");
+    let built = import(ImportRequest { home_models: bench, ..place.request(Quant::Int8) }, &mut go_on).expect("built");
+    let dir = adopt(&built, &place.models(), (0.01, 2_048)).expect("moved");
+    let manifest = Manifest::read(&dir).expect("whole");
+    assert_eq!((manifest.build.kl, manifest.build.kl_tokens), (Some(0.01), Some(2_048)));
+    assert_eq!(place.names(), ["tiny"]);
+}
