@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::client::Client;
 use crate::support::finch::{fixture, home_with_a_model};
 
-const URI: &str = "file:///work/demo.py";
+const URI: &str = "file:///project/demo.py";
 
 fn ready() -> Client {
     let mut client = Client::start(home_with_a_model());

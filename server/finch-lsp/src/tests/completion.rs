@@ -55,11 +55,11 @@ async fn a_change_stops_the_request_on_the_text_before_it() {
 #[tokio::test]
 async fn a_change_elsewhere_stops_nothing() {
     let mut client = Client::open(CODE).await;
-    let other = json!({"uri": "file:///work/b.rs", "version": 1, "text": "b"});
+    let other = json!({"uri": "file:///project/b.rs", "version": 1, "text": "b"});
     let id = client.complete(1, 16).await;
     let asked = client.asked().await;
     client.notify("textDocument/didOpen", json!({"textDocument": other})).await;
-    client.notify("textDocument/didClose", json!({"textDocument": {"uri": "file:///work/b.rs"}})).await;
+    client.notify("textDocument/didClose", json!({"textDocument": {"uri": "file:///project/b.rs"}})).await;
     asked.say("price;").await;
     assert_eq!(client.answer_to(id).await["result"]["items"][0]["insertText"], "price;");
 }
@@ -186,7 +186,7 @@ async fn documents_of_any_kind_are_served() {
 
 #[tokio::test]
 async fn files_that_may_hold_secrets_are_not_read() {
-    for uri in ["file:///work/.env", "untitled:.env", "vscode-remote://host/work/.env", "file:///work/%2Eenv"] {
+    for uri in ["file:///project/.env", "untitled:.env", "vscode-remote://host/work/.env", "file:///project/%2Eenv"] {
         let mut client = Client::connect();
         client.initialize(json!({})).await;
         let document = json!({"uri": uri, "version": 1, "text": "SECRET="});

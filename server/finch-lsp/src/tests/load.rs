@@ -73,7 +73,7 @@ async fn a_client_that_does_not_read_meets_pressure_and_the_session_still_ends()
 async fn a_file_above_the_limit_is_not_served_and_others_are() {
     let mut client = Client::open("let a = ").await;
     let large = "x = 1\n".repeat(DOCUMENT_BYTES_MAX / 6 + 1);
-    let uri = "file:///work/large.py";
+    let uri = "file:///project/large.py";
     let document = json!({"uri": uri, "version": 1, "text": large});
     client.notify("textDocument/didOpen", json!({"textDocument": document})).await;
     assert_eq!(client.ask("textDocument/inlineCompletion", inline_params(uri, 5, 5)).await["result"], Value::Null);

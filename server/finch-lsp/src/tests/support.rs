@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::{Backend, Ended, Settings, serve};
 
-pub(crate) const URI: &str = "file:///work/a.rs";
+pub(crate) const URI: &str = "file:///project/a.rs";
 /// Longer than anything here takes, so that a hang fails.
 const HANG: Duration = Duration::from_secs(60);
 const PIPE_BYTES: usize = 64 * 1024;
