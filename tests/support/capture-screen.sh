@@ -26,6 +26,7 @@ tmux() { command tmux -u -S "$work/tmux" -f "$work/tmux.conf" "$@"; }
 trap 'tmux kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
 export XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache
 export VIMRUNTIME=$prefix/usr/share/nvim/runtime COLORTERM=truecolor LC_ALL=C.UTF-8
+export NVIM_LOG_FILE=$work/nvim.log
 unset TMUX NVIM
 
 cp "$root/tests/fixtures/demo.py" "$work/demo.py"
