@@ -42,7 +42,10 @@ pub(super) fn ensure(surroundings: &Surroundings) -> Result<PathBuf> {
     if model.is_err() || !has_runtime {
         say("finch is not set up yet; fetching what it needs (this happens once)");
     }
-    install::runtime(surroundings)?;
+    // Looking for the library may ask Python, which a command that has everything need not do twice.
+    if !has_runtime {
+        install::runtime(surroundings)?;
+    }
     match model {
         Ok(folder) => Ok(folder),
         Err(_) => {
