@@ -195,10 +195,11 @@ async fn listen(mut stream: GenerateStream, place: &Place, deadline: Instant) ->
             Ok(Some(Ok(Chunk::Done(end)))) => {
                 done = Some(end);
                 break Ok(match end.reason {
-                    StopReason::EndOfText | StopReason::StopText => Ended::Whole,
+                    StopReason::EndOfText | StopReason::ToolCalls | StopReason::StopText => Ended::Whole,
                     StopReason::TokensMax | StopReason::ContextFull => Ended::TooLong,
                 });
             }
+            Ok(Some(Ok(Chunk::Reasoning(_) | Chunk::ToolCall(_)))) => {}
             Ok(Some(Ok(Chunk::Text(more)))) => {
                 chunks += 1;
                 text.push_str(&more);

@@ -128,6 +128,9 @@ impl Provider for Engine {
         Capabilities {
             model: self.shared.manifest.id.to_string(),
             fill_in_the_middle: self.shared.style == InfillStyle::Fim,
+            chat: false,
+            tools: false,
+            structured_output: false,
             context_tokens_max: self.shared.capacity,
         }
     }

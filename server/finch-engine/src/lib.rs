@@ -21,10 +21,12 @@ mod prompt;
 mod sampler;
 mod sequence;
 mod stop;
+mod task;
 mod threads;
 mod vocabulary;
 mod watch;
 mod worker;
+mod writer;
 
 #[cfg(test)]
 mod testing;

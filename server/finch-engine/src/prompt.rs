@@ -4,7 +4,7 @@
 //! beginning, so while it grows key by key the cut stays where it is and the tokens in front stay the same: that
 //! is what the key-value cache lives on. Knows nothing about sessions or slots.
 
-use finch_llm::{GenerateRequest, InfillRequest, LlmError, Role};
+use finch_llm::{GenerateRequest, InfillRequest, LlmError, Message};
 use finch_model::manifest::{InfillStyle, Manifest, Tokens};
 
 use crate::{
@@ -86,7 +86,7 @@ impl Prompts {
     /// The prompt for a conversation: ChatML where the vocabulary has its tokens, else the texts one after the other.
     pub(crate) fn generate(&self, request: &GenerateRequest) -> Result<Prompt, LlmError> {
         let too_long = |tokens| LlmError::ContextTooLong { tokens, tokens_max: self.capacity - 1 };
-        let bytes: usize = request.messages.iter().map(|message| message.text.len()).sum();
+        let bytes: usize = request.messages.iter().map(|message| text_of(message).len()).sum();
         // No need to encode what cannot fit; code has three to four bytes a token.
         if bytes > self.capacity * limits::BYTES_PER_TOKEN_MAX * 4 {
             return Err(too_long(bytes / 4));
@@ -95,7 +95,7 @@ impl Prompts {
         match (self.vocabulary.control("<|im_start|>"), self.vocabulary.control("<|im_end|>")) {
             (Some(start), Some(end)) => self.chat_ml(request, (start, end), &mut tokens)?,
             _ => {
-                let texts: Vec<&str> = request.messages.iter().map(|message| message.text.as_str()).collect();
+                let texts: Vec<&str> = request.messages.iter().map(text_of).collect();
                 tokens.extend(self.encode(&texts.join("\n\n"))?);
             }
         }
@@ -113,12 +113,12 @@ impl Prompts {
     ) -> Result<(), LlmError> {
         for message in &request.messages {
             tokens.push(start);
-            tokens.extend(self.encode(&format!("{}\n{}", role(message.role), message.text))?);
+            tokens.extend(self.encode(&format!("{}\n{}", role(message), text_of(message)))?);
             tokens.push(end);
             tokens.extend(self.encode("\n")?);
         }
         tokens.push(start);
-        tokens.extend(self.encode(&format!("{}\n", role(Role::Assistant)))?);
+        tokens.extend(self.encode("assistant\n")?);
         Ok(())
     }
 
@@ -166,11 +166,20 @@ impl Prompts {
     }
 }
 
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
+fn role(message: &Message) -> &'static str {
+    match message {
+        Message::System(_) => "system",
+        Message::User(_) => "user",
+        Message::Assistant(_) => "assistant",
+        Message::ToolResult(_) => "tool",
+    }
+}
+
+fn text_of(message: &Message) -> &str {
+    match message {
+        Message::System(text) | Message::User(text) => text,
+        Message::Assistant(answer) => &answer.text,
+        Message::ToolResult(result) => &result.text,
     }
 }
 

@@ -5,21 +5,20 @@
 
 use std::{
     collections::VecDeque,
+    ops::ControlFlow,
     time::{Duration, Instant},
 };
 
-use finch_llm::{
-    Chunk, ChunkSender, ClientId, Done, Lane, LlmError, NotSent, Progress, Sampling, StopReason, Timings, Usage,
-};
+use finch_llm::{Chunk, ChunkSender, ClientId, Done, Lane, LlmError, NotSent, Progress, StopReason, Timings, Usage};
 
 use crate::{
-    decoder::Utf8Stream,
     lanes::Job,
     limits,
     prompt::{Prompt, Prompts},
     sampler::Sampler,
-    stop::{Passed, StopMatcher},
+    task::Task,
     watch::{Pass, YieldsTo},
+    writer::Writer,
 };
 
 /// A request that holds a slot.
@@ -34,8 +33,7 @@ pub(crate) struct Sequence {
     pub(crate) outbox: Outbox,
     tokens_max: usize,
     sampler: Sampler,
-    characters: Utf8Stream,
-    stops: StopMatcher,
+    writer: Writer,
     usage: Usage,
     timings: Timings,
 }
@@ -57,8 +55,8 @@ pub(crate) enum Step {
 
 impl Sequence {
     /// `cached` prompt tokens are in the slot already.
-    pub(crate) fn begin(job: Job, prompt: Prompt, stops: StopMatcher, slot: usize, cached: usize) -> Self {
-        let sampling: &Sampling = job.ask.sampling();
+    pub(crate) fn begin(job: Job, task: Task, slot: usize, cached: usize) -> Self {
+        let Task { prompt, sampler, writer } = task;
         let usage = Usage {
             prompt_tokens: prompt.tokens.len(),
             cached_tokens: cached,
@@ -71,10 +69,9 @@ impl Sequence {
             slot,
             prompt,
             next: None,
-            tokens_max: sampling.tokens_max,
-            sampler: Sampler::new(sampling),
-            characters: Utf8Stream::default(),
-            stops,
+            tokens_max: job.ask.sampling().tokens_max,
+            sampler,
+            writer,
             usage,
             timings: Timings { queued: job.arrived.elapsed(), ..Timings::default() },
             outbox: Outbox { reader: job.reader, waiting: VecDeque::new(), moved: Instant::now() },
@@ -116,14 +113,11 @@ impl Sequence {
         if prompts.is_stop(token) {
             return Ok(Step::Ended(StopReason::EndOfText));
         }
-        let mut text = String::new();
-        self.characters.push(prompts.vocabulary().bytes(token), &mut text);
-        match self.stops.push(&text) {
-            Passed::Text(text) => self.outbox.text(text),
-            Passed::Stopped(text) => {
-                self.outbox.text(text);
-                return Ok(Step::Ended(StopReason::StopText));
-            }
+        let mut chunks = Vec::new();
+        let written = self.writer.token(prompts.vocabulary(), token, &mut chunks);
+        self.outbox.put(chunks);
+        if let ControlFlow::Break(reason) = written {
+            return Ok(Step::Ended(reason));
         }
         self.next = Some(token);
         Ok(if self.usage.generated_tokens >= self.tokens_max {
@@ -137,18 +131,9 @@ impl Sequence {
 
     /// Puts out what was held back, and the end.
     pub(crate) fn finish(mut self, reason: StopReason) -> Outbox {
-        let mut reason = reason;
-        if reason != StopReason::StopText {
-            let mut text = String::new();
-            self.characters.finish(&mut text);
-            match self.stops.push(&text) {
-                Passed::Text(text) => self.outbox.text(text + &self.stops.finish()),
-                Passed::Stopped(text) => {
-                    self.outbox.text(text);
-                    reason = StopReason::StopText;
-                }
-            }
-        }
+        let mut chunks = Vec::new();
+        let reason = self.writer.finish(reason, &mut chunks);
+        self.outbox.put(chunks);
         self.outbox.waiting.push_back(Ok(Chunk::Done(Done { reason, usage: self.usage, timings: self.timings })));
         self.outbox
     }
@@ -161,10 +146,8 @@ impl Sequence {
 }
 
 impl Outbox {
-    fn text(&mut self, text: String) {
-        if !text.is_empty() {
-            self.waiting.push_back(Ok(Chunk::Text(text)));
-        }
+    fn put(&mut self, chunks: Vec<Chunk>) {
+        self.waiting.extend(chunks.into_iter().map(Ok));
     }
 
     /// Hands over what the reader takes without waiting.

@@ -11,13 +11,13 @@ use finch_llm::{Lane, LlmError};
 use crate::{
     EngineError,
     cache::{self, Held},
-    lanes::{self, Ask, Job, Lanes},
+    lanes::{self, Job, Lanes},
     limits,
     network::{Network, Slot},
     pace::Pace,
     prompt::{Prompt, Prompts},
     sequence::{Outbox, Sequence, Step},
-    stop::StopMatcher,
+    task::Task,
     watch::{End, Watch},
 };
 
@@ -151,20 +151,12 @@ impl Worker {
     }
 
     fn start(&mut self, job: Job) {
-        let stops = match StopMatcher::new(&job.ask.sampling().stop) {
-            Ok(stops) => stops,
-            Err(error) => return job.refuse(LlmError::Refused { reason: error.to_string() }),
-        };
-        let prompt = match &job.ask {
-            Ask::Infill(request) => self.prompts.infill(request),
-            Ask::Generate(request) => self.prompts.generate(request),
-        };
-        let prompt = match prompt {
-            Ok(prompt) => prompt,
+        let task = match Task::of(&job.ask, &self.prompts) {
+            Ok(task) => task,
             Err(error) => return job.refuse(error),
         };
-        match self.prepare_slot(&prompt) {
-            Some((slot, cached)) => self.sequences.push(Sequence::begin(job, prompt, stops, slot, cached)),
+        match self.prepare_slot(&task.prompt) {
+            Some((slot, cached)) => self.sequences.push(Sequence::begin(job, task, slot, cached)),
             None => job.refuse(LlmError::Overloaded),
         }
     }

@@ -5,6 +5,7 @@
 
 mod error;
 mod limits;
+mod message;
 mod provider;
 mod request;
 mod state;
@@ -12,8 +13,9 @@ mod stream;
 
 pub use error::LlmError;
 pub use limits::CHUNKS_MAX;
+pub use message::{Answer, BadArguments, Message, OutputFormat, ToolCall, ToolChoice, ToolResult, ToolSpec};
 pub use provider::{Capabilities, Provider, ProviderId};
-pub use request::{ClientId, GenerateRequest, InfillRequest, Lane, Message, Role, Sampling};
+pub use request::{ClientId, GenerateRequest, InfillRequest, Lane, Sampling};
 pub use state::{ModelState, StateReceiver, StateSender, state_channel};
 pub use stream::{
     Chunk, ChunkSender, Done, GenerateStream, NotSent, Progress, ReaderGone, StopReason, Timings, Usage, stream,

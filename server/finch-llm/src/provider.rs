@@ -31,6 +31,12 @@ pub struct Capabilities {
     pub model: String,
     /// The model reads what stands behind the cursor, not only what stands before it.
     pub fill_in_the_middle: bool,
+    /// The model was taught to hold a conversation.
+    pub chat: bool,
+    /// The model was taught to call tools.
+    pub tools: bool,
+    /// An answer in JSON or of a grammar keeps to it, always.
+    pub structured_output: bool,
     /// Tokens of prompt and answer together that the model holds.
     pub context_tokens_max: usize,
 }

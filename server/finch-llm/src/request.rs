@@ -1,5 +1,7 @@
 //! What a caller may ask of a model.
 
+use crate::{Message, OutputFormat, ToolChoice, ToolSpec};
+
 /// Who asks. A newer interactive request of a client replaces its older one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientId(String);
@@ -62,26 +64,32 @@ pub struct InfillRequest {
     pub sampling: Sampling,
 }
 
-/// Who said a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    System,
-    User,
-    Assistant,
-}
-
-/// One message of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    pub role: Role,
-    pub text: String,
-}
-
 /// An answer to a conversation is wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerateRequest {
     pub client: ClientId,
     pub lane: Lane,
     pub messages: Vec<Message>,
+    /// The tools the model may call.
+    pub tools: Vec<ToolSpec>,
+    pub tool_choice: ToolChoice,
+    /// What the answer's text has to look like. A tool call that has to be made comes before it.
+    pub output: OutputFormat,
     pub sampling: Sampling,
+}
+
+impl GenerateRequest {
+    /// A conversation to be answered in plain text, greedily.
+    #[must_use]
+    pub fn new(client: ClientId, lane: Lane, messages: Vec<Message>) -> Self {
+        Self {
+            client,
+            lane,
+            messages,
+            tools: Vec::new(),
+            tool_choice: ToolChoice::default(),
+            output: OutputFormat::default(),
+            sampling: Sampling::default(),
+        }
+    }
 }

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::{CHUNKS_MAX, LlmError};
+use crate::{CHUNKS_MAX, LlmError, ToolCall};
 
 /// A piece of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Chunk {
     /// Text of the answer. Always whole characters; empty texts are not sent.
     Text(String),
+    /// What the model thinks before it answers; not part of the answer. Never empty.
+    Reasoning(String),
+    /// A tool that the model wants called, whole.
+    ToolCall(ToolCall),
     /// The last chunk.
     Done(Done),
 }
@@ -20,11 +24,13 @@ pub enum Chunk {
 pub enum StopReason {
     /// The model ended its answer.
     EndOfText,
+    /// The model ended its answer with tool calls and waits for their results.
+    ToolCalls,
     /// A stop text was about to appear; it is not part of the answer.
     StopText,
-    /// `tokens_max` was reached.
+    /// `tokens_max` was reached. The answer is cut off, JSON too.
     TokensMax,
-    /// The model's context is full.
+    /// The model's context is full. The answer is cut off, JSON too.
     ContextFull,
 }
 

@@ -61,7 +61,14 @@ impl Provider for LocalProvider {
     fn capabilities(&self) -> Capabilities {
         match self.engine.get() {
             Some(engine) => engine.capabilities(),
-            None => Capabilities { model: String::new(), fill_in_the_middle: false, context_tokens_max: 0 },
+            None => Capabilities {
+                model: String::new(),
+                fill_in_the_middle: false,
+                chat: false,
+                tools: false,
+                structured_output: false,
+                context_tokens_max: 0,
+            },
         }
     }
 

@@ -31,7 +31,14 @@ impl Provider for Scripted {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { model: "parrot".into(), fill_in_the_middle: true, context_tokens_max: 2048 }
+        Capabilities {
+            model: "parrot".into(),
+            fill_in_the_middle: true,
+            chat: false,
+            tools: false,
+            structured_output: false,
+            context_tokens_max: 2048,
+        }
     }
 
     fn generate(&self, _: GenerateRequest) -> GenerateStream {

@@ -7,7 +7,14 @@ fn verdict(marked: &str, trigger: Trigger, fill_in_the_middle: bool) -> Result<(
     let offset = marked.find("$0").expect("the text has a $0");
     let document = Document::new(&marked.replacen("$0", "", 1));
     let prompt = cut(&document, offset, Budget::new(512, 64));
-    let capabilities = Capabilities { model: "m".into(), fill_in_the_middle, context_tokens_max: 4096 };
+    let capabilities = Capabilities {
+        model: "m".into(),
+        fill_in_the_middle,
+        chat: false,
+        tools: false,
+        structured_output: false,
+        context_tokens_max: 4096,
+    };
     check(&Place::new(&document, offset), &prompt, trigger, &capabilities)
 }
 

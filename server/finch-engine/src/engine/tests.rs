@@ -1,8 +1,6 @@
 use std::{fs, path::Path, sync::mpsc, thread};
 
-use finch_llm::{
-    ClientId, GenerateRequest, InfillRequest, Lane, LlmError, Message, Provider, ProviderId, Role, Sampling,
-};
+use finch_llm::{ClientId, GenerateRequest, InfillRequest, Lane, LlmError, Message, Provider, ProviderId, Sampling};
 use finch_model::{
     manifest::{GRAPH_FILE, InfillStyle, MANIFEST_FILE, Quant, TOKENIZER_FILE, WEIGHTS_FILE},
     tiny::{TinyArchitecture, TinySpec},
@@ -36,13 +34,9 @@ fn an_engine_says_what_it_is_and_answers() {
         assert_eq!(capabilities.fill_in_the_middle, engine.infill_style() == InfillStyle::Fim);
         let (text, done) = read(engine.infill(infill("a", Lane::Interactive, 8))).unwrap();
         assert!(done.usage.suffix_tokens > 1 && done.usage.generated_tokens >= 1 && !text.is_empty(), "{done:?}");
-        let message = Message { role: Role::User, text: "Why?".to_owned() };
-        let request = GenerateRequest {
-            client: ClientId::new("a"),
-            lane: Lane::Batch,
-            messages: vec![message],
-            sampling: Sampling { tokens_max: 8, ..Sampling::default() },
-        };
+        let messages = vec![Message::User("Why?".to_owned())];
+        let mut request = GenerateRequest::new(ClientId::new("a"), Lane::Batch, messages);
+        request.sampling.tokens_max = 8;
         assert!(read(engine.generate(request)).unwrap().1.usage.generated_tokens >= 1);
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use finch_llm::{ClientId, GenerateRequest, GenerateStream, Lane, LlmError, Sampling, stream};
+use finch_llm::{ClientId, GenerateRequest, GenerateStream, Lane, LlmError, stream};
 
 use super::{Ask, Job, Lanes};
 use crate::{
@@ -10,12 +10,7 @@ use crate::{
 
 fn submit(lanes: &Lanes, client: &str, lane: Lane) -> GenerateStream {
     let (reader, stream) = stream();
-    let ask = Ask::Generate(GenerateRequest {
-        client: ClientId::new(client),
-        lane,
-        messages: Vec::new(),
-        sampling: Sampling::default(),
-    });
+    let ask = Ask::Generate(GenerateRequest::new(ClientId::new(client), lane, Vec::new()));
     lanes.submit(Job { ask, reader, arrived: Instant::now() });
     stream
 }

@@ -1,4 +1,4 @@
-use finch_llm::{ClientId, GenerateRequest, InfillRequest, Lane, LlmError, Message, Role, Sampling};
+use finch_llm::{ClientId, GenerateRequest, InfillRequest, Lane, LlmError, Message, Sampling};
 use finch_model::{
     manifest::{InfillStyle, Manifest, Quant},
     tiny::TinySpec,
@@ -119,19 +119,18 @@ fn an_empty_prompt_begins_with_the_end_of_another_text() {
     assert_eq!(prompts.infill(&request("", "", 100)).unwrap().tokens, [manifest.tokens.stop[0]]);
 }
 
-fn chat(texts: &[(Role, &str)]) -> GenerateRequest {
-    GenerateRequest {
-        client: ClientId::new("test"),
-        lane: Lane::Batch,
-        messages: texts.iter().map(|&(role, text)| Message { role, text: text.to_owned() }).collect(),
-        sampling: Sampling::default(),
-    }
+fn chat(messages: &[Message]) -> GenerateRequest {
+    GenerateRequest::new(ClientId::new("test"), Lane::Batch, messages.to_vec())
+}
+
+fn user(text: &str) -> Message {
+    Message::User(text.to_owned())
 }
 
 #[test]
 fn a_conversation_without_chat_tokens_is_its_texts() {
     let (prompts, manifest) = prompts(None);
-    let prompt = prompts.generate(&chat(&[(Role::System, "Be brief."), (Role::User, "Why?")])).unwrap();
+    let prompt = prompts.generate(&chat(&[Message::System("Be brief.".to_owned()), user("Why?")])).unwrap();
     assert_eq!(spelled(&prompts, &manifest, &prompt), "Be brief.\n\nWhy?");
 }
 
@@ -139,11 +138,11 @@ fn a_conversation_without_chat_tokens_is_its_texts() {
 fn a_conversation_that_does_not_fit_is_never_cut_silently() {
     let (prompts, _) = prompts(None);
     let fits = "0".repeat(CAPACITY - 1);
-    assert_eq!(prompts.generate(&chat(&[(Role::User, &fits)])).unwrap().tokens.len(), CAPACITY - 1);
-    let error = prompts.generate(&chat(&[(Role::User, &(fits + "0"))])).unwrap_err();
+    assert_eq!(prompts.generate(&chat(&[user(&fits)])).unwrap().tokens.len(), CAPACITY - 1);
+    let error = prompts.generate(&chat(&[user(&(fits + "0"))])).unwrap_err();
     assert_eq!(error, LlmError::ContextTooLong { tokens: CAPACITY, tokens_max: CAPACITY - 1 });
     let huge = "0".repeat(1 << 20);
-    let error = prompts.generate(&chat(&[(Role::User, &huge)])).unwrap_err();
+    let error = prompts.generate(&chat(&[user(&huge)])).unwrap_err();
     assert!(matches!(error, LlmError::ContextTooLong { .. }));
 }
 

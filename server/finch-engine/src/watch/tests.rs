@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Instant};
 
-use finch_llm::{ClientId, GenerateRequest, GenerateStream, Lane, Sampling, stream};
+use finch_llm::{ClientId, GenerateRequest, GenerateStream, Lane, stream};
 
 use super::{End, Pass, Watch, YieldsTo};
 use crate::{
@@ -26,8 +26,7 @@ impl Bench {
 
     fn submit(&self, client: &str, lane: Lane) -> GenerateStream {
         let (reader, stream) = stream();
-        let (client, sampling) = (ClientId::new(client), Sampling::default());
-        let ask = Ask::Generate(GenerateRequest { client, lane, messages: Vec::new(), sampling });
+        let ask = Ask::Generate(GenerateRequest::new(ClientId::new(client), lane, Vec::new()));
         self.lanes.submit(Job { ask, reader, arrived: Instant::now() });
         stream
     }

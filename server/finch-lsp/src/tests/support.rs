@@ -33,7 +33,14 @@ impl Provider for Scripted {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { model: "parrot".to_owned(), fill_in_the_middle: true, context_tokens_max: 4096 }
+        Capabilities {
+            model: "parrot".to_owned(),
+            fill_in_the_middle: true,
+            chat: false,
+            tools: false,
+            structured_output: false,
+            context_tokens_max: 4096,
+        }
     }
 
     fn generate(&self, _: GenerateRequest) -> GenerateStream {
