@@ -8,6 +8,7 @@ mod builder;
 mod family;
 mod policy;
 mod rotary;
+mod rows;
 mod shape;
 
 #[cfg(test)]
@@ -17,6 +18,8 @@ use self::builder::{Builder, Linear};
 use self::family::{Bias, Family, RotaryRows};
 use self::policy::Slot;
 pub(crate) use self::policy::{Precision, Rounding};
+pub(crate) use self::rows::Part;
+use self::rows::{Head, Pairs, RowOrder};
 use self::shape::Decoder;
 use crate::gguf::{Gguf, GgufError};
 use crate::manifest::Shape;
@@ -52,35 +55,6 @@ pub(crate) enum Content {
     Vector { parts: Vec<Part> },
     /// Numbers that are in no tensor.
     Computed(Vec<f32>),
-}
-
-/// A tensor and the order its rows are taken in.
-#[derive(Clone, Debug)]
-pub(crate) struct Part {
-    pub(crate) tensor: String,
-    pub(crate) order: RowOrder,
-}
-
-/// Which stored row becomes which row of the graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RowOrder {
-    /// The same.
-    AsStored,
-    /// Rotary pairs lie next to each other in the file, and half a head apart in the graph.
-    PairsApart { head_dim: usize },
-}
-
-impl RowOrder {
-    /// The stored row that becomes row `row`.
-    pub(crate) fn stored_row(self, row: usize) -> usize {
-        match self {
-            RowOrder::AsStored => row,
-            RowOrder::PairsApart { head_dim } => {
-                let (head, place) = (row / head_dim, row % head_dim);
-                head * head_dim + place % (head_dim / 2) * 2 + place / (head_dim / 2)
-            }
-        }
-    }
 }
 
 /// An initialiser over a piece of a weight.
@@ -198,15 +172,21 @@ impl Graph<'_> {
         let shape = &self.decoder.shape;
         let prefix = format!("blk.{layer}");
         let rotated = match self.family.rotary_rows {
-            RotaryRows::PairsTogether => RowOrder::PairsApart { head_dim: shape.head_dim },
-            RotaryRows::PairsApart => RowOrder::AsStored,
+            RotaryRows::PairsTogether => Pairs::Together,
+            RotaryRows::PairsApart => Pairs::Apart,
         };
+        let half = shape.head_dim / 2;
+        let head = Head { dim: shape.head_dim, pairs: half, stored: rotated, built_pairs: half, built_rest: 0 };
+        let rotated = head.order();
         let projections = [
             ("attn_q", rotated, shape.heads),
             ("attn_k", rotated, shape.kv_heads),
             ("attn_v", RowOrder::AsStored, shape.kv_heads),
         ];
-        let part = |name, order, heads| (Part { tensor: format!("{prefix}.{name}"), order }, heads * shape.head_dim);
+        let part = |name, order, heads| {
+            let rows = heads * shape.head_dim;
+            (Part { tensor: format!("{prefix}.{name}"), first: 0, rows, order }, rows)
+        };
         let packed = self.build.linear(Linear {
             name: format!("{prefix}.attn_qkv"),
             parts: projections.map(|(name, order, heads)| part(name, order, heads)).to_vec(),
@@ -245,7 +225,7 @@ impl Graph<'_> {
 
     /// One tensor, as it is stored, without a bias.
     fn plain_linear(&mut self, name: String, rows: usize, columns: usize, input: &str) -> Result<String, GgufError> {
-        let parts = vec![(Part { tensor: name.clone(), order: RowOrder::AsStored }, rows)];
+        let parts = vec![(Part::plain(name.clone(), rows), rows)];
         self.build.linear(Linear { name, parts, columns, bias: false, slot: Slot::Layer, input })
     }
 

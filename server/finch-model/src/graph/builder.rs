@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::policy::{self, Slot, Store};
-use super::{Content, Part, Piece, Precision, RowOrder, View, Weight};
+use super::{Content, Part, Piece, Precision, View, Weight};
 use crate::gguf::{Gguf, GgufError, Tensor};
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::{self, Attribute, Dim, Element, MICROSOFT};
@@ -25,7 +25,7 @@ pub(super) struct Builder<'a> {
 /// A linear over one or more matrices below each other.
 pub(super) struct Linear<'a> {
     pub(super) name: String,
-    /// Tensors without their `.weight`, and their rows.
+    /// Tensors without their `.weight`, and how many rows each tensor has.
     pub(super) parts: Vec<(Part, usize)>,
     pub(super) columns: usize,
     pub(super) bias: bool,
@@ -86,20 +86,20 @@ impl<'a> Builder<'a> {
     /// A vector under the tensor's own name.
     pub(super) fn vector(&mut self, name: &str, len: usize) -> Result<String, GgufError> {
         self.tensor(name, &[len])?;
-        let parts = vec![Part { tensor: name.to_owned(), order: RowOrder::AsStored }];
+        let parts = vec![Part::plain(name.to_owned(), len)];
         self.push(Content::Vector { parts }, vec![view(name, Piece::Floats, &[len])]);
         Ok(name.to_owned())
     }
 
     /// Adds a linear and returns the name of its output.
     pub(super) fn linear(&mut self, linear: Linear<'_>) -> Result<String, GgufError> {
-        let rows = linear.parts.iter().map(|(_, rows)| rows).sum();
+        let rows = linear.parts.iter().map(|(part, _)| part.rows).sum();
         let mut parts = Vec::new();
         let mut kinds = Vec::new();
-        for (part, rows) in &linear.parts {
+        for (part, stored) in &linear.parts {
             let tensor = format!("{}.weight", part.tensor);
-            kinds.push(self.tensor(&tensor, &[linear.columns, *rows])?.kind());
-            parts.push(Part { tensor, order: part.order });
+            kinds.push(self.tensor(&tensor, &[linear.columns, *stored])?.kind());
+            parts.push(Part { tensor, ..part.clone() });
         }
         let bias = if linear.bias { Some(self.bias(&linear, rows)?) } else { None };
         let store = policy::store(self.precision, linear.slot, &kinds);
@@ -110,10 +110,10 @@ impl<'a> Builder<'a> {
 
     fn bias(&mut self, linear: &Linear<'_>, rows: usize) -> Result<String, GgufError> {
         let mut parts = Vec::new();
-        for (part, rows) in &linear.parts {
+        for (part, stored) in &linear.parts {
             let tensor = format!("{}.bias", part.tensor);
-            self.tensor(&tensor, &[*rows])?;
-            parts.push(Part { tensor, order: part.order });
+            self.tensor(&tensor, &[*stored])?;
+            parts.push(Part { tensor, ..part.clone() });
         }
         let name = format!("{}.bias", linear.name);
         self.push(Content::Vector { parts }, vec![view(&name, Piece::Floats, &[rows])]);
@@ -141,7 +141,7 @@ impl<'a> Builder<'a> {
             self.used.insert(head.to_owned());
         }
         let uses: &[Use] = if tied { &[Use::Lookup, Use::Linear] } else { &[Use::Lookup] };
-        let part = Part { tensor: embedding.to_owned(), order: RowOrder::AsStored };
+        let part = Part::plain(embedding.to_owned(), vocab);
         self.matrix("token_embd", vec![part], store, vocab, hidden, uses)?;
         match store {
             Store::Floats(_) => {
@@ -169,7 +169,7 @@ impl<'a> Builder<'a> {
         }
         let kind = self.tensor(head, &[hidden, vocab])?.kind();
         let store = policy::store(self.precision, Slot::Head, &[kind]);
-        let part = Part { tensor: head.to_owned(), order: RowOrder::AsStored };
+        let part = Part::plain(head.to_owned(), vocab);
         self.matrix("output", vec![part], store, vocab, hidden, &[Use::Linear])?;
         self.multiply_into("kept", "output", store, (vocab, hidden), None, "logits");
         Ok(())

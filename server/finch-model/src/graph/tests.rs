@@ -114,7 +114,8 @@ fn weight<'a>(plan: &'a Plan, view: &str) -> &'a Weight {
 
 #[test]
 fn only_llama_rows_are_put_apart_and_only_those_that_rotate() {
-    let apart = RowOrder::PairsApart { head_dim: 16 };
+    let head = Head { dim: 16, pairs: 8, stored: Pairs::Together, built_pairs: 8, built_rest: 0 };
+    let apart = RowOrder::Heads(head);
     let cases = [
         (TinyArchitecture::Llama, [apart, apart, RowOrder::AsStored]),
         (TinyArchitecture::Qwen2, [RowOrder::AsStored; 3]),
@@ -131,9 +132,28 @@ fn only_llama_rows_are_put_apart_and_only_those_that_rotate() {
 
 #[test]
 fn pairs_that_were_neighbours_end_half_a_head_apart() {
-    let order = RowOrder::PairsApart { head_dim: 4 };
-    let rows: Vec<usize> = (0..8).map(|row| order.stored_row(row)).collect();
-    assert_eq!(rows, [0, 2, 1, 3, 4, 6, 5, 7]);
+    let head = Head { dim: 4, pairs: 2, stored: Pairs::Together, built_pairs: 2, built_rest: 0 };
+    check_rows(head, 0, &[0, 2, 1, 3, 4, 6, 5, 7].map(Some));
+}
+
+#[test]
+fn heads_are_widened_with_rows_of_zeros_behind_each_part_of_a_head() {
+    let plain = Head { dim: 5, pairs: 1, stored: Pairs::Apart, built_pairs: 1, built_rest: 3 };
+    assert_eq!(plain.order(), RowOrder::AsStored);
+    let wide = Head { built_pairs: 2, built_rest: 4, ..plain };
+    let first = [Some(10), None, Some(11), None, Some(12), Some(13), Some(14), None];
+    check_rows(wide, 10, &first);
+    let second = first.map(|row: Option<usize>| row.map(|row| row + 5));
+    check_rows(wide, 10, &[first, second].concat());
+    let values = Head { dim: 3, pairs: 0, stored: Pairs::Apart, built_pairs: 0, built_rest: 4 };
+    check_rows(values, 0, &[Some(0), Some(1), Some(2), None, Some(3), Some(4), Some(5), None]);
+}
+
+#[track_caller]
+fn check_rows(head: Head, first: usize, expected: &[Option<usize>]) {
+    let part = Part { tensor: String::new(), first, rows: expected.len(), order: head.order() };
+    let rows: Vec<Option<usize>> = (0..part.rows).map(|row| part.stored_row(row)).collect();
+    assert_eq!(rows, expected);
 }
 
 #[test]

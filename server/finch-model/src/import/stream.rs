@@ -8,7 +8,7 @@ use std::thread;
 
 use super::{Interrupted, Progress};
 use crate::gguf::{Gguf, Tensor};
-use crate::graph::{Content, Part, Piece, Plan, Rounding, RowOrder, Weight};
+use crate::graph::{Content, Part, Piece, Plan, Rounding, Weight};
 use crate::limits;
 use crate::manifest::WEIGHTS_FILE;
 use crate::onnx::proto::TensorProto;
@@ -21,7 +21,7 @@ pub(super) fn source_bytes(plan: &Plan, gguf: &Gguf) -> u64 {
         Content::Floats { parts, .. } | Content::Blocks { parts, .. } | Content::Vector { parts } => parts.as_slice(),
         Content::Computed(_) => &[],
     });
-    parts.filter_map(|part| gguf.tensor(&part.tensor)).map(|tensor| tensor.bytes().len() as u64).sum()
+    parts.filter_map(|part| Some(stored_bytes(gguf.tensor(&part.tensor)?, part.rows))).sum()
 }
 
 pub(super) struct Stream<'a, W> {
@@ -69,8 +69,8 @@ impl<'a, W: Write> Stream<'a, W> {
                 let mut numbers = Vec::new();
                 for part in parts {
                     let tensor = self.tensor(part)?;
-                    numbers.extend(vector(tensor, part.order));
-                    progress.advance(tensor.bytes().len() as u64)?;
+                    numbers.extend(vector(tensor, part));
+                    progress.advance(stored_bytes(tensor, part.rows))?;
                 }
                 Ok(vec![(Piece::Floats, self.write_floats(&numbers)?)])
             }
@@ -84,8 +84,8 @@ impl<'a, W: Write> Stream<'a, W> {
         self.gguf.tensor(&part.tensor).ok_or_else(missing)
     }
 
-    fn tensors(&self, parts: &[Part]) -> io::Result<Vec<(Tensor<'a>, RowOrder)>> {
-        parts.iter().map(|part| Ok((self.tensor(part)?, part.order))).collect()
+    fn tensors<'p>(&self, parts: &'p [Part]) -> io::Result<Vec<(Tensor<'a>, &'p Part)>> {
+        parts.iter().map(|part| Ok((self.tensor(part)?, part))).collect()
     }
 
     fn write_floats(&mut self, numbers: &[f32]) -> io::Result<Extent> {
@@ -101,18 +101,18 @@ impl<'a, W: Write> Stream<'a, W> {
         progress: &mut Progress<'_>,
     ) -> Result<Placed, Interrupted> {
         let tensors = self.tensors(parts)?;
-        let numbers: usize = tensors.iter().map(|(tensor, _)| tensor.rows() * tensor.row_len()).sum();
+        let numbers: usize = tensors.iter().map(|(tensor, part)| part.rows * tensor.row_len()).sum();
         let extent = self.out.begin(numbers as u64 * 4)?;
         let mut floats = Vec::new();
-        for (tensor, order) in tensors {
+        for (tensor, part) in tensors {
             let row_len = tensor.row_len();
-            for rows in chunks(tensor.rows(), row_len) {
+            for rows in chunks(part.rows, row_len) {
                 floats.resize(rows.len() * row_len, 0.0);
                 let shares = rows.len().div_ceil(self.threads).max(1);
                 let shares = floats.chunks_mut(shares * row_len).zip(rows.clone().step_by(shares));
                 each_on_a_thread(shares, |(floats, first)| {
                     for (floats, row) in floats.chunks_exact_mut(row_len).zip(first..) {
-                        read_row(tensor, order, row, floats, rounding);
+                        read_row(tensor, part, row, floats, rounding);
                     }
                 })?;
                 self.out.write_floats(&floats)?;
@@ -130,15 +130,15 @@ impl<'a, W: Write> Stream<'a, W> {
     ) -> Result<Placed, Interrupted> {
         let tensors = self.tensors(parts)?;
         let row_len = tensors.first().map_or(0, |(tensor, _)| tensor.row_len());
-        let rows: usize = tensors.iter().map(|(tensor, _)| tensor.rows()).sum();
+        let rows: usize = parts.iter().map(|part| part.rows).sum();
         let sizes = RowSizes::of(layout, row_len);
         let mut scales = vec![0.0; rows * sizes.scales];
         let mut zeros = vec![0; rows * sizes.zeros];
         let codes_at = self.out.begin((rows * sizes.codes) as u64)?;
         let mut codes = Vec::new();
         let mut done = 0;
-        for (tensor, order) in tensors {
-            for rows in chunks(tensor.rows(), row_len) {
+        for (tensor, part) in tensors {
+            for rows in chunks(part.rows, row_len) {
                 codes.resize(rows.len() * sizes.codes, 0);
                 let now = done..done + rows.len();
                 let target = Target {
@@ -147,7 +147,7 @@ impl<'a, W: Write> Stream<'a, W> {
                     zeros: &mut zeros[now.start * sizes.zeros..now.end * sizes.zeros],
                 };
                 let shares = target.shares(sizes, rows.len().div_ceil(self.threads).max(1), rows.start);
-                each_on_a_thread(shares, |share| share.quantize(tensor, order, layout))?;
+                each_on_a_thread(shares, |share| share.quantize(tensor, part, layout))?;
                 self.out.write(&codes)?;
                 done = now.end;
                 progress.advance(stored_bytes(tensor, rows.len()))?;
@@ -207,13 +207,15 @@ impl<'a> Target<'a> {
 }
 
 impl Share<'_> {
-    fn quantize(self, tensor: Tensor<'_>, order: RowOrder, layout: Layout) {
+    fn quantize(self, tensor: Tensor<'_>, part: &Part, layout: Layout) {
         let mut quantizer = RowQuantizer::new(layout, tensor.row_len());
         let Target { codes, mut scales, mut zeros } = self.target;
         for (codes, row) in codes.chunks_exact_mut(self.sizes.codes).zip(self.first..) {
             let (scales, zeros) = (cut(&mut scales, self.sizes.scales), cut(&mut zeros, self.sizes.zeros));
-            if let Some(stored) = tensor.row_bytes(order.stored_row(row)) {
-                quantizer.quantize(tensor.kind(), stored, QuantRow { codes, scales, zeros });
+            match stored_row(tensor, part, row) {
+                Some(stored) => quantizer.quantize(tensor.kind(), stored, QuantRow { codes, scales, zeros }),
+                // Scales of zero make zeros of any codes.
+                None => codes.fill(0),
             }
         }
     }
@@ -226,15 +228,21 @@ fn cut<'a, T>(slice: &mut &'a mut [T], len: usize) -> &'a mut [T] {
     head
 }
 
-fn vector(tensor: Tensor<'_>, order: RowOrder) -> Vec<f32> {
+fn vector(tensor: Tensor<'_>, part: &Part) -> Vec<f32> {
     let mut stored = vec![0.0; tensor.row_len()];
     tensor.kind().dequantize(tensor.bytes(), &mut stored);
-    (0..stored.len()).map(|row| stored[order.stored_row(row)]).collect()
+    let number = |row| part.stored_row(row).and_then(|row| stored.get(row)).copied();
+    (0..part.rows).map(|row| number(row).unwrap_or_default()).collect()
 }
 
-fn read_row(tensor: Tensor<'_>, order: RowOrder, row: usize, floats: &mut [f32], rounding: Rounding) {
-    if let Some(stored) = tensor.row_bytes(order.stored_row(row)) {
-        tensor.kind().dequantize(stored, floats);
+fn stored_row<'a>(tensor: Tensor<'a>, part: &Part, row: usize) -> Option<&'a [u8]> {
+    part.stored_row(row).and_then(|row| tensor.row_bytes(row))
+}
+
+fn read_row(tensor: Tensor<'_>, part: &Part, row: usize, floats: &mut [f32], rounding: Rounding) {
+    match stored_row(tensor, part, row) {
+        Some(stored) => tensor.kind().dequantize(stored, floats),
+        None => floats.fill(0.0),
     }
     match rounding {
         Rounding::None => {}
@@ -250,7 +258,9 @@ fn chunks(rows: usize, row_len: usize) -> impl Iterator<Item = std::ops::Range<u
 }
 
 fn stored_bytes(tensor: Tensor<'_>, rows: usize) -> u64 {
-    (tensor.bytes().len() / tensor.rows() * rows) as u64
+    // A vector counts its numbers as rows.
+    let all = if tensor.dims().len() == 1 { tensor.row_len() } else { tensor.rows() };
+    (tensor.bytes().len() * rows / all) as u64
 }
 
 fn each_on_a_thread<T: Send>(shares: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) -> io::Result<()> {
