@@ -19,6 +19,7 @@ use prost::Message;
 
 use self::staging::Staging;
 use self::stream::Stream;
+use crate::chat::{self, ChatTemplates};
 use crate::digest::{Digest, Hasher};
 use crate::gguf::{Gguf, GgufError};
 use crate::graph::{self, Plan, Precision, Rounding};
@@ -162,7 +163,7 @@ pub fn import(
     let total = gguf.bytes().len() as u64 + stream::source_bytes(&plan, &gguf);
     let mut progress = Progress { done: 0, total, report: progress };
     let sha256 = digest(&gguf, &mut progress)?;
-    let files = vec![
+    let mut files = vec![
         write(staging.dir(), WEIGHTS_FILE, |out| {
             let mut stream = Stream::new(&gguf, out);
             plan.graph.initializer.extend(stream.write_all(&plan.weights, &mut progress)?);
@@ -171,6 +172,9 @@ pub fn import(
         write(staging.dir(), GRAPH_FILE, |out| write_graph(&mut plan, out).map_err(Interrupted::from))?,
         write(staging.dir(), TOKENIZER_FILE, |out| vocabulary.write_json(out).map_err(Interrupted::from))?,
     ];
+    for (name, text) in ChatTemplates::of_gguf(&gguf).files() {
+        files.push(write(staging.dir(), name, |out| chat::write(out, text).map_err(Interrupted::from))?);
+    }
     let manifest = Manifest {
         id: request.id,
         architecture: plan.architecture.to_owned(),

@@ -1,6 +1,7 @@
 //! Model files: catalogue, download, GGUF, quantiser, ONNX writer.
 
 pub mod catalogue;
+pub mod chat;
 pub mod digest;
 pub mod fetch;
 pub mod gguf;

@@ -127,9 +127,10 @@ impl<'a> Vocabulary<'a> {
         let by_text = self.added().filter(|(_, token, _)| STOP_TEXTS.contains(token)).map(|(id, _, _)| id);
         let of_fim = fim.into_iter().flat_map(|fim| [fim.prefix, fim.suffix, fim.middle]);
         let stop: BTreeSet<u32> = by_key.chain(by_text).chain(of_fim).collect();
+        let eos = self.id_at("tokenizer.ggml.eos_token_id");
         let bos = self.id_at("tokenizer.ggml.bos_token_id");
         let add_bos = self.gguf.flag("tokenizer.ggml.add_bos_token").unwrap_or(self.pre.begins_with_bos);
-        Tokens { stop: stop.into_iter().collect(), bos, add_bos: add_bos && bos.is_some(), fim }
+        Tokens { stop: stop.into_iter().collect(), eos, bos, add_bos: add_bos && bos.is_some(), fim }
     }
 
     fn id_at(&self, key: &str) -> Option<u32> {

@@ -269,3 +269,21 @@ fn a_model_that_was_measured_elsewhere_is_moved_with_its_figure() {
     assert_eq!((manifest.build.kl, manifest.build.kl_tokens), (Some(0.01), Some(2_048)));
     assert_eq!(place.names(), ["tiny"]);
 }
+
+#[test]
+fn a_chat_template_is_kept_beside_the_model_and_listed() {
+    let place = Place::with(TinySpec::default());
+    let plain = import(place.request(Quant::Int8), &mut go_on).expect("built");
+    let read = |dir: &Path| ChatTemplates::read(dir, &Manifest::read(dir).expect("a model")).expect("readable");
+    assert_eq!(read(&plain), ChatTemplates::default());
+    let mut file = crate::tiny::model(&TinySpec::default()).expect("a sound spec");
+    file.text("tokenizer.chat_template", "{{ messages[0].content }}\n");
+    fs::write(place.root.path().join("m.gguf"), file.into_bytes()).expect("written");
+    let dir = import(ImportRequest { id: "talks".parse().expect("an id"), ..place.request(Quant::Int8) }, &mut go_on);
+    let dir = dir.expect("built");
+    let kept = ChatTemplates { default: Some("{{ messages[0].content }}\n".to_owned()), tool_use: None };
+    assert_eq!(read(&dir), kept);
+    fs::write(dir.join("chat_template.jinja"), "other").expect("written");
+    let error = Manifest::read(&dir).expect_err("another size").to_string();
+    assert!(error.contains("chat_template.jinja"), "{error}");
+}

@@ -91,6 +91,9 @@ pub struct Shape {
 pub struct Tokens {
     /// Ids that end generation.
     pub stop: Vec<u32>,
+    /// The one of them that ends a text, as chat templates know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eos: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bos: Option<u32>,
     pub add_bos: bool,
@@ -234,7 +237,7 @@ fn check_shape(shape: &Shape) -> Result<(), String> {
 
 fn check_tokens(tokens: &Tokens, infill: InfillStyle, vocab: usize) -> Result<(), String> {
     let fim = tokens.fim.map(|fim| [fim.prefix, fim.suffix, fim.middle]);
-    let ids = tokens.stop.iter().copied().chain(tokens.bos).chain(fim.into_iter().flatten());
+    let ids = tokens.stop.iter().copied().chain(tokens.eos).chain(tokens.bos).chain(fim.into_iter().flatten());
     for id in ids {
         if id as usize >= vocab {
             return Err(format!("token {id} is outside a vocabulary of {vocab}"));

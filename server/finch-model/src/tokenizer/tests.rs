@@ -97,7 +97,7 @@ fn tokens_around_code_are_found_by_text() {
     let tokens = with(file(TinyArchitecture::Qwen2), |vocabulary| vocabulary.special()).expect("a vocabulary");
     let fim = FimTokens { prefix: SPECIAL_FROM + 1, middle: SPECIAL_FROM + 2, suffix: SPECIAL_FROM + 3 };
     let stop = (SPECIAL_FROM..SPECIAL_FROM + 7).collect();
-    assert_eq!(tokens, Tokens { stop, bos: None, add_bos: false, fim: Some(fim) });
+    assert_eq!(tokens, Tokens { stop, eos: Some(SPECIAL_FROM), bos: None, add_bos: false, fim: Some(fim) });
 }
 
 #[test]
