@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::gguf::Gguf;
+use crate::checkpoint::Checkpoint;
 use crate::limits;
 use crate::manifest::{Manifest, ManifestError};
 
@@ -19,6 +19,10 @@ use crate::manifest::{Manifest, ManifestError};
 pub const TEMPLATE_FILE: &str = "chat_template.jinja";
 /// The template of a conversation with tools, where a model has one of its own for that.
 pub const TOOL_TEMPLATE_FILE: &str = "chat_template_tools.jinja";
+
+/// Metadata keys of both.
+pub(crate) const TEMPLATE_KEY: &str = "tokenizer.chat_template";
+pub(crate) const TOOL_TEMPLATE_KEY: &str = "tokenizer.chat_template.tool_use";
 
 /// How a model was taught to see a conversation: Jinja texts, as the model's makers wrote them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,10 +41,10 @@ pub struct BadConfig {
 }
 
 impl ChatTemplates {
-    pub(crate) fn of_gguf(gguf: &Gguf) -> Self {
+    pub(crate) fn of_checkpoint(checkpoint: &Checkpoint) -> Self {
         Self {
-            default: gguf.text("tokenizer.chat_template").and_then(usable),
-            tool_use: gguf.text("tokenizer.chat_template.tool_use").and_then(usable),
+            default: checkpoint.text(TEMPLATE_KEY).and_then(usable),
+            tool_use: checkpoint.text(TOOL_TEMPLATE_KEY).and_then(usable),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reads GGUF files: metadata by key, tensors by name, rows of a tensor as `f32`.
 //!
 //! The file is foreign bytes: every count, length, offset and product is checked against the file before it is used, so a
-//! damaged or hostile file ends in a [`GgufError`] that names the file and the thing. It never knows what a model is; the
+//! damaged or hostile file ends in a [`CheckpointError`] that names the file and the thing. It never knows what a model is; the
 //! graph and the importer ask it by key and name. Called by `graph`, `tokenizer` and `import`.
 
 mod blocks;
@@ -13,44 +13,15 @@ mod tensor;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
-
-use memmap2::Mmap;
 
 pub(crate) use self::blocks::Unpacked;
 use self::cursor::{Cursor, Fault};
 use self::header::Value;
+pub(crate) use self::tensor::TensorInfo;
 pub use self::tensor::{Tensor, TensorKind};
-
-/// Why a GGUF file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum GgufError {
-    /// The file could not be opened or mapped: look at the path and its permissions.
-    #[error("cannot open {file}: {source}")]
-    Open {
-        /// The file as it was asked for.
-        file: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The bytes contradict themselves: fetch the file again.
-    #[error("{file} is damaged or not a GGUF file: {what}")]
-    Broken {
-        /// The file as it was asked for.
-        file: String,
-        /// The thing that is wrong.
-        what: String,
-    },
-    /// The file is sound but holds something finch does not read: take another file.
-    #[error("{file} cannot be used: {what}")]
-    Unsupported {
-        /// The file as it was asked for.
-        file: String,
-        /// The thing that is not supported.
-        what: String,
-    },
-}
+use crate::bytes::Bytes;
+use crate::checkpoint::CheckpointError;
 
 /// An open GGUF file.
 #[derive(Debug)]
@@ -61,39 +32,22 @@ pub struct Gguf {
     tensors: BTreeMap<String, tensor::TensorInfo>,
 }
 
-#[derive(Debug)]
-enum Bytes {
-    Mapped(Mmap),
-    Owned(Vec<u8>),
-}
-
-impl std::ops::Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Bytes::Mapped(map) => map,
-            Bytes::Owned(bytes) => bytes,
-        }
-    }
-}
-
 impl Gguf {
     /// Maps a file and reads its header; tensor data is only touched when rows are asked for.
-    pub fn open(path: &Path) -> Result<Gguf, GgufError> {
+    pub fn open(path: &Path) -> Result<Gguf, CheckpointError> {
         let file = path.display().to_string();
-        match map(path) {
-            Ok(map) => Self::parse(file, Bytes::Mapped(map)),
-            Err(source) => Err(GgufError::Open { file, source }),
+        match Bytes::map(path) {
+            Ok(bytes) => Self::parse(file, bytes),
+            Err(source) => Err(CheckpointError::Open { file, source }),
         }
     }
 
     /// Reads a GGUF file that is already in memory; `name` stands in error messages.
-    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Gguf, GgufError> {
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Gguf, CheckpointError> {
         Self::parse(name.to_owned(), Bytes::Owned(bytes))
     }
 
-    fn parse(file: String, bytes: Bytes) -> Result<Gguf, GgufError> {
+    fn parse(file: String, bytes: Bytes) -> Result<Gguf, CheckpointError> {
         match header::read(&bytes) {
             Ok((metadata, tensors)) => Ok(Gguf { file, bytes, metadata, tensors }),
             Err(fault) => Err(fault.in_file(&file)),
@@ -143,12 +97,12 @@ impl Gguf {
     }
 
     /// An array of texts; `None` when the key is absent, an error when it holds anything else.
-    pub fn texts(&self, key: &str) -> Result<Option<Vec<&str>>, GgufError> {
+    pub fn texts(&self, key: &str) -> Result<Option<Vec<&str>>, CheckpointError> {
         self.array(key, "texts", Cursor::text_array)
     }
 
     /// An array of whole numbers; `None` when the key is absent, an error when it holds anything else.
-    pub fn numbers(&self, key: &str) -> Result<Option<Vec<i64>>, GgufError> {
+    pub fn numbers(&self, key: &str) -> Result<Option<Vec<i64>>, CheckpointError> {
         self.array(key, "whole numbers", Cursor::integer_array)
     }
 
@@ -157,7 +111,7 @@ impl Gguf {
         key: &str,
         wanted: &str,
         read: fn(&mut Cursor<'a>, u32, usize) -> Result<Vec<T>, Fault>,
-    ) -> Result<Option<Vec<T>>, GgufError> {
+    ) -> Result<Option<Vec<T>>, CheckpointError> {
         let (element, count, start) = match self.metadata.get(key) {
             None => return Ok(None),
             Some(Value::Array { element, count, start }) => (*element, *count, *start),
@@ -185,21 +139,7 @@ impl Gguf {
     }
 
     /// An error that names this file and what is wrong in it.
-    pub(crate) fn broken(&self, what: String) -> GgufError {
-        GgufError::Broken { file: self.file.clone(), what }
+    pub(crate) fn broken(&self, what: String) -> CheckpointError {
+        CheckpointError::Broken { file: self.file.clone(), what }
     }
-
-    /// An error that names this file and what finch does not read in it.
-    pub(crate) fn unsupported(&self, what: String) -> GgufError {
-        GgufError::Unsupported { file: self.file.clone(), what }
-    }
-}
-
-#[expect(unsafe_code, reason = "mapping a file is the only way to read weights without copying them")]
-fn map(path: &Path) -> std::io::Result<Mmap> {
-    let file = File::open(path)?;
-    // SAFETY: the map is read-only and only ever seen as plain bytes, every value of which is valid. Another process that
-    // cuts the file short while it is mapped makes a later read fault (SIGBUS) and ends finch; it cannot corrupt memory.
-    // Model files are written once and renamed into place, so nothing of ours does that.
-    unsafe { Mmap::map(&file) }
 }

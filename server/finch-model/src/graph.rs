@@ -21,7 +21,7 @@ pub(crate) use self::policy::{Precision, Rounding};
 pub(crate) use self::rows::Part;
 use self::rows::{Head, Pairs, RowOrder};
 use self::shape::Decoder;
-use crate::gguf::{Gguf, GgufError};
+use crate::checkpoint::{Checkpoint, CheckpointError, RowConvention};
 use crate::manifest::Shape;
 use crate::onnx::proto::GraphProto;
 use crate::onnx::{Attribute, Dim, Element, MICROSOFT};
@@ -87,11 +87,16 @@ impl Piece {
     }
 }
 
-/// Plans the graph of the model in `gguf`, for contexts of up to `context_tokens_max` tokens.
-pub(crate) fn plan(gguf: &Gguf, precision: Precision, context_tokens_max: usize) -> Result<Plan, GgufError> {
-    let family = family::of(gguf)?;
-    let decoder = Decoder::read(gguf, family, context_tokens_max)?;
-    let mut graph = Graph { build: Builder::new(gguf, precision), decoder: &decoder, family };
+/// Plans the graph of a model, for contexts of up to `context_tokens_max` tokens.
+pub(crate) fn plan(
+    checkpoint: &Checkpoint,
+    precision: Precision,
+    context_tokens_max: usize,
+) -> Result<Plan, CheckpointError> {
+    let family = family::of(checkpoint)?;
+    let decoder = Decoder::read(checkpoint, family, context_tokens_max)?;
+    let mut graph =
+        Graph { build: Builder::new(checkpoint, precision), decoder: &decoder, family, rows: checkpoint.rows() };
     graph.inputs();
     let mut stream = graph.embedding()?;
     for layer in 0..decoder.shape.layers {
@@ -113,6 +118,7 @@ struct Graph<'a> {
     build: Builder<'a>,
     decoder: &'a Decoder,
     family: &'static Family,
+    rows: RowConvention,
 }
 
 impl Graph<'_> {
@@ -138,13 +144,13 @@ impl Graph<'_> {
         self.build.computed("rotary.sin", &dims, sines);
     }
 
-    fn embedding(&mut self) -> Result<Stream, GgufError> {
+    fn embedding(&mut self) -> Result<Stream, CheckpointError> {
         let (vocab, hidden) = (self.decoder.shape.vocab, self.decoder.shape.hidden);
         self.build.embedding("token_embd.weight", "output.weight", vocab, hidden)?;
         Ok(Stream { residual: "embedding".to_owned(), pending: None })
     }
 
-    fn layer(&mut self, layer: usize, stream: Stream) -> Result<Stream, GgufError> {
+    fn layer(&mut self, layer: usize, stream: Stream) -> Result<Stream, CheckpointError> {
         let (normed, residual) = self.norm(stream, &format!("blk.{layer}.attn_norm"))?;
         let attended = self.attention(layer, &normed)?;
         let stream = Stream { residual, pending: Some(attended) };
@@ -154,7 +160,7 @@ impl Graph<'_> {
     }
 
     /// Adds the pending block and normalises; returns the normalised stream and the sum.
-    fn norm(&mut self, stream: Stream, name: &str) -> Result<(String, String), GgufError> {
+    fn norm(&mut self, stream: Stream, name: &str) -> Result<(String, String), CheckpointError> {
         let weight = self.build.vector(&format!("{name}.weight"), self.decoder.shape.hidden)?;
         let epsilon = ("epsilon", Attribute::Float(self.decoder.norm_epsilon));
         let Some(pending) = stream.pending else {
@@ -168,12 +174,12 @@ impl Graph<'_> {
         Ok((name.to_owned(), sum))
     }
 
-    fn attention(&mut self, layer: usize, normed: &str) -> Result<String, GgufError> {
+    fn attention(&mut self, layer: usize, normed: &str) -> Result<String, CheckpointError> {
         let shape = &self.decoder.shape;
         let prefix = format!("blk.{layer}");
-        let rotated = match self.family.rotary_rows {
-            RotaryRows::PairsTogether => Pairs::Together,
-            RotaryRows::PairsApart => Pairs::Apart,
+        let rotated = match (&self.family.rotary_rows, self.rows) {
+            (RotaryRows::PairsTogether, RowConvention::Gguf) => Pairs::Together,
+            (RotaryRows::PairsApart, _) | (_, RowConvention::HalfApart) => Pairs::Apart,
         };
         let half = shape.head_dim / 2;
         let head = Head { dim: shape.head_dim, pairs: half, stored: rotated, built_pairs: half, built_rest: 0 };
@@ -212,7 +218,7 @@ impl Graph<'_> {
         self.plain_linear(format!("{prefix}.attn_output"), shape.hidden, width, &attended)
     }
 
-    fn feed_forward(&mut self, layer: usize, normed: &str) -> Result<String, GgufError> {
+    fn feed_forward(&mut self, layer: usize, normed: &str) -> Result<String, CheckpointError> {
         let (hidden, wide) = (self.decoder.shape.hidden, self.decoder.feed_forward);
         let gate = self.plain_linear(format!("blk.{layer}.ffn_gate"), wide, hidden, normed)?;
         let up = self.plain_linear(format!("blk.{layer}.ffn_up"), wide, hidden, normed)?;
@@ -224,12 +230,18 @@ impl Graph<'_> {
     }
 
     /// One tensor, as it is stored, without a bias.
-    fn plain_linear(&mut self, name: String, rows: usize, columns: usize, input: &str) -> Result<String, GgufError> {
+    fn plain_linear(
+        &mut self,
+        name: String,
+        rows: usize,
+        columns: usize,
+        input: &str,
+    ) -> Result<String, CheckpointError> {
         let parts = vec![(Part::plain(name.clone(), rows), rows)];
         self.build.linear(Linear { name, parts, columns, bias: false, slot: Slot::Layer, input })
     }
 
-    fn head(&mut self, stream: Stream) -> Result<(), GgufError> {
+    fn head(&mut self, stream: Stream) -> Result<(), CheckpointError> {
         let (normed, _) = self.norm(stream, "output_norm")?;
         self.build.constant("logits_until", &[i64::MAX]);
         self.build.constant("logits_axis", &[1]);

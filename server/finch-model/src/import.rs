@@ -20,14 +20,14 @@ use prost::Message;
 use self::staging::Staging;
 use self::stream::Stream;
 use crate::chat::{self, ChatTemplates};
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::digest::{Digest, Hasher};
-use crate::gguf::{Gguf, GgufError};
 use crate::graph::{self, Plan, Precision, Rounding};
 use crate::manifest::{
     Build, BuiltFile, GRAPH_FILE, InfillStyle, Manifest, ManifestError, ModelId, Quant, SourceFile, TOKENIZER_FILE,
     WEIGHTS_FILE,
 };
-use crate::tokenizer::Vocabulary;
+use crate::tokenizer::Tokenizer;
 use crate::{limits, onnx};
 
 /// Positions a build can attend over unless asked for more.
@@ -97,7 +97,7 @@ impl ImportRequest {
 pub enum ImportError {
     /// The source cannot be used: take another file.
     #[error(transparent)]
-    Source(#[from] GgufError),
+    Source(#[from] CheckpointError),
     /// The vocabulary has no such tokens: ask for the other style.
     #[error("{file} has no fill-in-the-middle tokens; import it with the infill style prefix")]
     NoFimTokens {
@@ -148,42 +148,45 @@ pub fn import(
     request: ImportRequest,
     progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<PathBuf, ImportError> {
-    let gguf = Gguf::open(&request.source)?;
-    let mut plan = graph::plan(&gguf, request.precision(), request.context_tokens_max)?;
-    let vocabulary = Vocabulary::read(&gguf, plan.shape.vocab)?;
+    let checkpoint = Checkpoint::open(&request.source)?;
+    let mut plan = graph::plan(&checkpoint, request.precision(), request.context_tokens_max)?;
+    let vocabulary = Tokenizer::read(&checkpoint, plan.shape.vocab)?;
     let tokens = vocabulary.special();
     let infill = match (request.infill, tokens.fim) {
-        (Some(InfillStyle::Fim), None) => return Err(ImportError::NoFimTokens { file: gguf.file().to_owned() }),
+        (Some(InfillStyle::Fim), None) => return Err(ImportError::NoFimTokens { file: checkpoint.file().to_owned() }),
         (Some(style), _) => style,
         (None, Some(_)) => InfillStyle::Fim,
         (None, None) => InfillStyle::Prefix,
     };
 
     let staging = Staging::begin(&request.home_models, &request.id)?;
-    let total = gguf.bytes().len() as u64 + stream::source_bytes(&plan, &gguf);
+    let total = source_bytes(&checkpoint) + stream::source_bytes(&plan, &checkpoint);
     let mut progress = Progress { done: 0, total, report: progress };
-    let sha256 = digest(&gguf, &mut progress)?;
+    let sha256 = digest(&checkpoint, &mut progress)?;
     let mut files = vec![
         write(staging.dir(), WEIGHTS_FILE, |out| {
-            let mut stream = Stream::new(&gguf, out);
+            let mut stream = Stream::new(&checkpoint, out);
             plan.graph.initializer.extend(stream.write_all(&plan.weights, &mut progress)?);
             Ok(stream.finish()?)
         })?,
         write(staging.dir(), GRAPH_FILE, |out| write_graph(&mut plan, out).map_err(Interrupted::from))?,
         write(staging.dir(), TOKENIZER_FILE, |out| vocabulary.write_json(out).map_err(Interrupted::from))?,
     ];
-    for (name, text) in ChatTemplates::of_gguf(&gguf).files() {
+    for (name, text) in ChatTemplates::of_checkpoint(&checkpoint).files() {
         files.push(write(staging.dir(), name, |out| chat::write(out, text).map_err(Interrupted::from))?);
     }
     let manifest = Manifest {
         id: request.id,
         architecture: plan.architecture.to_owned(),
-        licence: request.licence.or_else(|| gguf.text("general.license").map(str::to_owned)).unwrap_or_else(unknown),
+        licence: request
+            .licence
+            .or_else(|| checkpoint.text("general.license").map(str::to_owned))
+            .unwrap_or_else(unknown),
         quant: request.quant,
         shape: plan.shape,
         tokens,
         infill,
-        source: SourceFile { file: file_name(&request.source), sha256, bytes: gguf.bytes().len() as u64 },
+        source: SourceFile { file: file_name(&request.source), sha256, bytes: source_bytes(&checkpoint) },
         build: Build {
             finch: env!("CARGO_PKG_VERSION").to_owned(),
             kl: request.kl.map(|(kl, _)| kl),
@@ -256,13 +259,28 @@ impl Interrupted {
     }
 }
 
-fn digest(gguf: &Gguf, progress: &mut Progress<'_>) -> Result<Digest, ImportError> {
-    let mut hasher = Hasher::default();
-    for bytes in gguf.bytes().chunks(limits::IMPORT_CHUNK_BYTES) {
-        hasher.update(bytes);
-        progress.advance(bytes.len() as u64).map_err(|interrupted| interrupted.at(Path::new(gguf.file())))?;
+fn source_bytes(checkpoint: &Checkpoint) -> u64 {
+    checkpoint.files().iter().map(|(_, bytes)| bytes.len() as u64).sum()
+}
+
+/// The sum of a file, or of the names and sums of several.
+fn digest(checkpoint: &Checkpoint, progress: &mut Progress<'_>) -> Result<Digest, ImportError> {
+    let mut sums = Vec::new();
+    for (name, bytes) in checkpoint.files() {
+        let mut hasher = Hasher::default();
+        for bytes in bytes.chunks(limits::IMPORT_CHUNK_BYTES) {
+            hasher.update(bytes);
+            progress.advance(bytes.len() as u64).map_err(|interrupted| interrupted.at(Path::new(checkpoint.file())))?;
+        }
+        sums.push((name, hasher.finish()));
     }
-    Ok(hasher.finish())
+    match sums.as_slice() {
+        [(_, sum)] => Ok(*sum),
+        sums => {
+            let list: String = sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
+            Ok(Digest::of_bytes(list.as_bytes()))
+        }
+    }
 }
 
 /// Writes one file of the model and makes it durable.

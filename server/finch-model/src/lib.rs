@@ -1,15 +1,18 @@
-//! Model files: catalogue, download, GGUF, quantiser, ONNX writer.
+//! Model files: catalogue, download, GGUF and safetensors readers, quantiser, ONNX writer.
 
 pub mod catalogue;
 pub mod chat;
+pub mod checkpoint;
 pub mod digest;
 pub mod fetch;
 pub mod gguf;
 pub mod home;
+pub mod hub;
 pub mod import;
 pub mod manifest;
 pub mod tiny;
 
+mod bytes;
 mod graph;
 mod limits;
 mod onnx;

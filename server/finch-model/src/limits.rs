@@ -32,6 +32,15 @@ pub(crate) const GGUF_ARRAY_DEPTH_MAX: usize = 4;
 pub(crate) const GGUF_DIMENSIONS_MAX: u32 = 4;
 pub(crate) const GGUF_ALIGNMENT_BYTES_MAX: u64 = 64 * 1024;
 
+// A directory in the layout of a hub.
+/// `config.json` and what is of its kind.
+pub(crate) const HUB_CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+pub(crate) const HUB_TOKENIZER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(crate) const HUB_INDEX_BYTES_MAX: u64 = 32 * 1024 * 1024;
+pub(crate) const HUB_SHARDS_MAX: usize = 1024;
+/// Parsing takes several times this; a header of real weights stays below a megabyte.
+pub(crate) const SAFETENSORS_HEADER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 /// Positions in the rotary tables of a graph; a build asks for fewer unless told otherwise.
 pub(crate) const ROTARY_POSITIONS_MAX: usize = 1 << 17;
 

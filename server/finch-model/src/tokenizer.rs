@@ -1,9 +1,11 @@
-//! Rebuilds `tokenizer.json` from the vocabulary in a GGUF file, and finds the tokens with a meaning of their own.
+//! Writes `tokenizer.json`, and finds the tokens with a meaning of their own.
 //!
-//! Byte-level BPE only. The text is the format of the `tokenizers` crate; how text is cut before merging is looked up by
+//! A hub directory brings the file; for a GGUF file it is rebuilt from the vocabulary inside.
+//! There, byte-level BPE only: the text is the format of the `tokenizers` crate; how text is cut before merging is looked up by
 //! name in [`pre`], and an unknown name is an error, since a wrong cut gives wrong tokens without any other sign. Called by
 //! the importer.
 
+mod hub;
 mod pre;
 
 #[cfg(test)]
@@ -16,7 +18,8 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 use serde_json::{Value, json};
 
-use crate::gguf::{Gguf, GgufError};
+use self::hub::HubVocabulary;
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::manifest::{FimTokens, Tokens};
 
 const TOKENS: &str = "tokenizer.ggml.tokens";
@@ -86,10 +89,43 @@ const FIM_MIDDLE: FimPlace = FimPlace {
     texts: ["<|fim_middle|>", "<fim_middle>", "<fim-middle>", "<｜fim▁end｜>", "<MID>"],
 };
 
+/// The tokenizer of a checkpoint.
+#[derive(Debug)]
+pub(crate) enum Tokenizer<'a> {
+    Gguf(Vocabulary<'a>),
+    Hub(HubVocabulary<'a>),
+}
+
+impl<'a> Tokenizer<'a> {
+    /// Reads the tokenizer of a model with `ids` token ids.
+    pub(crate) fn read(checkpoint: &'a Checkpoint, ids: usize) -> Result<Self, CheckpointError> {
+        match checkpoint {
+            Checkpoint::Gguf(_) => Vocabulary::read(checkpoint, ids).map(Tokenizer::Gguf),
+            Checkpoint::Hub(hub) => HubVocabulary::read(hub, checkpoint, ids).map(Tokenizer::Hub),
+        }
+    }
+
+    /// The tokens with a meaning of their own.
+    pub(crate) fn special(&self) -> Tokens {
+        match self {
+            Tokenizer::Gguf(vocabulary) => vocabulary.special(),
+            Tokenizer::Hub(vocabulary) => vocabulary.special(),
+        }
+    }
+
+    /// Writes `tokenizer.json`.
+    pub(crate) fn write_json(&self, out: impl Write) -> std::io::Result<()> {
+        match self {
+            Tokenizer::Gguf(vocabulary) => vocabulary.write_json(out),
+            Tokenizer::Hub(vocabulary) => vocabulary.write_json(out),
+        }
+    }
+}
+
 /// The vocabulary of a GGUF file. Invariant: as many kinds as tokens, and no more tokens than ids of the model.
 #[derive(Debug)]
 pub(crate) struct Vocabulary<'a> {
-    gguf: &'a Gguf,
+    checkpoint: &'a Checkpoint,
     tokens: Vec<&'a str>,
     kinds: Vec<i64>,
     merges: Vec<&'a str>,
@@ -98,23 +134,23 @@ pub(crate) struct Vocabulary<'a> {
 
 impl<'a> Vocabulary<'a> {
     /// Reads the vocabulary of a model with `ids` token ids.
-    pub(crate) fn read(gguf: &'a Gguf, ids: usize) -> Result<Self, GgufError> {
-        match gguf.text("tokenizer.ggml.model") {
+    pub(crate) fn read(checkpoint: &'a Checkpoint, ids: usize) -> Result<Self, CheckpointError> {
+        match checkpoint.text("tokenizer.ggml.model") {
             Some("gpt2") => {}
             Some(other) => {
-                return Err(gguf.unsupported(format!("a {other} tokenizer, finch reads gpt2 (byte-level BPE)")));
+                return Err(checkpoint.unsupported(format!("a {other} tokenizer, finch reads gpt2 (byte-level BPE)")));
             }
-            None => return Err(gguf.broken("it has no tokenizer (tokenizer.ggml.model)".to_owned())),
+            None => return Err(checkpoint.broken("it has no tokenizer (tokenizer.ggml.model)".to_owned())),
         }
-        let missing = |key: &str| gguf.broken(format!("it has no {key}"));
-        let tokens = gguf.texts(TOKENS)?.ok_or_else(|| missing(TOKENS))?;
-        let merges = gguf.texts(MERGES)?.ok_or_else(|| missing(MERGES))?;
-        let kinds = gguf.numbers(KINDS)?.unwrap_or_else(|| vec![token_kind::NORMAL; tokens.len()]);
+        let missing = |key: &str| checkpoint.broken(format!("it has no {key}"));
+        let tokens = checkpoint.texts(TOKENS)?.ok_or_else(|| missing(TOKENS))?;
+        let merges = checkpoint.texts(MERGES)?.ok_or_else(|| missing(MERGES))?;
+        let kinds = checkpoint.numbers(KINDS)?.unwrap_or_else(|| vec![token_kind::NORMAL; tokens.len()]);
         if kinds.len() != tokens.len() || tokens.len() > ids {
             let what = format!("{} tokens with {} types for {ids} ids", tokens.len(), kinds.len());
-            return Err(gguf.broken(what));
+            return Err(checkpoint.broken(what));
         }
-        Ok(Self { gguf, tokens, kinds, merges, pre: pre::of(gguf)? })
+        Ok(Self { checkpoint, tokens, kinds, merges, pre: pre::of(checkpoint)? })
     }
 
     /// The tokens with a meaning of their own.
@@ -129,12 +165,12 @@ impl<'a> Vocabulary<'a> {
         let stop: BTreeSet<u32> = by_key.chain(by_text).chain(of_fim).collect();
         let eos = self.id_at("tokenizer.ggml.eos_token_id");
         let bos = self.id_at("tokenizer.ggml.bos_token_id");
-        let add_bos = self.gguf.flag("tokenizer.ggml.add_bos_token").unwrap_or(self.pre.begins_with_bos);
+        let add_bos = self.checkpoint.flag("tokenizer.ggml.add_bos_token").unwrap_or(self.pre.begins_with_bos);
         Tokens { stop: stop.into_iter().collect(), eos, bos, add_bos: add_bos && bos.is_some(), fim }
     }
 
     fn id_at(&self, key: &str) -> Option<u32> {
-        let id = self.gguf.number(key).and_then(|id| u32::try_from(id).ok())?;
+        let id = self.checkpoint.number(key).and_then(|id| u32::try_from(id).ok())?;
         ((id as usize) < self.tokens.len()).then_some(id)
     }
 

@@ -4,7 +4,8 @@
 
 use std::sync::LazyLock;
 
-use finch_model::gguf::{Gguf, GgufError, TensorKind};
+use finch_model::checkpoint::CheckpointError;
+use finch_model::gguf::{Gguf, TensorKind};
 use finch_model::tiny::{TinySpec, write_tiny_gguf};
 use libfuzzer_sys::fuzz_target;
 
@@ -49,7 +50,7 @@ fn patched(bytes: &[u8]) -> Vec<u8> {
     file
 }
 
-fn walk(bytes: Vec<u8>) -> Result<(), GgufError> {
+fn walk(bytes: Vec<u8>) -> Result<(), CheckpointError> {
     let length = bytes.len();
     let gguf = Gguf::from_bytes("fuzz", bytes)?;
     for key in gguf.keys() {

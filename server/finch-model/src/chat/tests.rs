@@ -1,7 +1,7 @@
 use super::{BadConfig, ChatTemplates, stop_ids};
-use crate::gguf::Gguf;
 use crate::limits;
 use crate::tiny::{self, TinySpec};
+use crate::{checkpoint::Checkpoint, gguf::Gguf};
 
 #[track_caller]
 fn check(config: &str, default: Option<&str>, tool_use: Option<&str>) {
@@ -52,7 +52,8 @@ fn a_gguf_carries_templates_in_its_metadata() {
     let of = |change: &dyn Fn(&mut tiny::GgufWriter)| {
         let mut file = tiny::model(&TinySpec::default()).unwrap();
         change(&mut file);
-        ChatTemplates::of_gguf(&Gguf::from_bytes("m.gguf", file.into_bytes()).unwrap())
+        let gguf = Gguf::from_bytes("m.gguf", file.into_bytes()).unwrap();
+        ChatTemplates::of_checkpoint(&Checkpoint::Gguf(gguf))
     };
     assert_eq!(of(&|_| {}), ChatTemplates::default());
     let both = of(&|file| {

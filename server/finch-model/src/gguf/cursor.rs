@@ -3,7 +3,7 @@
 //! Every read is checked against what is left, and every array against what it must at least occupy, before anything is
 //! allocated. Knows the primitive encodings of GGUF and nothing of its layout; used by `header` and by array access.
 
-use super::GgufError;
+use super::CheckpointError;
 use crate::limits;
 
 /// What is wrong, before the file's name is known.
@@ -21,11 +21,11 @@ impl Fault {
         }
     }
 
-    pub(super) fn in_file(self, file: &str) -> GgufError {
+    pub(super) fn in_file(self, file: &str) -> CheckpointError {
         let file = file.to_owned();
         match self {
-            Fault::Broken(what) => GgufError::Broken { file, what },
-            Fault::Unsupported(what) => GgufError::Unsupported { file, what },
+            Fault::Broken(what) => CheckpointError::Broken { file, what },
+            Fault::Unsupported(what) => CheckpointError::Unsupported { file, what },
         }
     }
 }

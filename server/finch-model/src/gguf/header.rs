@@ -148,5 +148,5 @@ fn describe(cursor: &mut Cursor<'_>, alignment: u64) -> Result<(TensorInfo, u64)
     let Some((rows, row_bytes, bytes_len)) = sizes else {
         return Err(Fault::Broken("its size overflows".to_owned()));
     };
-    Ok((TensorInfo { kind, dims, rows, row_bytes, bytes_len, start: 0 }, offset))
+    Ok((TensorInfo { kind, dims, rows, row_bytes, bytes_len, start: 0, offset: 0.0 }, offset))
 }

@@ -132,13 +132,15 @@ impl TensorKind {
 
 /// Where a tensor lies. Invariant: `start + bytes_len` is inside the file and `rows * row_bytes == bytes_len`.
 #[derive(Debug)]
-pub(super) struct TensorInfo {
-    pub(super) kind: TensorKind,
-    pub(super) dims: Vec<usize>,
-    pub(super) rows: usize,
-    pub(super) row_bytes: usize,
-    pub(super) bytes_len: usize,
-    pub(super) start: usize,
+pub(crate) struct TensorInfo {
+    pub(crate) kind: TensorKind,
+    pub(crate) dims: Vec<usize>,
+    pub(crate) rows: usize,
+    pub(crate) row_bytes: usize,
+    pub(crate) bytes_len: usize,
+    pub(crate) start: usize,
+    /// What is added to every stored number: some files keep the weights of a norm less one.
+    pub(crate) offset: f32,
 }
 
 /// A tensor and its bytes.
@@ -150,7 +152,7 @@ pub struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
-    pub(super) fn new(name: &'a str, info: &'a TensorInfo, file: &'a [u8]) -> Self {
+    pub(crate) fn new(name: &'a str, info: &'a TensorInfo, file: &'a [u8]) -> Self {
         Self { name, info, bytes: &file[info.start..info.start + info.bytes_len] }
     }
 
@@ -164,7 +166,7 @@ impl<'a> Tensor<'a> {
         self.info.kind
     }
 
-    /// Its dimensions in the file's order: the row length comes first.
+    /// Its dimensions in the order of GGUF: the row length comes first.
     pub fn dims(&self) -> &'a [usize] {
         &self.info.dims
     }
@@ -188,5 +190,24 @@ impl<'a> Tensor<'a> {
     pub fn row_bytes(&self, row: usize) -> Option<&'a [u8]> {
         let start = row.checked_mul(self.info.row_bytes)?;
         self.bytes.get(start..start.checked_add(self.info.row_bytes)?)
+    }
+
+    /// The numbers of one row. Invariant: `out` has room for exactly a row.
+    pub fn read_row(&self, row: usize, out: &mut [f32]) {
+        if let Some(stored) = self.row_bytes(row) {
+            self.kind().dequantize(stored, out);
+        }
+        if self.info.offset != 0.0 {
+            out.iter_mut().for_each(|number| *number += self.info.offset);
+        }
+    }
+
+    /// All its numbers; for vectors, which are small.
+    pub(crate) fn numbers(&self) -> Vec<f32> {
+        let mut numbers = vec![0.0; self.rows() * self.row_len()];
+        for (row, numbers) in numbers.chunks_exact_mut(self.row_len()).enumerate() {
+            self.read_row(row, numbers);
+        }
+        numbers
     }
 }

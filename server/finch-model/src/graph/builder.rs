@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 
 use super::policy::{self, Slot, Store};
 use super::{Content, Part, Piece, Precision, View, Weight};
-use crate::gguf::{Gguf, GgufError, Tensor};
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::gguf::Tensor;
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::{self, Attribute, Dim, Element, MICROSOFT};
 use crate::quant::{BLOCK, Layout};
 
 pub(super) struct Builder<'a> {
-    gguf: &'a Gguf,
+    checkpoint: &'a Checkpoint,
     precision: Precision,
     graph: GraphProto,
     weights: Vec<Weight>,
@@ -34,9 +35,9 @@ pub(super) struct Linear<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(gguf: &'a Gguf, precision: Precision) -> Self {
+    pub(super) fn new(checkpoint: &'a Checkpoint, precision: Precision) -> Self {
         let graph = GraphProto { name: Some("finch".to_owned()), ..GraphProto::default() };
-        Self { gguf, precision, graph, weights: Vec::new(), used: BTreeSet::new(), tied: None }
+        Self { checkpoint, precision, graph, weights: Vec::new(), used: BTreeSet::new(), tied: None }
     }
 
     pub(super) fn input(&mut self, name: &str, element: Element, dims: &[Dim]) {
@@ -71,20 +72,20 @@ impl<'a> Builder<'a> {
         self.weights.push(Weight { content, views });
     }
 
-    fn tensor(&mut self, name: &str, dims: &[usize]) -> Result<Tensor<'a>, GgufError> {
-        let Some(tensor) = self.gguf.tensor(name) else {
-            return Err(self.gguf.broken(format!("it has no tensor {name}")));
+    fn tensor(&mut self, name: &str, dims: &[usize]) -> Result<Tensor<'a>, CheckpointError> {
+        let Some(tensor) = self.checkpoint.tensor(name) else {
+            return Err(self.checkpoint.broken(format!("it has no tensor {name}")));
         };
         if tensor.dims() != dims {
             let what = format!("tensor {name} has dimensions {:?} where {dims:?} belong", tensor.dims());
-            return Err(self.gguf.broken(what));
+            return Err(self.checkpoint.broken(what));
         }
         self.used.insert(name.to_owned());
         Ok(tensor)
     }
 
     /// A vector under the tensor's own name.
-    pub(super) fn vector(&mut self, name: &str, len: usize) -> Result<String, GgufError> {
+    pub(super) fn vector(&mut self, name: &str, len: usize) -> Result<String, CheckpointError> {
         self.tensor(name, &[len])?;
         let parts = vec![Part::plain(name.to_owned(), len)];
         self.push(Content::Vector { parts }, vec![view(name, Piece::Floats, &[len])]);
@@ -92,7 +93,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds a linear and returns the name of its output.
-    pub(super) fn linear(&mut self, linear: Linear<'_>) -> Result<String, GgufError> {
+    pub(super) fn linear(&mut self, linear: Linear<'_>) -> Result<String, CheckpointError> {
         let rows = linear.parts.iter().map(|(part, _)| part.rows).sum();
         let mut parts = Vec::new();
         let mut kinds = Vec::new();
@@ -108,7 +109,7 @@ impl<'a> Builder<'a> {
         Ok(linear.name)
     }
 
-    fn bias(&mut self, linear: &Linear<'_>, rows: usize) -> Result<String, GgufError> {
+    fn bias(&mut self, linear: &Linear<'_>, rows: usize) -> Result<String, CheckpointError> {
         let mut parts = Vec::new();
         for (part, stored) in &linear.parts {
             let tensor = format!("{}.bias", part.tensor);
@@ -127,9 +128,9 @@ impl<'a> Builder<'a> {
         head: &str,
         vocab: usize,
         hidden: usize,
-    ) -> Result<(), GgufError> {
+    ) -> Result<(), CheckpointError> {
         let table = self.tensor(embedding, &[hidden, vocab])?;
-        let own_head = self.gguf.tensor(head);
+        let own_head = self.checkpoint.tensor(head);
         let tied = match own_head {
             None => true,
             Some(own) => own.kind() == table.kind() && own.bytes() == table.bytes(),
@@ -162,7 +163,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Multiplies `kept` by the head into `logits`.
-    pub(super) fn head(&mut self, head: &str, vocab: usize, hidden: usize) -> Result<(), GgufError> {
+    pub(super) fn head(&mut self, head: &str, vocab: usize, hidden: usize) -> Result<(), CheckpointError> {
         if let Some(store) = self.tied {
             self.multiply_into("kept", "token_embd", store, (vocab, hidden), None, "logits");
             return Ok(());
@@ -184,7 +185,7 @@ impl<'a> Builder<'a> {
         rows: usize,
         columns: usize,
         uses: &[Use],
-    ) -> Result<(), GgufError> {
+    ) -> Result<(), CheckpointError> {
         let layout = match store {
             Store::Floats(rounding) => {
                 let weight = view(&format!("{name}.weight"), Piece::Floats, &[rows, columns]);
@@ -196,7 +197,7 @@ impl<'a> Builder<'a> {
         if !columns.is_multiple_of(BLOCK) {
             let what =
                 format!("{name} has rows of {columns}, which blocks of {BLOCK} do not fill; only fp32 can hold it");
-            return Err(self.gguf.unsupported(what));
+            return Err(self.checkpoint.unsupported(what));
         }
         let blocks = layout.scales(columns);
         let mut views = vec![view(&format!("{name}.scales"), Piece::Scales, &[rows, blocks])];
@@ -261,10 +262,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<(GraphProto, Vec<Weight>), GgufError> {
+    pub(super) fn finish(mut self) -> Result<(GraphProto, Vec<Weight>), CheckpointError> {
         self.used.insert(super::rotary::FACTORS.to_owned());
-        if let Some(tensor) = self.gguf.tensors().find(|tensor| !self.used.contains(tensor.name())) {
-            return Err(self.gguf.unsupported(format!("tensor {} has no place in the graph", tensor.name())));
+        if let Some(tensor) = self.checkpoint.tensors().find(|tensor| !self.used.contains(tensor.name())) {
+            return Err(self.checkpoint.unsupported(format!("tensor {} has no place in the graph", tensor.name())));
         }
         Ok((self.graph, self.weights))
     }

@@ -2,7 +2,7 @@
 //!
 //! A row is all a family is; `graph` holds no family's name. Called by `graph`.
 
-use crate::gguf::{Gguf, GgufError};
+use crate::checkpoint::{Checkpoint, CheckpointError};
 
 /// How a family's files and layers differ.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Family {
     pub(super) attention_bias: Bias,
 }
 
-/// How the query and key rows of a head are ordered in the file.
+/// How the query and key rows of a head are ordered in a GGUF file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RotaryRows {
     /// The two rows that rotate into each other are neighbours.
@@ -34,12 +34,12 @@ const FAMILIES: [Family; 2] = [
     Family { name: "qwen2", rotary_rows: RotaryRows::PairsApart, attention_bias: Bias::Qkv },
 ];
 
-pub(super) fn of(gguf: &Gguf) -> Result<&'static Family, GgufError> {
-    let Some(name) = gguf.text("general.architecture") else {
-        return Err(gguf.broken("it does not say its architecture (general.architecture)".to_owned()));
+pub(super) fn of(checkpoint: &Checkpoint) -> Result<&'static Family, CheckpointError> {
+    let Some(name) = checkpoint.text("general.architecture") else {
+        return Err(checkpoint.broken("it does not say its architecture (general.architecture)".to_owned()));
     };
     FAMILIES.iter().find(|family| family.name == name).ok_or_else(|| {
         let known = FAMILIES.each_ref().map(|family| family.name).join(", ");
-        gguf.unsupported(format!("architecture {name}, finch builds {known}"))
+        checkpoint.unsupported(format!("architecture {name}, finch builds {known}"))
     })
 }

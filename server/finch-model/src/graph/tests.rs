@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::gguf::TensorKind;
+use crate::gguf::{Gguf, TensorKind};
 use crate::onnx::proto::{DimensionValue, TypeValue, ValueInfoProto};
 use crate::tiny::{self, GgufWriter, TinyArchitecture, TinySpec};
 
@@ -13,7 +13,8 @@ fn file(architecture: TinyArchitecture, tensor_type: TensorKind) -> GgufWriter {
 
 fn planned(file: GgufWriter, precision: Precision) -> Result<Plan, String> {
     let gguf = Gguf::from_bytes("m.gguf", file.into_bytes()).expect("sound");
-    plan(&gguf, precision, 100).map_err(|error| error.to_string())
+    let checkpoint = Checkpoint::Gguf(gguf);
+    plan(&checkpoint, precision, 100).map_err(|error| error.to_string())
 }
 
 fn plan_of(architecture: TinyArchitecture, tensor_type: TensorKind, precision: Precision) -> Plan {

@@ -1,4 +1,4 @@
-//! Streams the weights of a plan from the GGUF file into the data file, a few rows at a time on several threads.
+//! Streams the weights of a plan from the source into the data file, a few rows at a time on several threads.
 //!
 //! Holds one chunk of codes or floats, and the scales of one matrix; never a tensor. Knows rows and layouts, not what a
 //! weight is for. Called by `import`.
@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use std::thread;
 
 use super::{Interrupted, Progress};
-use crate::gguf::{Gguf, Tensor};
+use crate::checkpoint::Checkpoint;
+use crate::gguf::Tensor;
 use crate::graph::{Content, Part, Piece, Plan, Rounding, Weight};
 use crate::limits;
 use crate::manifest::WEIGHTS_FILE;
@@ -16,16 +17,16 @@ use crate::onnx::{self, DataWriter, Extent};
 use crate::quant::{self, Layout, QuantRow, RowQuantizer};
 
 /// How many bytes of tensors a plan reads.
-pub(super) fn source_bytes(plan: &Plan, gguf: &Gguf) -> u64 {
+pub(super) fn source_bytes(plan: &Plan, checkpoint: &Checkpoint) -> u64 {
     let parts = plan.weights.iter().flat_map(|weight| match &weight.content {
         Content::Floats { parts, .. } | Content::Blocks { parts, .. } | Content::Vector { parts } => parts.as_slice(),
         Content::Computed(_) => &[],
     });
-    parts.filter_map(|part| Some(stored_bytes(gguf.tensor(&part.tensor)?, part.rows))).sum()
+    parts.filter_map(|part| Some(stored_bytes(checkpoint.tensor(&part.tensor)?, part.rows))).sum()
 }
 
 pub(super) struct Stream<'a, W> {
-    gguf: &'a Gguf,
+    checkpoint: &'a Checkpoint,
     out: DataWriter<W>,
     threads: usize,
 }
@@ -34,9 +35,9 @@ pub(super) struct Stream<'a, W> {
 type Placed = Vec<(Piece, Extent)>;
 
 impl<'a, W: Write> Stream<'a, W> {
-    pub(super) fn new(gguf: &'a Gguf, out: W) -> Self {
+    pub(super) fn new(checkpoint: &'a Checkpoint, out: W) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from).min(limits::IMPORT_THREADS_MAX);
-        Self { gguf, out: DataWriter::new(out), threads }
+        Self { checkpoint, out: DataWriter::new(out), threads }
     }
 
     /// Writes all weights and returns the initialisers that show them.
@@ -81,7 +82,7 @@ impl<'a, W: Write> Stream<'a, W> {
 
     fn tensor(&self, part: &Part) -> io::Result<Tensor<'a>> {
         let missing = || io::Error::other(format!("tensor {} is gone", part.tensor));
-        self.gguf.tensor(&part.tensor).ok_or_else(missing)
+        self.checkpoint.tensor(&part.tensor).ok_or_else(missing)
     }
 
     fn tensors<'p>(&self, parts: &'p [Part]) -> io::Result<Vec<(Tensor<'a>, &'p Part)>> {
@@ -229,8 +230,7 @@ fn cut<'a, T>(slice: &mut &'a mut [T], len: usize) -> &'a mut [T] {
 }
 
 fn vector(tensor: Tensor<'_>, part: &Part) -> Vec<f32> {
-    let mut stored = vec![0.0; tensor.row_len()];
-    tensor.kind().dequantize(tensor.bytes(), &mut stored);
+    let stored = tensor.numbers();
     let number = |row| part.stored_row(row).and_then(|row| stored.get(row)).copied();
     (0..part.rows).map(|row| number(row).unwrap_or_default()).collect()
 }
@@ -240,8 +240,8 @@ fn stored_row<'a>(tensor: Tensor<'a>, part: &Part, row: usize) -> Option<&'a [u8
 }
 
 fn read_row(tensor: Tensor<'_>, part: &Part, row: usize, floats: &mut [f32], rounding: Rounding) {
-    match stored_row(tensor, part, row) {
-        Some(stored) => tensor.kind().dequantize(stored, floats),
+    match part.stored_row(row) {
+        Some(row) => tensor.read_row(row, floats),
         None => floats.fill(0.0),
     }
     match rounding {

@@ -3,7 +3,7 @@ use std::fs;
 use prost::Message;
 
 use super::*;
-use crate::gguf::TensorKind;
+use crate::gguf::{Gguf, TensorKind};
 use crate::onnx::proto::{ModelProto, TensorProto};
 use crate::quant;
 use crate::tiny::{TinyArchitecture, TinySpec, write_tiny_gguf};
@@ -209,7 +209,7 @@ fn a_failed_import_leaves_the_model_that_was_there() {
     let dir = import(place.request(Quant::Int8), &mut go_on).expect("built");
     let request = ImportRequest { source: place.root.path().join("none.gguf"), ..place.request(Quant::Int4) };
     let error = import(request, &mut go_on).expect_err("no such file");
-    assert!(matches!(error, ImportError::Source(GgufError::Open { .. })), "{error}");
+    assert!(matches!(error, ImportError::Source(CheckpointError::Open { .. })), "{error}");
     let mut stop = |done, total| if done * 2 > total { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     import(place.request(Quant::Int4), &mut stop).expect_err("cancelled");
     assert_eq!(Manifest::read(&dir).expect("still there").quant, Quant::Int8);

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::gguf::{Gguf, GgufError};
+use crate::checkpoint::{Checkpoint, CheckpointError};
 
 /// One way of cutting text.
 #[derive(Debug)]
@@ -102,13 +102,15 @@ const PRE_TOKENIZERS: [PreTokenizer; 6] = [
     },
 ];
 
-pub(super) fn of(gguf: &Gguf) -> Result<&'static PreTokenizer, GgufError> {
-    let Some(name) = gguf.text("tokenizer.ggml.pre") else {
-        return Err(gguf.unsupported("its tokenizer does not say how text is cut (tokenizer.ggml.pre)".to_owned()));
+pub(super) fn of(checkpoint: &Checkpoint) -> Result<&'static PreTokenizer, CheckpointError> {
+    let Some(name) = checkpoint.text("tokenizer.ggml.pre") else {
+        return Err(
+            checkpoint.unsupported("its tokenizer does not say how text is cut (tokenizer.ggml.pre)".to_owned())
+        );
     };
     PRE_TOKENIZERS.iter().find(|pre| pre.names.contains(&name)).ok_or_else(|| {
         let known = PRE_TOKENIZERS.iter().flat_map(|pre| pre.names).copied().collect::<Vec<_>>().join(", ");
-        gguf.unsupported(format!("pre-tokenizer {name}, finch reads {known}"))
+        checkpoint.unsupported(format!("pre-tokenizer {name}, finch reads {known}"))
     })
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::gguf::Gguf;
 use crate::tiny::{self, GgufWriter, TinyArchitecture, TinySpec};
 
 /// Ids below 256 are bytes; 257 is `Ġb`; from 300 on come the tokens of [`SPECIAL_FROM`].
@@ -11,7 +12,8 @@ fn file(architecture: TinyArchitecture) -> GgufWriter {
 
 fn with<T>(file: GgufWriter, look: impl FnOnce(&Vocabulary<'_>) -> T) -> Result<T, String> {
     let gguf = Gguf::from_bytes("m.gguf", file.into_bytes()).expect("sound");
-    Vocabulary::read(&gguf, 307).map(|vocabulary| look(&vocabulary)).map_err(|error| error.to_string())
+    let checkpoint = Checkpoint::Gguf(gguf);
+    Vocabulary::read(&checkpoint, 307).map(|vocabulary| look(&vocabulary)).map_err(|error| error.to_string())
 }
 
 fn json(file: GgufWriter) -> Value {
