@@ -4,9 +4,13 @@
 //! tensor descriptions, never weights: a [`Plan`] says where every number comes from, and the importer streams it. The
 //! names and shapes of the graph's inputs and outputs are what `finch-engine` binds to.
 
+mod attention;
 mod builder;
 mod family;
+mod feed_forward;
+mod keys;
 mod policy;
+mod positions;
 mod rotary;
 mod rows;
 mod shape;
@@ -15,13 +19,13 @@ mod shape;
 mod tests;
 
 use self::builder::{Builder, Linear};
-use self::family::{Bias, Family, RotaryRows};
+use self::family::{Bias, Family, Norm, Norms};
 use self::policy::Slot;
 pub(crate) use self::policy::{Precision, Rounding};
+use self::rotary::Rotary;
 pub(crate) use self::rows::Part;
-use self::rows::{Head, Pairs, RowOrder};
 use self::shape::Decoder;
-use crate::checkpoint::{Checkpoint, CheckpointError, RowConvention};
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::manifest::Shape;
 use crate::onnx::proto::GraphProto;
 use crate::onnx::{Attribute, Dim, Element, MICROSOFT};
@@ -95,8 +99,7 @@ pub(crate) fn plan(
 ) -> Result<Plan, CheckpointError> {
     let family = family::of(checkpoint)?;
     let decoder = Decoder::read(checkpoint, family, context_tokens_max)?;
-    let mut graph =
-        Graph { build: Builder::new(checkpoint, precision), decoder: &decoder, family, rows: checkpoint.rows() };
+    let mut graph = Graph { build: Builder::new(checkpoint, precision), decoder: &decoder, family };
     graph.inputs();
     let mut stream = graph.embedding()?;
     for layer in 0..decoder.shape.layers {
@@ -118,7 +121,6 @@ struct Graph<'a> {
     build: Builder<'a>,
     decoder: &'a Decoder,
     family: &'static Family,
-    rows: RowConvention,
 }
 
 impl Graph<'_> {
@@ -138,99 +140,82 @@ impl Graph<'_> {
                 self.build.output(&format!("present.{layer}.{part}"), Element::F32, &cache);
             }
         }
-        let (cosines, sines) = rotary::tables(&self.decoder.rotary);
-        let dims = [self.decoder.rotary.positions, shape.head_dim / 2];
-        self.build.computed("rotary.cos", &dims, cosines);
-        self.build.computed("rotary.sin", &dims, sines);
+        self.rotary_tables("rotary", &self.decoder.rotary);
+        if let Some(local) = &self.decoder.local_rotary {
+            self.rotary_tables("rotary.local", local);
+        }
+        self.attention_constants();
+    }
+
+    fn rotary_tables(&mut self, name: &str, rotary: &Rotary) {
+        let (cosines, sines) = rotary::tables(rotary);
+        let dims = [rotary.positions, rotary.columns];
+        self.build.computed(&format!("{name}.cos"), &dims, cosines);
+        self.build.computed(&format!("{name}.sin"), &dims, sines);
     }
 
     fn embedding(&mut self) -> Result<Stream, CheckpointError> {
         let (vocab, hidden) = (self.decoder.shape.vocab, self.decoder.shape.hidden);
         self.build.embedding("token_embd.weight", "output.weight", vocab, hidden)?;
-        Ok(Stream { residual: "embedding".to_owned(), pending: None })
+        let residual = self.scaled("embedding", self.decoder.embedding_scale, "embedding.scaled");
+        Ok(Stream { residual, pending: None })
     }
 
     fn layer(&mut self, layer: usize, stream: Stream) -> Result<Stream, CheckpointError> {
         let (normed, residual) = self.norm(stream, &format!("blk.{layer}.attn_norm"))?;
         let attended = self.attention(layer, &normed)?;
+        let attended = self.norm_behind(attended, format!("blk.{layer}.post_attention_norm"))?;
         let stream = Stream { residual, pending: Some(attended) };
         let (normed, residual) = self.norm(stream, &format!("blk.{layer}.ffn_norm"))?;
         let fed = self.feed_forward(layer, &normed)?;
+        let fed = self.norm_behind(fed, format!("blk.{layer}.post_ffw_norm"))?;
         Ok(Stream { residual, pending: Some(fed) })
+    }
+
+    /// Normalises what a block returns, in families that do.
+    fn norm_behind(&mut self, block: String, name: String) -> Result<String, CheckpointError> {
+        match self.family.norms {
+            Norms::BeforeBlocks => Ok(block),
+            Norms::AroundBlocks => {
+                self.norm(Stream { residual: block, pending: None }, &name).map(|(normed, _)| normed)
+            }
+        }
     }
 
     /// Adds the pending block and normalises; returns the normalised stream and the sum.
     fn norm(&mut self, stream: Stream, name: &str) -> Result<(String, String), CheckpointError> {
         let weight = self.build.vector(&format!("{name}.weight"), self.decoder.shape.hidden)?;
         let epsilon = ("epsilon", Attribute::Float(self.decoder.norm_epsilon));
-        let Some(pending) = stream.pending else {
-            let attributes = [("axis", Attribute::Integer(-1)), epsilon, ("stash_type", Attribute::Integer(1))];
-            self.build.node("SimplifiedLayerNormalization", "", &[&stream.residual, &weight], &[name], &attributes);
-            return Ok((name.to_owned(), stream.residual));
-        };
+        let attributes = [("axis", Attribute::Integer(-1)), epsilon, ("stash_type", Attribute::Integer(1))];
         let sum = format!("{name}.sum");
-        let (inputs, outputs) = ([stream.residual.as_str(), &pending, &weight], [name, "", "", &sum]);
-        self.build.node("SkipSimplifiedLayerNormalization", MICROSOFT, &inputs, &outputs, &[epsilon]);
-        Ok((name.to_owned(), sum))
+        match (&self.family.norm, stream.pending) {
+            (Norm::Rms, None) => {
+                let inputs = [stream.residual.as_str(), &weight];
+                self.build.node("SimplifiedLayerNormalization", "", &inputs, &[name], &attributes);
+                Ok((name.to_owned(), stream.residual))
+            }
+            (Norm::Rms, Some(pending)) => {
+                let (inputs, outputs) = ([stream.residual.as_str(), &pending, &weight], [name, "", "", &sum]);
+                self.build.node("SkipSimplifiedLayerNormalization", MICROSOFT, &inputs, &outputs, &[epsilon]);
+                Ok((name.to_owned(), sum))
+            }
+            (Norm::Layer, pending) => {
+                let bias = self.build.vector(&format!("{name}.bias"), self.decoder.shape.hidden)?;
+                let sum = match pending {
+                    None => stream.residual,
+                    Some(pending) => {
+                        self.build.node("Add", "", &[&stream.residual, &pending], &[&sum], &[]);
+                        sum
+                    }
+                };
+                self.build.node("LayerNormalization", "", &[&sum, &weight, &bias], &[name], &attributes);
+                Ok((name.to_owned(), sum))
+            }
+        }
     }
 
-    fn attention(&mut self, layer: usize, normed: &str) -> Result<String, CheckpointError> {
-        let shape = &self.decoder.shape;
-        let prefix = format!("blk.{layer}");
-        let rotated = match (&self.family.rotary_rows, self.rows) {
-            (RotaryRows::PairsTogether, RowConvention::Gguf) => Pairs::Together,
-            (RotaryRows::PairsApart, _) | (_, RowConvention::HalfApart) => Pairs::Apart,
-        };
-        let half = shape.head_dim / 2;
-        let head = Head { dim: shape.head_dim, pairs: half, stored: rotated, built_pairs: half, built_rest: 0 };
-        let rotated = head.order();
-        let projections = [
-            ("attn_q", rotated, shape.heads),
-            ("attn_k", rotated, shape.kv_heads),
-            ("attn_v", RowOrder::AsStored, shape.kv_heads),
-        ];
-        let part = |name, order, heads| {
-            let rows = heads * shape.head_dim;
-            (Part { tensor: format!("{prefix}.{name}"), first: 0, rows, order }, rows)
-        };
-        let packed = self.build.linear(Linear {
-            name: format!("{prefix}.attn_qkv"),
-            parts: projections.map(|(name, order, heads)| part(name, order, heads)).to_vec(),
-            columns: shape.hidden,
-            bias: self.family.attention_bias == Bias::Qkv,
-            slot: Slot::Layer,
-            input: normed,
-        })?;
-        let attended = format!("{prefix}.attn");
-        let past = ["key", "value"].map(|part| format!("past_key_values.{layer}.{part}"));
-        let present = ["key", "value"].map(|part| format!("present.{layer}.{part}"));
-        let inputs = [&packed, "", "", &past[0], &past[1], "seqlens_k", "total_len", "rotary.cos", "rotary.sin"];
-        let attributes = [
-            ("num_heads", integer(shape.heads)),
-            ("kv_num_heads", integer(shape.kv_heads)),
-            ("scale", Attribute::Float((shape.head_dim as f32).sqrt().recip())),
-            ("do_rotary", Attribute::Integer(1)),
-            ("rotary_interleaved", Attribute::Integer(0)),
-        ];
-        let outputs = [attended.as_str(), &present[0], &present[1]];
-        self.build.node("GroupQueryAttention", MICROSOFT, &inputs, &outputs, &attributes);
-        let width = shape.heads * shape.head_dim;
-        self.plain_linear(format!("{prefix}.attn_output"), shape.hidden, width, &attended)
-    }
-
-    fn feed_forward(&mut self, layer: usize, normed: &str) -> Result<String, CheckpointError> {
-        let (hidden, wide) = (self.decoder.shape.hidden, self.decoder.feed_forward);
-        let gate = self.plain_linear(format!("blk.{layer}.ffn_gate"), wide, hidden, normed)?;
-        let up = self.plain_linear(format!("blk.{layer}.ffn_up"), wide, hidden, normed)?;
-        let [open, silu, inner] = ["ffn_open", "ffn_silu", "ffn_inner"].map(|name| format!("blk.{layer}.{name}"));
-        self.build.node("Sigmoid", "", &[&gate], &[&open], &[]);
-        self.build.node("Mul", "", &[&gate, &open], &[&silu], &[]);
-        self.build.node("Mul", "", &[&silu, &up], &[&inner], &[]);
-        self.plain_linear(format!("blk.{layer}.ffn_down"), hidden, wide, &inner)
-    }
-
-    /// One tensor, as it is stored, without a bias.
-    fn plain_linear(
+    /// One tensor of a layer, as it is stored.
+    fn layer_linear(
         &mut self,
         name: String,
         rows: usize,
@@ -238,7 +223,19 @@ impl Graph<'_> {
         input: &str,
     ) -> Result<String, CheckpointError> {
         let parts = vec![(Part::plain(name.clone(), rows), rows)];
-        self.build.linear(Linear { name, parts, columns, bias: false, slot: Slot::Layer, input })
+        let bias = self.family.bias == Bias::All;
+        self.build.linear(Linear { name, parts, columns, bias, slot: Slot::Layer, input })
+    }
+
+    /// Multiplies by a number, if there is one to multiply by.
+    fn scaled(&mut self, input: &str, scale: Option<f32>, output: &str) -> String {
+        let Some(scale) = scale else {
+            return input.to_owned();
+        };
+        let factor = format!("{output}.factor");
+        self.build.computed(&factor, &[1], vec![scale]);
+        self.build.node("Mul", "", &[input, &factor], &[output], &[]);
+        output.to_owned()
     }
 
     fn head(&mut self, stream: Stream) -> Result<(), CheckpointError> {
@@ -247,7 +244,16 @@ impl Graph<'_> {
         self.build.constant("logits_axis", &[1]);
         let inputs = [&normed, "logits_from", "logits_until", "logits_axis"];
         self.build.node("Slice", "", &inputs, &["kept"], &[]);
-        self.build.head("output.weight", self.decoder.shape.vocab, self.decoder.shape.hidden)
+        let kept = self.scaled("kept", self.decoder.head_scale, "kept.scaled");
+        let (vocab, hidden) = (self.decoder.shape.vocab, self.decoder.shape.hidden);
+        let Some(cap) = self.decoder.logit_cap else {
+            return self.build.head("output.weight", (vocab, hidden), &kept, "logits");
+        };
+        // The scale before the head has divided by the cap.
+        self.build.head("output.weight", (vocab, hidden), &kept, "logits.straight")?;
+        self.build.node("Tanh", "", &["logits.straight"], &["logits.bent"], &[]);
+        self.scaled("logits.bent", Some(cap), "logits");
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::policy::{self, Slot, Store};
+use super::rows::Head;
 use super::{Content, Part, Piece, Precision, View, Weight};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::gguf::Tensor;
@@ -92,6 +93,16 @@ impl<'a> Builder<'a> {
         Ok(name.to_owned())
     }
 
+    /// The weights of a norm over a head, laid out like its rows, times `gain`.
+    pub(super) fn head_vector(&mut self, name: &str, head: Head, gain: f32) -> Result<String, CheckpointError> {
+        let tensor = self.tensor(name, &[head.dim])?;
+        let stored = tensor.numbers();
+        let part = Part { tensor: name.to_owned(), first: 0, rows: head.built(), order: head.order() };
+        let number = |row| part.stored_row(row).map_or(0.0, |row| stored[row] * gain);
+        self.computed(name, &[head.built()], (0..part.rows).map(number).collect());
+        Ok(name.to_owned())
+    }
+
     /// Adds a linear and returns the name of its output.
     pub(super) fn linear(&mut self, linear: Linear<'_>) -> Result<String, CheckpointError> {
         let rows = linear.parts.iter().map(|(part, _)| part.rows).sum();
@@ -162,17 +173,23 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Multiplies `kept` by the head into `logits`.
-    pub(super) fn head(&mut self, head: &str, vocab: usize, hidden: usize) -> Result<(), CheckpointError> {
+    /// Multiplies `input` by the head into `output`.
+    pub(super) fn head(
+        &mut self,
+        head: &str,
+        (vocab, hidden): (usize, usize),
+        input: &str,
+        output: &str,
+    ) -> Result<(), CheckpointError> {
         if let Some(store) = self.tied {
-            self.multiply_into("kept", "token_embd", store, (vocab, hidden), None, "logits");
+            self.multiply_into(input, "token_embd", store, (vocab, hidden), None, output);
             return Ok(());
         }
         let kind = self.tensor(head, &[hidden, vocab])?.kind();
         let store = policy::store(self.precision, Slot::Head, &[kind]);
         let part = Part::plain(head.to_owned(), vocab);
         self.matrix("output", vec![part], store, vocab, hidden, &[Use::Linear])?;
-        self.multiply_into("kept", "output", store, (vocab, hidden), None, "logits");
+        self.multiply_into(input, "output", store, (vocab, hidden), None, output);
         Ok(())
     }
 
@@ -263,7 +280,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn finish(mut self) -> Result<(GraphProto, Vec<Weight>), CheckpointError> {
-        self.used.insert(super::rotary::FACTORS.to_owned());
+        self.used.extend(super::positions::TENSORS.map(str::to_owned));
         if let Some(tensor) = self.checkpoint.tensors().find(|tensor| !self.used.contains(tensor.name())) {
             return Err(self.checkpoint.unsupported(format!("tensor {} has no place in the graph", tensor.name())));
         }

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use super::rotary::Scaling;
+use super::rows::{Head, Pairs, RowOrder};
 use super::*;
 use crate::gguf::{Gguf, TensorKind};
 use crate::onnx::proto::{DimensionValue, TypeValue, ValueInfoProto};
@@ -224,20 +226,30 @@ fn the_yardstick_rounds_the_layers_to_four_bits_and_the_head_to_eight() {
     assert_eq!(rounding("output.weight"), Rounding::Q8Zero);
 }
 
-fn tables(base: f64, stretch: f64, factors: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
-    rotary::tables(&rotary::Rotary { head_dim: 4, positions: 3, base, stretch, factors })
+fn tables(base: f64, scaling: Scaling, factors: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
+    let rotary = Rotary { pairs: 2, columns: 2, positions: 3, base, scaling, factors, magnitude: 1.0 };
+    rotary::tables(&rotary)
 }
 
 #[test]
 fn rotary_tables_turn_by_position_and_frequency() {
-    let (cosines, sines) = tables(100.0, 1.0, Vec::new());
+    let (cosines, sines) = tables(100.0, Scaling::None, Vec::new());
     assert_eq!(cosines[..2], [1.0, 1.0]);
     assert_eq!(sines[2..4], [1.0_f64.sin() as f32, 0.1_f64.sin() as f32]);
     assert_eq!(cosines[4..], [2.0_f64.cos() as f32, 0.2_f64.cos() as f32]);
-    let (_, stretched) = tables(100.0, 2.0, Vec::new());
+    let (_, stretched) = tables(100.0, Scaling::Linear { factor: 2.0 }, Vec::new());
     assert_eq!(stretched[4..], sines[2..4]);
-    let (_, factored) = tables(100.0, 1.0, vec![1.0, 2.0]);
+    let (_, factored) = tables(100.0, Scaling::None, vec![1.0, 2.0]);
     assert_eq!(factored[4..], [2.0_f64.sin() as f32, sines[3]]);
+}
+
+#[test]
+fn columns_of_the_tables_without_a_pair_turn_nothing_whatever_the_magnitude() {
+    let scaling = Scaling::None;
+    let rotary = Rotary { pairs: 1, columns: 3, positions: 2, base: 10.0, scaling, factors: vec![], magnitude: 2.0 };
+    let (cosines, sines) = rotary::tables(&rotary);
+    assert_eq!(cosines, [2.0, 1.0, 1.0, 2.0 * 1.0_f64.cos() as f32, 1.0, 1.0]);
+    assert_eq!(sines, [0.0, 0.0, 0.0, (2.0 * 1.0_f64.sin()) as f32, 0.0, 0.0]);
 }
 
 #[test]
@@ -259,11 +271,11 @@ fn check_refused(spoil: impl FnOnce(&mut GgufWriter), message: &str) {
 fn what_the_graph_cannot_express_is_refused() {
     check_refused(|file| file.text("general.architecture", "mamba"), "architecture mamba, finch builds llama, qwen2");
     check_refused(|file| file.integer("llama.expert_count", 8), "a mixture of 8 experts");
-    check_refused(|file| file.integer("llama.attention.sliding_window", 64), "sliding window");
-    check_refused(|file| file.integer("llama.attention.head_count", 8), "heads of 8");
     check_refused(|file| file.integer("llama.attention.value_length", 32), "values of 32");
-    check_refused(|file| file.integer("llama.rope.dimension_count", 8), "8 rotated dimensions");
-    check_refused(|file| file.text("llama.rope.scaling.type", "yarn"), "rotary scaling yarn");
+    check_refused(|file| file.integer("llama.rope.dimension_count", 7), "7 rotated dimensions");
+    check_refused(|file| file.integer("llama.rope.dimension_count", 18), "18 rotated dimensions");
+    check_refused(|file| file.text("llama.rope.scaling.type", "spiral"), "rotary scaling spiral");
+    check_refused(|file| file.text("llama.rope.scaling.type", "longrope"), "rotary scaling longrope");
     let bias = |file: &mut GgufWriter| file.tensor("blk.0.attn_q.bias", &[64], TensorKind::F32, vec![0; 256]);
     check_refused(bias, "tensor blk.0.attn_q.bias has no place in the graph");
 }
