@@ -118,6 +118,7 @@ fn first_line(engine: &Engine, place: &Place) -> Result<String> {
             prefix: place.prefix.clone(),
             suffix: place.suffix.clone(),
             prompt_tokens_max: PROMPT_TOKENS_MAX,
+            references: Vec::new(),
             sampling: Sampling { tokens_max: ANSWER_TOKENS_MAX, stop: vec!["\n".to_owned()], ..Sampling::default() },
         });
         let mut text = String::new();

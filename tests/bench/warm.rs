@@ -121,6 +121,7 @@ async fn infill(engine: &finch_engine::Engine, prefix: &str, tokens_max: usize) 
         prefix: prefix.to_owned(),
         suffix: String::new(),
         prompt_tokens_max: 2_048,
+        references: Vec::new(),
         sampling: Sampling { tokens_max, ..Sampling::default() },
     });
     loop {

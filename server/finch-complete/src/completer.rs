@@ -158,6 +158,7 @@ impl Completer {
             prefix: prompt.prefix.clone(),
             suffix: prompt.suffix.clone(),
             prompt_tokens_max: self.prompt_tokens_max(capabilities),
+            references: window::around(&ask.document, ask.offset),
             sampling: Sampling { tokens_max: self.options.tokens_max, stop, ..Sampling::default() },
         }
     }

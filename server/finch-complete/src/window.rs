@@ -4,9 +4,11 @@
 //! steps, so that from key to key the prompt keeps its head and the provider finds it in its cache; the price
 //! is a window that is sometimes shorter than the budget allows. Nothing here costs more in a larger document.
 
+use std::sync::Arc;
+
 use finch_text::Document;
 
-use crate::limits::{BYTES_PER_TOKEN, LINE_SHARE, MARKER_TOKENS, WINDOW_STEPS};
+use crate::limits::{BYTES_PER_TOKEN, LINE_SHARE, MARKER_TOKENS, REFERENCE_BYTES_MAX, WINDOW_STEPS};
 use crate::outcome::PromptParts;
 use crate::place::unify_line_ends;
 
@@ -36,6 +38,16 @@ pub(crate) fn cut(document: &Document, offset: usize, budget: Budget) -> PromptP
         prefix: unify_line_ends(&document.slice(start..offset)),
         suffix: unify_line_ends(&document.slice(offset..end)),
     }
+}
+
+/// The document before and behind the cursor, far beyond the window: what the answer may repeat.
+///
+/// Two texts, so that what stands behind the cursor is not taken for what follows it.
+pub(crate) fn around(document: &Document, offset: usize) -> Vec<Arc<str>> {
+    let start = document.floor(offset.saturating_sub(REFERENCE_BYTES_MAX));
+    let end = document.floor(offset.saturating_add(REFERENCE_BYTES_MAX).min(document.len()));
+    let text = |range| Arc::from(unify_line_ends(&document.slice(range)));
+    vec![text(start..offset), text(offset..end)]
 }
 
 /// The window's start: a line's start if one is near, and the same for all cursors within one step.

@@ -25,6 +25,16 @@ use crate::{
     worker::Worker,
 };
 
+/// Whether tokens are guessed ahead and confirmed several in one pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Speculation {
+    /// One token in each pass.
+    Off,
+    /// As many as pay by what was measured.
+    #[default]
+    On,
+}
+
 /// How a model is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineOptions {
@@ -36,11 +46,13 @@ pub struct EngineOptions {
     pub slots: usize,
     /// How to ask for an infill; `None` for what the model's manifest says.
     pub infill: Option<InfillStyle>,
+    /// Whether tokens are guessed ahead.
+    pub speculation: Speculation,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { threads: None, context_tokens_max: 4096, slots: 3, infill: None }
+        Self { threads: None, context_tokens_max: 4096, slots: 3, infill: None, speculation: Speculation::On }
     }
 }
 
@@ -69,7 +81,7 @@ impl Engine {
         let style = prompts.style();
         let lanes = Arc::new(Lanes::default());
         let slots = options.slots.clamp(limits::SLOTS_MIN, limits::SLOTS_MAX);
-        let worker = Worker::new(network, prompts, Arc::clone(&lanes), slots)?;
+        let worker = Worker::new(network, prompts, Arc::clone(&lanes), slots, options.speculation)?;
         let thread = start(worker, Arc::clone(&lanes))?;
         let shared = Shared { manifest, capacity, style, lanes, thread: Mutex::new(Some(thread)) };
         Ok(Self { shared: Arc::new(shared) })

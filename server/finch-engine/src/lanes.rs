@@ -6,7 +6,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -41,6 +41,13 @@ impl Ask {
         match self {
             Self::Infill(request) => request.lane,
             Self::Generate(request) => request.lane,
+        }
+    }
+
+    pub(crate) fn references(&self) -> &[Arc<str>] {
+        match self {
+            Self::Infill(request) => &request.references,
+            Self::Generate(request) => &request.references,
         }
     }
 

@@ -20,6 +20,7 @@ mod pace;
 mod prompt;
 mod sampler;
 mod sequence;
+mod speculation;
 mod stop;
 mod task;
 mod threads;
@@ -31,6 +32,6 @@ mod writer;
 #[cfg(test)]
 mod testing;
 
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, Speculation};
 pub use error::EngineError;
 pub use runtime::{Runtime, RuntimeError, RuntimeLibrary};

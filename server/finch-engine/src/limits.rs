@@ -25,6 +25,31 @@ pub(crate) const CHUNK_TOKENS_MIN: usize = 16;
 /// Longer passes gain no speed.
 pub(crate) const CHUNK_TOKENS_MAX: usize = 512;
 
+/// Tokens guessed ahead in one pass.
+pub(crate) const DRAFT_TOKENS_MAX: usize = 24;
+/// Passes of so many tokens are watched for a cancel; shorter ones are over sooner than a watch sees anything.
+pub(crate) const WATCHED_TOKENS_MIN: usize = 5;
+/// Tokens before a guess that are compared with what was seen.
+pub(crate) const MATCH_TOKENS_MAX: usize = 32;
+/// A match of so many tokens is not looked for any longer.
+pub(crate) const MATCH_TOKENS_ENOUGH: usize = 16;
+/// Places that are compared in one text.
+pub(crate) const MATCH_CANDIDATES_MAX: usize = 64;
+/// A match in a text is so long at least: two tokens may be as short as two bytes.
+pub(crate) const MATCH_BYTES_MIN: usize = 4;
+/// Text behind a match that is turned into tokens.
+pub(crate) const DRAFT_BYTES_MAX: usize = 96;
+/// Tokens that are searched for one draft; a scan takes about a nanosecond for each.
+pub(crate) const LOOKUP_TOKENS_MAX: usize = 64 << 10;
+/// Tokens kept of what slots lost.
+pub(crate) const DROPPED_TOKENS_MAX: usize = 8 << 10;
+/// Texts that one request may name for guessing.
+pub(crate) const REFERENCE_TEXTS_MAX: usize = 32;
+/// Their bytes in sum; a search takes about a microsecond for ten thousand.
+pub(crate) const REFERENCE_BYTES_MAX: usize = 512 << 10;
+/// Guesses left untried until what is known of their kind has faded to a third.
+pub(crate) const UNTRIED_DRAFTS: f32 = 300.0;
+
 /// How often a full channel is tried again.
 pub(crate) const SLOW_READER_RETRY: Duration = Duration::from_millis(5);
 /// A reader that takes nothing for so long is gone.

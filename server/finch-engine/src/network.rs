@@ -139,6 +139,12 @@ impl Network {
         Ok(self.logits.first(wanted))
     }
 
+    /// A row of logits of the last pass.
+    pub(crate) fn logits(&self, row: usize) -> &[f32] {
+        let vocab = self.shape.vocab;
+        &self.logits.first((row + 1) * vocab)[row * vocab..]
+    }
+
     /// Makes `target` hold the first `count` tokens of `source`, without computing them.
     pub(crate) fn copy_prefix(&self, target: &mut Slot, source: &Slot, count: usize) {
         let count = count.min(source.tokens.len());

@@ -16,6 +16,7 @@ use crate::{
     limits,
     prompt::{Prompt, Prompts},
     sampler::Sampler,
+    speculation::Guesses,
     task::Task,
     watch::{Pass, YieldsTo},
     writer::Writer,
@@ -30,6 +31,8 @@ pub(crate) struct Sequence {
     pub(crate) prompt: Prompt,
     /// The token to compute next; none while the prompt is.
     pub(crate) next: Option<u32>,
+    /// What it guesses from; none if nothing is guessed.
+    pub(crate) guesses: Option<Guesses>,
     pub(crate) outbox: Outbox,
     tokens_max: usize,
     sampler: Sampler,
@@ -61,7 +64,7 @@ impl Sequence {
             prompt_tokens: prompt.tokens.len(),
             cached_tokens: cached,
             suffix_tokens: prompt.suffix,
-            generated_tokens: 0,
+            ..Usage::default()
         };
         Self {
             client: job.ask.client().clone(),
@@ -69,6 +72,7 @@ impl Sequence {
             slot,
             prompt,
             next: None,
+            guesses: None,
             tokens_max: job.ask.sampling().tokens_max,
             sampler,
             writer,
@@ -90,6 +94,18 @@ impl Sequence {
 
     pub(crate) fn tokens_max(&self) -> usize {
         self.tokens_max
+    }
+
+    /// Tokens that may come behind the next one.
+    pub(crate) fn tokens_left(&self) -> usize {
+        self.tokens_max.saturating_sub(self.usage.generated_tokens + 1)
+    }
+
+    /// Notes what became of guessed tokens.
+    pub(crate) fn guessed(&mut self, drafted: usize, accepted: usize) {
+        self.usage.drafted_tokens += drafted;
+        self.usage.accepted_tokens += accepted;
+        self.outbox.reader.report(Progress { usage: self.usage, timings: self.timings });
     }
 
     /// Notes how long a pass took.
@@ -147,7 +163,13 @@ impl Sequence {
 
 impl Outbox {
     fn put(&mut self, chunks: Vec<Chunk>) {
-        self.waiting.extend(chunks.into_iter().map(Ok));
+        for chunk in chunks {
+            // A pass may give several tokens: one chunk is enough for their text.
+            match (self.waiting.back_mut(), chunk) {
+                (Some(Ok(Chunk::Text(before))), Chunk::Text(text)) => before.push_str(&text),
+                (_, chunk) => self.waiting.push_back(Ok(chunk)),
+            }
+        }
     }
 
     /// Hands over what the reader takes without waiting.

@@ -9,7 +9,7 @@ use std::{cmp::Reverse, sync::Arc, time::Instant};
 use finch_llm::{Lane, LlmError};
 
 use crate::{
-    EngineError,
+    EngineError, Speculation,
     cache::{self, Held},
     lanes::{self, Job, Lanes},
     limits,
@@ -17,6 +17,7 @@ use crate::{
     pace::Pace,
     prompt::{Prompt, Prompts},
     sequence::{Outbox, Sequence, Step},
+    speculation::{Draft, Speculator, Text},
     task::Task,
     watch::{End, Watch},
 };
@@ -30,6 +31,8 @@ pub(crate) struct Worker {
     /// What ended sequences still have to say.
     farewells: Vec<Outbox>,
     pace: Pace,
+    /// None if nothing is guessed.
+    speculator: Option<Speculator>,
     watch: Watch,
     clock: u64,
 }
@@ -57,6 +60,7 @@ impl Worker {
         prompts: Arc<Prompts>,
         lanes: Arc<Lanes>,
         slots: usize,
+        speculation: Speculation,
     ) -> Result<Self, EngineError> {
         let shelves = (0..slots).map(|_| Ok(Shelf { slot: network.slot()?, stable: 0, used: 0 }));
         let shelves = shelves.collect::<Result<_, EngineError>>()?;
@@ -70,6 +74,10 @@ impl Worker {
             sequences: Vec::new(),
             farewells: Vec::new(),
             pace: Pace::default(),
+            speculator: match speculation {
+                Speculation::Off => None,
+                Speculation::On => Some(Speculator::default()),
+            },
             clock: 0,
         })
     }
@@ -156,7 +164,12 @@ impl Worker {
             Err(error) => return job.refuse(error),
         };
         match self.prepare_slot(&task.prompt) {
-            Some((slot, cached)) => self.sequences.push(Sequence::begin(job, task, slot, cached)),
+            Some((slot, cached)) => {
+                let guesses = self.speculator.as_ref().map(|it| it.guesses(job.ask.references()));
+                let mut sequence = Sequence::begin(job, task, slot, cached);
+                sequence.guesses = guesses;
+                self.sequences.push(sequence);
+            }
             None => job.refuse(LlmError::Overloaded),
         }
     }
@@ -180,6 +193,11 @@ impl Worker {
         }
         self.clock += 1;
         let shelf = &mut self.shelves[place.slot];
+        if let Some(speculator) = &mut self.speculator
+            && place.copy_from.is_none()
+        {
+            speculator.remember(shelf.slot.tokens(), place.shared);
+        }
         shelf.slot.truncate(place.shared);
         shelf.stable = prompt.stable;
         shelf.used = self.clock;
@@ -196,31 +214,32 @@ impl Worker {
         ready.min_by_key(|(index, sequence)| (rank(sequence), *index)).map(|(index, _)| index)
     }
 
-    /// One pass for one sequence: a piece of its prompt, or one token.
+    /// One pass for one sequence: a piece of its prompt, or its next token and what may come behind it.
     fn compute(&mut self, index: usize) {
+        let draft = self.draft(index);
         let free_slots = self.shelves.len() - self.sequences.len();
         let sequence = &mut self.sequences[index];
         let slot = &mut self.shelves[sequence.slot].slot;
         let done = slot.tokens().len();
-        let next = sequence.next;
-        let (tokens, rows) = match &next {
-            Some(token) => (std::slice::from_ref(token), 1),
+        let decoding = sequence.next.is_some();
+        let (tokens, rows) = match sequence.next {
+            Some(token) => {
+                (std::iter::once(token).chain(draft.tokens.iter().copied()).collect(), draft.tokens.len() + 1)
+            }
             None => {
                 let left = &sequence.prompt.tokens[done..];
                 let count = left.len().min(self.pace.chunk());
-                (&left[..count], usize::from(count == left.len()))
+                (left[..count].to_vec(), usize::from(count == left.len()))
             }
         };
-        let count = tokens.len();
-        let room = self.network.capacity() - (done + count);
         let pass = sequence.pass(free_slots);
         let started = Instant::now();
         let network = &mut self.network;
-        // One token is over sooner than a watch could see anything.
-        let (result, end) = if count > 1 {
-            self.watch.during(pass, move || network.forward(slot, tokens, rows))
+        let is_watched = tokens.len() >= if decoding { limits::WATCHED_TOKENS_MIN } else { 2 };
+        let (result, end) = if is_watched {
+            self.watch.during(pass, || network.forward(slot, &tokens, rows).map(|_| ()))
         } else {
-            (network.forward(slot, tokens, rows), End::Own)
+            (network.forward(slot, &tokens, rows).map(|_| ()), End::Own)
         };
         let time = started.elapsed();
         sequence.spent(time);
@@ -228,14 +247,62 @@ impl Worker {
             // The next turn sees why, and the slot is as it was.
             Err(_) if end == End::Interrupted => Ok(Step::Continue),
             Err(error) => Err(LlmError::Unavailable { reason: error.to_string() }),
-            Ok(logits) => {
-                if next.is_none() {
-                    self.pace.learn(count, time);
+            Ok(()) => {
+                match &mut self.speculator {
+                    _ if !decoding => self.pace.learn(tokens.len(), time),
+                    Some(speculator) => speculator.timed(rows, time),
+                    None => {}
                 }
-                if rows == 0 { Ok(Step::Continue) } else { sequence.advance(logits, room, &self.prompts) }
+                self.take(index, rows, &draft)
             }
         };
         self.conclude(index, step);
+    }
+
+    /// Tokens to compute along with the next one of a sequence.
+    fn draft(&mut self, index: usize) -> Draft {
+        let sequence = &mut self.sequences[index];
+        let room = sequence.tokens_left();
+        let (Some(next), Some(guesses), Some(speculator)) =
+            (sequence.next, &mut sequence.guesses, &mut self.speculator)
+        else {
+            return Draft::default();
+        };
+        let mine = sequence.slot;
+        let tokens = self.shelves[mine].slot.tokens();
+        let room = room.min(self.network.capacity().saturating_sub(tokens.len() + 1));
+        let others = self.shelves.iter().enumerate().filter(|(slot, _)| *slot != mine);
+        let others: Vec<&[u32]> = others.map(|(_, shelf)| shelf.slot.tokens()).collect();
+        speculator.draft(Text { tokens, next, room }, guesses, &others, self.prompts.vocabulary())
+    }
+
+    /// Chooses tokens from the rows of the last pass, up to the first that was guessed wrong.
+    ///
+    /// Each row is what a pass over the true text comes to, for the rows before it were guessed right. The slot
+    /// forgets the others.
+    fn take(&mut self, index: usize, rows: usize, draft: &Draft) -> Result<Step, LlmError> {
+        let sequence = &mut self.sequences[index];
+        let slot = &mut self.shelves[sequence.slot].slot;
+        let before = slot.tokens().len() - rows;
+        let mut step = Ok(Step::Continue);
+        let mut accepted = 0;
+        for row in 0..rows {
+            let room = self.network.capacity() - (before + row + 1);
+            step = sequence.advance(self.network.logits(row), room, &self.prompts);
+            if draft.tokens.get(row).is_some_and(|&guess| sequence.next == Some(guess)) && step == Ok(Step::Continue) {
+                accepted += 1;
+            } else {
+                slot.truncate(before + row + 1);
+                break;
+            }
+        }
+        if !draft.tokens.is_empty()
+            && let (Some(speculator), Some(guesses)) = (&mut self.speculator, &mut sequence.guesses)
+        {
+            speculator.judge(guesses, draft, accepted);
+            sequence.guessed(draft.tokens.len(), accepted);
+        }
+        step
     }
 
     fn conclude(&mut self, index: usize, step: Result<Step, LlmError>) {

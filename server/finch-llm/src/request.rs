@@ -1,5 +1,7 @@
 //! What a caller may ask of a model.
 
+use std::sync::Arc;
+
 use crate::{Message, OutputFormat, ToolChoice, ToolSpec};
 
 /// Who asks. A newer interactive request of a client replaces its older one.
@@ -61,6 +63,9 @@ pub struct InfillRequest {
     pub suffix: String,
     /// Prompt tokens at most, prefix, suffix and markers together.
     pub prompt_tokens_max: usize,
+    /// Texts the answer may repeat, the likeliest first: the whole document, open files, recent edits. They are no
+    /// part of the prompt and never change the answer; a provider may use them to guess ahead and be faster.
+    pub references: Vec<Arc<str>>,
     pub sampling: Sampling,
 }
 
@@ -75,6 +80,8 @@ pub struct GenerateRequest {
     pub tool_choice: ToolChoice,
     /// What the answer's text has to look like. A tool call that has to be made comes before it.
     pub output: OutputFormat,
+    /// Texts the answer may repeat, as in [`InfillRequest::references`].
+    pub references: Vec<Arc<str>>,
     pub sampling: Sampling,
 }
 
@@ -89,6 +96,7 @@ impl GenerateRequest {
             tools: Vec::new(),
             tool_choice: ToolChoice::default(),
             output: OutputFormat::default(),
+            references: Vec::new(),
             sampling: Sampling::default(),
         }
     }

@@ -43,6 +43,9 @@ pub struct Usage {
     /// Prompt tokens that stand for the text behind the cursor, its marker included.
     pub suffix_tokens: usize,
     pub generated_tokens: usize,
+    /// Tokens that were guessed ahead, and how many of them were what the model then chose.
+    pub drafted_tokens: usize,
+    pub accepted_tokens: usize,
 }
 
 /// Where the time went.

@@ -54,7 +54,8 @@ impl Provider for Scripted {
 }
 
 async fn act(acts: Vec<Act>, sender: ChunkSender, gone: Arc<tokio::sync::Notify>) {
-    let mut usage = Usage { prompt_tokens: 20, cached_tokens: 15, suffix_tokens: 3, generated_tokens: 0 };
+    let mut usage =
+        Usage { prompt_tokens: 20, cached_tokens: 15, suffix_tokens: 3, generated_tokens: 0, ..Usage::default() };
     let timings = Timings { prefill: STEP, ..Timings::default() };
     for act in acts {
         let sent = match act {
@@ -129,7 +130,13 @@ async fn an_outcome_says_what_it_is_and_what_it_cost() {
         reason: None,
         provider: "scripted".into(),
         model: "parrot".into(),
-        usage: Usage { prompt_tokens: 20, cached_tokens: 15, suffix_tokens: 3, generated_tokens: 2 },
+        usage: Usage {
+            prompt_tokens: 20,
+            cached_tokens: 15,
+            suffix_tokens: 3,
+            generated_tokens: 2,
+            ..Usage::default()
+        },
         timings: Times { prefill: STEP, total: STEP, ..Times::default() },
         prompt: Some(PromptParts { prefix: "def add(a, b):\n    ".into(), suffix: String::new() }),
         source: Source::Model,
@@ -147,6 +154,7 @@ async fn the_model_is_asked_for_one_line_where_the_line_goes_on() {
         prefix: "foo(".into(),
         suffix: ")\nbar()\n".into(),
         prompt_tokens_max: 512,
+        references: vec!["foo(".into(), ")\nbar()\n".into()],
         sampling: Sampling { tokens_max: 64, stop: vec!["\n".into()], ..Sampling::default() },
     };
     assert_eq!(rig.requests(), [rest_of_line]);

@@ -23,6 +23,7 @@ fn request(prefix: &str, suffix: &str, prompt_tokens_max: usize) -> InfillReques
         prefix: prefix.to_owned(),
         suffix: suffix.to_owned(),
         prompt_tokens_max,
+        references: Vec::new(),
         sampling: Sampling::default(),
     }
 }

@@ -10,6 +10,7 @@ use finch_model::{
 
 use super::{Turn, Worker};
 use crate::{
+    Speculation,
     lanes::{Ask, Job, Lanes},
     network::{Network, SessionOptions},
     prompt::Prompts,
@@ -27,21 +28,45 @@ struct Bench {
 const PREFIX: &str = "fn area(width: u32, height: u32) -> u32 {\n    ";
 
 impl Bench {
+    /// Without speculation: a pass gives a token.
     fn new(capacity: usize, slots: usize) -> Self {
+        Self::with(capacity, slots, Speculation::Off)
+    }
+
+    fn with(capacity: usize, slots: usize, speculation: Speculation) -> Self {
+        // Noise must not end an answer by chance.
+        Self::stopping_at(Vec::new(), capacity, slots, speculation)
+    }
+
+    fn stopping_at(stop: Vec<u32>, capacity: usize, slots: usize, speculation: Speculation) -> Self {
         let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
         let mut manifest = Manifest::read(&model.dir).unwrap();
-        // Noise must not end an answer by chance.
-        manifest.tokens.stop.clear();
+        manifest.tokens.stop = stop;
         let network =
             Network::load(&runtime(), &model.dir, &manifest, SessionOptions { threads: 1, capacity }).unwrap();
         let vocabulary = Vocabulary::load(&model.dir, &manifest).unwrap();
         let prompts = Prompts::new(vocabulary, &manifest, Some(InfillStyle::Prefix), network.capacity());
         let lanes = Arc::new(Lanes::default());
-        let worker = Worker::new(network, Arc::new(prompts), Arc::clone(&lanes), slots).unwrap();
+        let worker = Worker::new(network, Arc::new(prompts), Arc::clone(&lanes), slots, speculation).unwrap();
         Self { worker, lanes, _model: model }
     }
 
     fn ask(&self, client: &str, lane: Lane, prefix: &str, sampling: Sampling) -> GenerateStream {
+        self.submit(client, lane, prefix, Vec::new(), sampling)
+    }
+
+    fn ask_with(&self, client: &str, prefix: &str, references: Vec<Arc<str>>, sampling: Sampling) -> GenerateStream {
+        self.submit(client, Lane::Interactive, prefix, references, sampling)
+    }
+
+    fn submit(
+        &self,
+        client: &str,
+        lane: Lane,
+        prefix: &str,
+        references: Vec<Arc<str>>,
+        sampling: Sampling,
+    ) -> GenerateStream {
         let (reader, stream) = stream();
         let ask = Ask::Infill(InfillRequest {
             client: ClientId::new(client),
@@ -49,6 +74,7 @@ impl Bench {
             prefix: prefix.to_owned(),
             suffix: String::new(),
             prompt_tokens_max: 1000,
+            references,
             sampling,
         });
         self.lanes.submit(Job { ask, reader, arrived: Instant::now() });
@@ -392,4 +418,146 @@ fn progress_is_known_before_the_end() {
     let usage = stream.progress().usage;
     assert_eq!((usage.generated_tokens, usage.cached_tokens), (4, 0));
     assert!(usage.prompt_tokens > 10);
+}
+
+/// Asks a worker that guesses ahead, of `references`, and runs it to its end.
+fn guessing(bench: &mut Bench, prefix: &str, references: &[&str], sampling: Sampling) -> (String, Done) {
+    let references = references.iter().map(|&text| text.into()).collect();
+    let mut stream = bench.ask_with("a", prefix, references, sampling);
+    let mut text = String::new();
+    loop {
+        bench.settle();
+        let (piece, _, end) = taken(&mut stream);
+        text.push_str(&piece);
+        if let Some(end) = end {
+            return (text, end.unwrap());
+        }
+    }
+}
+
+fn greedy(tokens_max: usize) -> Sampling {
+    Sampling { tokens_max, ..Sampling::default() }
+}
+
+/// Prompts whose answers repeat, do not, or are known in advance.
+const PROMPTS: [&str; 5] = [
+    PREFIX,
+    "0 1 2 3 0 1 2 3 0 1 2 3 ",
+    "if a {\n    b\n}\nif a {\n    c\n}\nif a {\n",
+    "the quick brown fox jumps over the lazy dog",
+    "\n\n\n\n",
+];
+
+#[test]
+fn guessing_ahead_never_changes_a_greedy_answer() {
+    let mut plain = Bench::new(512, 3);
+    let mut ahead = Bench::with(512, 3, Speculation::On);
+    let (mut drafted, mut accepted) = (0, 0);
+    for prompt in PROMPTS {
+        let (expected, end) = guessing(&mut plain, prompt, &[], greedy(80));
+        assert_eq!((end.usage.drafted_tokens, end.usage.accepted_tokens), (0, 0));
+        let whole = format!("{prompt}{expected}");
+        let wrong = format!("{prompt}{}", expected.chars().rev().collect::<String>());
+        for references in [&[][..], &[whole.as_str()], &[wrong.as_str()], &[wrong.as_str(), whole.as_str()]] {
+            let (text, end) = guessing(&mut ahead, prompt, references, greedy(80));
+            assert_eq!((text, end.usage.generated_tokens), (expected.clone(), 80));
+            assert!(end.usage.accepted_tokens <= end.usage.drafted_tokens, "{end:?}");
+            drafted += end.usage.drafted_tokens;
+            accepted += end.usage.accepted_tokens;
+        }
+    }
+    assert!(drafted > accepted && accepted > 100, "{accepted} of {drafted} guesses were right");
+}
+
+#[test]
+fn right_guesses_save_passes() {
+    let expected = alone(40);
+    let mut bench = Bench::with(512, 3, Speculation::On);
+    let known = format!("{PREFIX}{expected}");
+    let mut stream = bench.ask_with("a", PREFIX, vec![known.as_str().into()], greedy(40));
+    let mut passes = 0;
+    while bench.worker.turn() == Turn::Computed {
+        passes += 1;
+    }
+    let (text, end) = done(&mut stream);
+    assert_eq!(text, expected);
+    // One for the prompt gives a token, each other one and as many as were guessed right.
+    assert_eq!(passes + end.usage.accepted_tokens, 40);
+    assert!(end.usage.accepted_tokens > 10, "{end:?}");
+}
+
+#[test]
+fn guessing_ahead_never_changes_what_a_seed_draws() {
+    let mut plain = Bench::new(512, 3);
+    let mut ahead = Bench::with(512, 3, Speculation::On);
+    let (mut drafted, mut accepted) = (0, 0);
+    for seed in 0..150 {
+        let sampling = Sampling { temperature: 0.3, top_k: Some(4), seed, ..greedy(12) };
+        let (expected, _) = guessing(&mut plain, PREFIX, &[], sampling.clone());
+        let (text, end) = guessing(&mut ahead, PREFIX, &[], sampling);
+        assert_eq!(text, expected, "seed {seed}");
+        drafted += end.usage.drafted_tokens;
+        accepted += end.usage.accepted_tokens;
+    }
+    assert!(drafted > accepted && accepted > 50, "{accepted} of {drafted} guesses were right");
+}
+
+#[test]
+fn an_answer_guessed_ahead_still_ends_where_it_should() {
+    let full = alone(40);
+    let known = format!("{PREFIX}{full}");
+    let ends: Vec<usize> = full.char_indices().map(|(at, _)| at).collect();
+    let mut bench = Bench::with(512, 3, Speculation::On);
+    for tokens_max in [1, 2, 3, 7, 40] {
+        let (text, end) = guessing(&mut bench, PREFIX, &[&known], greedy(tokens_max));
+        assert_eq!((end.reason, end.usage.generated_tokens), (StopReason::TokensMax, tokens_max));
+        assert!(full.starts_with(&text), "{text:?} is no beginning of {full:?}");
+    }
+    for at in [1, 5, 9, 14] {
+        let stop = &full[ends[at]..ends[at + 2]];
+        let sampling = Sampling { stop: vec![stop.to_owned()], ..greedy(40) };
+        let (text, end) = guessing(&mut bench, PREFIX, &[&known], sampling);
+        assert_eq!((&*text, end.reason), (&full[..full.find(stop).unwrap()], StopReason::StopText));
+    }
+    let mut small = Bench::with(64, 2, Speculation::On);
+    let (_, end) = guessing(&mut small, PREFIX, &[&known], greedy(1000));
+    assert_eq!(end.reason, StopReason::ContextFull);
+    assert_eq!(end.usage.prompt_tokens + end.usage.generated_tokens, 65);
+}
+
+#[test]
+fn a_stop_token_among_right_guesses_ends_the_answer() {
+    let expected = alone(40);
+    let known = format!("{PREFIX}{expected}");
+    let stop = Bench::new(512, 3).worker.prompts.vocabulary().encode(&expected).unwrap()[7];
+    let mut plain = Bench::stopping_at(vec![stop], 512, 3, Speculation::Off);
+    let mut ahead = Bench::stopping_at(vec![stop], 512, 3, Speculation::On);
+    let (text, end) = guessing(&mut plain, PREFIX, &[], greedy(40));
+    assert_eq!(end.reason, StopReason::EndOfText);
+    let (again, end_ahead) = guessing(&mut ahead, PREFIX, &[&known], greedy(40));
+    assert_eq!((again, end_ahead.reason), (text, StopReason::EndOfText));
+    assert_eq!(end_ahead.usage.generated_tokens, end.usage.generated_tokens);
+}
+
+#[test]
+fn a_slot_holds_only_what_was_said_after_wrong_guesses() {
+    let mut bench = Bench::with(512, 2, Speculation::On);
+    let right: String = alone(20).chars().take(6).collect();
+    let wrong = format!("{PREFIX}{right}~~~~~~~~~~~~~~~~");
+    let (text, end) = guessing(&mut bench, PREFIX, &[&wrong], greedy(20));
+    assert!(end.usage.drafted_tokens > end.usage.accepted_tokens, "{end:?}");
+    let vocabulary = bench.worker.prompts.vocabulary();
+    let held: Vec<u8> =
+        (bench.worker.shelves[0].slot.tokens().iter()).flat_map(|&token| vocabulary.bytes(token)).copied().collect();
+    let held = String::from_utf8_lossy(&held).into_owned();
+    assert!(format!("{PREFIX}{text}").starts_with(&held), "{held:?}");
+}
+
+#[test]
+fn a_dropped_answer_is_guessed_when_it_is_asked_for_again() {
+    let mut bench = Bench::with(512, 2, Speculation::On);
+    let (expected, _) = guessing(&mut bench, PREFIX, &[], greedy(30));
+    let (again, end) = guessing(&mut bench, PREFIX, &[], greedy(30));
+    assert_eq!(again, expected);
+    assert!(end.usage.accepted_tokens > 10, "{end:?}");
 }

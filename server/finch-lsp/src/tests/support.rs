@@ -63,7 +63,8 @@ pub(crate) struct Asked {
 impl Asked {
     /// The model says `text` and ends.
     pub(crate) async fn say(&self, text: &str) {
-        let usage = Usage { prompt_tokens: 20, cached_tokens: 15, suffix_tokens: 3, generated_tokens: 5 };
+        let usage =
+            Usage { prompt_tokens: 20, cached_tokens: 15, suffix_tokens: 3, generated_tokens: 5, ..Usage::default() };
         let done = Done { reason: StopReason::EndOfText, usage, timings: Timings::default() };
         self.answer.send(Ok(Chunk::Text(text.to_owned()))).await.expect("somebody listens");
         // The reader may have heard enough by now.
