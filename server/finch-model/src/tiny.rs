@@ -3,6 +3,7 @@
 //! The files go through the same importer as real ones, so a test can run the whole chain in milliseconds. What the model
 //! says is noise, but the same noise for the same [`TinySpec`]; every id up to the padding is a token of real text.
 
+mod layout;
 mod vocabulary;
 mod writer;
 
@@ -13,6 +14,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use self::layout::TinyNumbers;
 pub(crate) use self::writer::GgufWriter;
 use crate::gguf::TensorKind;
 use crate::quant::{self, BLOCK};
@@ -24,8 +26,65 @@ const CONTEXT_TOKENS: u32 = 2048;
 pub enum TinyArchitecture {
     /// `llama`, with the embedding as its head.
     Llama,
+    /// `llama` as Mistral uses it: attention in a window, and a head of its own.
+    Mistral,
     /// `qwen2`, with a head of its own and biases in attention.
     Qwen2,
+    /// `qwen3`, with norms of heads.
+    Qwen3,
+    /// `gemma2`, with caps, norms around blocks, and a window in every other layer.
+    Gemma2,
+    /// `gemma3`, with norms of heads and around blocks, and a window in five of six layers.
+    Gemma3,
+    /// `phi3`, with matrices in one tensor.
+    Phi3,
+    /// `starcoder2`, with biases everywhere and no gate.
+    Starcoder2,
+    /// `granite`, with scales.
+    Granite,
+}
+
+impl TinyArchitecture {
+    /// Each of them.
+    pub const ALL: [TinyArchitecture; 9] = [
+        TinyArchitecture::Llama,
+        TinyArchitecture::Mistral,
+        TinyArchitecture::Qwen2,
+        TinyArchitecture::Qwen3,
+        TinyArchitecture::Gemma2,
+        TinyArchitecture::Gemma3,
+        TinyArchitecture::Phi3,
+        TinyArchitecture::Starcoder2,
+        TinyArchitecture::Granite,
+    ];
+}
+
+/// Whose rows the head of a tiny model has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TinyHead {
+    /// As most models of the family.
+    OfFamily,
+    /// Those of the embedding.
+    Tied,
+    /// Its own.
+    Own,
+}
+
+/// How a tiny model scales positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TinyPositions {
+    /// Not at all.
+    Plain,
+    /// All divided by a factor.
+    Linear,
+    /// By a base that follows the length.
+    Dynamic,
+    /// Each frequency by a factor in a tensor, as in Llama 3.
+    Factors,
+    /// By the speed of each frequency.
+    Yarn,
+    /// By one of two tensors of factors, chosen by the length.
+    LongRope,
 }
 
 /// The sizes of a tiny model.
@@ -35,7 +94,7 @@ pub struct TinySpec {
     pub architecture: TinyArchitecture,
     /// How many layers.
     pub layers: usize,
-    /// Width of the residual stream: a multiple of 32, and of `16 * heads`.
+    /// Width of the residual stream: a multiple of 32.
     pub hidden: usize,
     /// Attention heads.
     pub heads: usize,
@@ -45,6 +104,16 @@ pub struct TinySpec {
     pub ff: usize,
     /// Token ids: at least [`TinySpec::VOCAB_MIN`].
     pub vocab: usize,
+    /// Width of a head: even; otherwise `hidden / heads`.
+    pub head_dim: Option<usize>,
+    /// How much of a head rotates: even; otherwise all.
+    pub rotated: Option<usize>,
+    /// Tokens that attention sees, in families with a window.
+    pub window: usize,
+    /// How positions are scaled.
+    pub positions: TinyPositions,
+    /// Whose rows the head has.
+    pub head: TinyHead,
     /// What the weights are drawn from.
     pub seed: u64,
     /// How matrices are stored: `F32`, `Q8_0` or `Q4_0`.
@@ -66,6 +135,11 @@ impl Default for TinySpec {
             kv_heads: 2,
             ff: 96,
             vocab: 512,
+            head_dim: None,
+            rotated: None,
+            window: 24,
+            positions: TinyPositions::Plain,
+            head: TinyHead::OfFamily,
             seed: 1,
             tensor_type: TensorKind::F32,
         }
@@ -83,8 +157,14 @@ pub fn write_tiny_gguf(path: &Path, spec: TinySpec) -> io::Result<()> {
 fn check(spec: &TinySpec) -> io::Result<()> {
     let wrong = if spec.layers == 0 || spec.heads == 0 || spec.kv_heads == 0 {
         "layers, heads and kv_heads are at least 1"
-    } else if spec.hidden == 0 || !spec.hidden.is_multiple_of(BLOCK) || !spec.hidden.is_multiple_of(16 * spec.heads) {
-        "hidden is a multiple of 32 and of 16 times heads"
+    } else if spec.hidden == 0 || !spec.hidden.is_multiple_of(BLOCK) {
+        "hidden is a multiple of 32"
+    } else if spec.head_dim() == 0 || !spec.head_dim().is_multiple_of(2) {
+        "heads are of an even width"
+    } else if spec.rotated() == 0 || spec.rotated() > spec.head_dim() || !spec.rotated().is_multiple_of(2) {
+        "an even part of each head rotates"
+    } else if spec.tensor_type != TensorKind::F32 && !(spec.heads * spec.head_dim()).is_multiple_of(BLOCK) {
+        "heads are together a multiple of 32 wide, where matrices are in blocks"
     } else if !spec.heads.is_multiple_of(spec.kv_heads) {
         "kv_heads divides heads"
     } else if spec.ff == 0 || !spec.ff.is_multiple_of(BLOCK) {
@@ -99,61 +179,18 @@ fn check(spec: &TinySpec) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
 }
 
-struct TinyTensor {
-    name: String,
-    /// Row length first.
-    dims: Vec<usize>,
-    /// Mean and spread of its numbers.
-    mean: f32,
-    spread: f32,
-}
-
-fn tensors(spec: &TinySpec) -> Vec<TinyTensor> {
-    let head_dim = spec.hidden / spec.heads;
-    let mut list = Vec::new();
-    // Spreads that keep the stream near 1 and the logits a few units wide.
-    let mut matrix = |name: String, columns: usize, rows: usize, gain: f32| {
-        list.push(TinyTensor { name, dims: vec![columns, rows], mean: 0.0, spread: gain / (columns as f32).sqrt() });
-    };
-    matrix("token_embd.weight".to_owned(), spec.hidden, spec.vocab, 3.0);
-    if spec.architecture == TinyArchitecture::Qwen2 {
-        matrix("output.weight".to_owned(), spec.hidden, spec.vocab, 3.0);
-    }
-    for layer in 0..spec.layers {
-        let name = |name: &str| format!("blk.{layer}.{name}.weight");
-        matrix(name("attn_q"), spec.hidden, spec.heads * head_dim, 1.5);
-        matrix(name("attn_k"), spec.hidden, spec.kv_heads * head_dim, 1.5);
-        matrix(name("attn_v"), spec.hidden, spec.kv_heads * head_dim, 1.0);
-        matrix(name("attn_output"), spec.heads * head_dim, spec.hidden, 1.0);
-        matrix(name("ffn_gate"), spec.hidden, spec.ff, 1.0);
-        matrix(name("ffn_up"), spec.hidden, spec.ff, 1.0);
-        matrix(name("ffn_down"), spec.ff, spec.hidden, 1.0);
-    }
-    let mut vector = |name: String, len: usize, mean: f32| {
-        list.push(TinyTensor { name, dims: vec![len], mean, spread: 0.1 });
-    };
-    for layer in 0..spec.layers {
-        vector(format!("blk.{layer}.attn_norm.weight"), spec.hidden, 1.0);
-        vector(format!("blk.{layer}.ffn_norm.weight"), spec.hidden, 1.0);
-        if spec.architecture == TinyArchitecture::Qwen2 {
-            for (part, heads) in [("q", spec.heads), ("k", spec.kv_heads), ("v", spec.kv_heads)] {
-                vector(format!("blk.{layer}.attn_{part}.bias"), heads * head_dim, 0.0);
-            }
-        }
-    }
-    vector("output_norm.weight".to_owned(), spec.hidden, 1.0);
-    list
-}
-
 /// The file before it is written, so that tests can change a key or a tensor.
 pub(crate) fn model(spec: &TinySpec) -> io::Result<GgufWriter> {
     check(spec)?;
     let mut file = GgufWriter::default();
     metadata(&mut file, spec)?;
     let mut random = Random(spec.seed);
-    for tensor in tensors(spec) {
+    for tensor in layout::tensors(spec) {
         let len: usize = tensor.dims.iter().product();
-        let numbers: Vec<f32> = (0..len).map(|_| tensor.mean + tensor.spread * random.next()).collect();
+        let numbers: Vec<f32> = match tensor.numbers {
+            TinyNumbers::Drawn(mean, spread) => (0..len).map(|_| mean + spread * random.next()).collect(),
+            TinyNumbers::Given(numbers) => numbers,
+        };
         let kind = if tensor.dims.len() == 1 { TensorKind::F32 } else { spec.tensor_type };
         file.tensor(&tensor.name, &tensor.dims, kind, encode(kind, &numbers));
     }
@@ -170,25 +207,9 @@ fn encode(kind: TensorKind, numbers: &[f32]) -> Vec<u8> {
 }
 
 fn metadata(file: &mut GgufWriter, spec: &TinySpec) -> io::Result<()> {
-    let (architecture, pre) = match spec.architecture {
-        TinyArchitecture::Llama => ("llama", "smollm"),
-        TinyArchitecture::Qwen2 => ("qwen2", "qwen2"),
-    };
-    file.text("general.architecture", architecture);
+    let pre = if spec.architecture == TinyArchitecture::Llama { "smollm" } else { "qwen2" };
+    layout::keys(file, spec)?;
     file.text("general.license", "mit");
-    let sizes = [
-        ("block_count", spec.layers),
-        ("embedding_length", spec.hidden),
-        ("feed_forward_length", spec.ff),
-        ("attention.head_count", spec.heads),
-        ("attention.head_count_kv", spec.kv_heads),
-    ];
-    for (key, size) in sizes {
-        file.integer(&format!("{architecture}.{key}"), count(size)?);
-    }
-    file.integer(&format!("{architecture}.context_length"), CONTEXT_TOKENS);
-    file.float(&format!("{architecture}.attention.layer_norm_rms_epsilon"), 1e-5);
-    file.float(&format!("{architecture}.rope.freq_base"), 10_000.0);
     let vocabulary = vocabulary::Vocabulary::of(spec.vocab);
     file.text("tokenizer.ggml.model", "gpt2");
     file.text("tokenizer.ggml.pre", pre);

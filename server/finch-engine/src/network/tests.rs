@@ -1,13 +1,9 @@
-use std::fs::File;
+mod families;
+mod reference;
 
-use candle_core::{
-    Device, Tensor,
-    quantized::gguf_file::{Content, Value},
-};
-use candle_transformers::models::{quantized_llama, quantized_qwen2};
 use finch_model::{
     manifest::{Manifest, Quant},
-    tiny::{TinyArchitecture, TinySpec},
+    tiny::TinySpec,
 };
 
 use super::{Network, SessionOptions, Slot};
@@ -34,123 +30,6 @@ fn assert_close(ours: &[f32], theirs: &[f32], tolerance: f32) {
     let worst = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < tolerance, "logits differ by {worst}");
     assert!(ours.iter().any(|logit| logit.abs() > 0.1), "the logits say something");
-}
-
-enum Theirs {
-    Llama(quantized_llama::ModelWeights),
-    Qwen2(quantized_qwen2::ModelWeights),
-}
-
-impl Theirs {
-    fn load(model: &TinyModel, spec: &TinySpec) -> Self {
-        let mut file = File::open(&model.gguf).unwrap();
-        let mut content = Content::read(&mut file).unwrap();
-        let head_dim = u32::try_from(spec.hidden / spec.heads).unwrap();
-        content.metadata.insert("llama.rope.dimension_count".to_owned(), Value::U32(head_dim));
-        match spec.architecture {
-            TinyArchitecture::Llama => {
-                Self::Llama(quantized_llama::ModelWeights::from_gguf(content, &mut file, &Device::Cpu).unwrap())
-            }
-            TinyArchitecture::Qwen2 => {
-                Self::Qwen2(quantized_qwen2::ModelWeights::from_gguf(content, &mut file, &Device::Cpu).unwrap())
-            }
-        }
-    }
-
-    /// The logits behind each token.
-    fn read(&mut self, tokens: &[u32]) -> Vec<f32> {
-        let step = |(at, &token): (usize, &u32)| {
-            let input = Tensor::new(&[[token]], &Device::Cpu).unwrap();
-            let logits = match self {
-                Self::Llama(model) => model.forward(&input, at).unwrap(),
-                Self::Qwen2(model) => model.forward(&input, at).unwrap(),
-            };
-            logits.flatten_all().unwrap().to_vec1::<f32>().unwrap()
-        };
-        tokens.iter().enumerate().flat_map(step).collect()
-    }
-}
-
-/// Another implementation, reading the same file, computes the same logits.
-#[track_caller]
-fn check_against_candle(spec: TinySpec) {
-    let model = TinyModel::new(spec, Quant::Fp32);
-    let tokens = tokens(24, spec.vocab);
-    let theirs = Theirs::load(&model, &spec).read(&tokens);
-    let (mut network, mut slot) = network(&model);
-    assert_close(network.forward(&mut slot, &tokens, tokens.len()).unwrap(), &theirs, 1e-3);
-}
-
-#[test]
-fn llama_computes_what_candle_computes() {
-    let llama = TinySpec { architecture: TinyArchitecture::Llama, ..TinySpec::default() };
-    check_against_candle(llama);
-    check_against_candle(TinySpec {
-        layers: 1,
-        hidden: 32,
-        heads: 2,
-        kv_heads: 2,
-        ff: 64,
-        vocab: 300,
-        seed: 2,
-        ..llama
-    });
-    check_against_candle(TinySpec {
-        layers: 4,
-        hidden: 128,
-        heads: 8,
-        kv_heads: 1,
-        ff: 160,
-        vocab: 700,
-        seed: 3,
-        ..llama
-    });
-    check_against_candle(TinySpec {
-        layers: 3,
-        hidden: 192,
-        heads: 3,
-        kv_heads: 3,
-        ff: 96,
-        vocab: 320,
-        seed: 4,
-        ..llama
-    });
-}
-
-#[test]
-fn qwen2_computes_what_candle_computes() {
-    let qwen2 = TinySpec { architecture: TinyArchitecture::Qwen2, ..TinySpec::default() };
-    check_against_candle(qwen2);
-    check_against_candle(TinySpec {
-        layers: 1,
-        hidden: 32,
-        heads: 1,
-        kv_heads: 1,
-        ff: 32,
-        vocab: 300,
-        seed: 5,
-        ..qwen2
-    });
-    check_against_candle(TinySpec {
-        layers: 4,
-        hidden: 128,
-        heads: 4,
-        kv_heads: 4,
-        ff: 96,
-        vocab: 600,
-        seed: 6,
-        ..qwen2
-    });
-    check_against_candle(TinySpec {
-        layers: 2,
-        hidden: 192,
-        heads: 6,
-        kv_heads: 2,
-        ff: 224,
-        vocab: 512,
-        seed: 7,
-        ..qwen2
-    });
 }
 
 fn fresh(model: &TinyModel, tokens: &[u32]) -> Vec<f32> {

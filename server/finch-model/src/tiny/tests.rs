@@ -54,7 +54,10 @@ fn specs_that_cannot_be_built_are_refused() {
     for spec in [
         TinySpec { layers: 0, ..sound },
         TinySpec { hidden: 48, ..sound },
-        TinySpec { heads: 8, ..sound },
+        TinySpec { heads: 64, kv_heads: 1, hidden: 64, ..sound },
+        TinySpec { head_dim: Some(15), ..sound },
+        TinySpec { rotated: Some(18), ..sound },
+        TinySpec { head_dim: Some(6), tensor_type: TensorKind::Q8_0, ..sound },
         TinySpec { kv_heads: 3, ..sound },
         TinySpec { ff: 40, ..sound },
         TinySpec { vocab: 100, ..sound },
