@@ -4,7 +4,7 @@
 //! file does to the numbers is taken back. Where candle's model leaves something out of a family, the weights are changed
 //! so that it computes the family nevertheless; what is left out and cannot be had so is asked of llama.cpp.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::File;
 
 use candle_core::quantized::gguf_file::Content;
@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 
 use crate::testing::TinyModel;
 
-type Weights = HashMap<String, Tensor>;
+type Weights = BTreeMap<String, Tensor>;
 /// The logits behind the last of some tokens that come after so many others; none begins anew.
 type Model = Box<dyn FnMut(&Tensor, usize) -> candle_core::Result<Tensor>>;
 
@@ -38,7 +38,7 @@ fn load(model: &TinyModel, spec: &TinySpec) -> candle_core::Result<Model> {
     if is_mistral_in_disguise(spec) {
         take_apart(&mut weights, spec)?;
     }
-    let vars = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
+    let vars = VarBuilder::from_tensors(weights.into_iter().collect(), DType::F32, &Device::Cpu);
     let config = config(spec);
     macro_rules! forward {
         ($model:expr) => {{
