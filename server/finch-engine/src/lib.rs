@@ -6,6 +6,7 @@
 mod error;
 pub mod kl;
 mod limits;
+pub mod parting;
 pub mod probe;
 pub mod runtime;
 
