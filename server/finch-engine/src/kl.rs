@@ -79,8 +79,8 @@ impl Reader {
     fn load(runtime: &Runtime, dir: &Path) -> Result<Self, EngineError> {
         let manifest = Manifest::read(dir)?;
         let options = EngineOptions { context_tokens_max: WINDOW_TOKENS, ..EngineOptions::default() };
-        let network = Network::load(runtime, dir, &manifest, session_options(&options))?;
-        let slot = network.slot()?;
+        let mut network = Network::load(runtime, dir, &manifest, session_options(&options))?;
+        let slot = network.slot();
         let vocabulary = Vocabulary::load(dir, &manifest)?;
         Ok(Self { network, slot, vocabulary, vocab: manifest.shape.vocab })
     }

@@ -11,6 +11,8 @@ pub(crate) const CLIENTS_MAX: usize = 64;
 pub(crate) const SLOTS_MIN: usize = 2;
 /// More key-value slots than this cost memory and find nothing to keep.
 pub(crate) const SLOTS_MAX: usize = 16;
+/// Views of neighbouring slots that are kept ready.
+pub(crate) const BINDINGS_MAX: usize = 2 * SLOTS_MAX;
 /// The smallest context an engine is loaded with.
 pub(crate) const CONTEXT_TOKENS_MIN: usize = 16;
 

@@ -23,6 +23,8 @@ pub(crate) struct Floats {
 }
 
 const ALIGNMENT_BYTES: usize = 64;
+/// No system that finch runs on has larger pages; of smaller ones some more are kept than need be.
+const PAGE_BYTES: usize = 64 << 10;
 
 #[expect(unsafe_code, reason = "the memory belongs to whoever holds the value, like a Vec's")]
 // SAFETY: `allocation` is owned and reached from nowhere else; access needs `&self` or `&mut self`.
@@ -51,12 +53,23 @@ impl Floats {
         unsafe { std::slice::from_raw_parts(self.base, count) }
     }
 
-    /// Copies `count` floats at `offset` from the same place in `source`.
-    #[expect(unsafe_code, reason = "two owned buffers, one copy")]
-    pub(crate) fn copy_from(&mut self, source: &Self, offset: usize, count: usize) {
-        assert!(offset + count <= self.len.min(source.len), "the copied range is inside both buffers");
-        // SAFETY: in range by the assertion; the buffers are different values, so they do not overlap.
-        unsafe { std::ptr::copy_nonoverlapping(source.base.add(offset), self.base.add(offset), count) }
+    /// Copies `count` floats at `from` to `to`.
+    #[expect(unsafe_code, reason = "one owned buffer, one copy")]
+    pub(crate) fn copy_within(&mut self, from: usize, to: usize, count: usize) {
+        assert!(from.max(to) + count <= self.len, "both ranges are inside the buffer");
+        // SAFETY: both ranges are inside the allocation by the assertion; they may overlap.
+        unsafe { std::ptr::copy(self.base.add(from), self.base.add(to), count) }
+    }
+
+    /// Gives the whole pages of a range back to the system where it can be asked to take them. What the range holds
+    /// is then either what it held or zero.
+    pub(crate) fn release(&mut self, offset: usize, count: usize) {
+        assert!(offset + count <= self.len, "the range is inside the buffer");
+        let start = (self.base.wrapping_add(offset) as usize).next_multiple_of(PAGE_BYTES);
+        let end = (self.base.wrapping_add(offset + count) as usize) / PAGE_BYTES * PAGE_BYTES;
+        if start < end {
+            system::release(start, end - start);
+        }
     }
 
     /// Binds the floats at `offset` as an input and as an output, both in place.
@@ -129,23 +142,54 @@ fn bind(binding: &mut IoBinding, side: Side<'_>, value: &TensorRefMut<'_, f32>) 
     }
 }
 
+#[cfg(unix)]
+mod system {
+    #[cfg(target_os = "linux")]
+    const ADVICE: libc::c_int = libc::MADV_DONTNEED;
+    #[cfg(not(target_os = "linux"))]
+    const ADVICE: libc::c_int = libc::MADV_FREE;
+
+    /// Best effort: memory that stays is only memory.
+    #[expect(unsafe_code, reason = "the system's own call")]
+    pub(super) fn release(start: usize, bytes: usize) {
+        // SAFETY: the range is whole pages of private memory that the caller owns and nobody refers to; afterwards
+        // they read as before or as zero, both of which are floats.
+        if unsafe { libc::madvise(start as *mut libc::c_void, bytes, ADVICE) } != 0 {
+            tracing::debug!("{bytes} bytes could not be given back: {}", std::io::Error::last_os_error());
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    /// Memory that was written to stays until the model goes.
+    pub(super) fn release(_start: usize, _bytes: usize) {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::Floats;
 
     #[test]
     fn memory_begins_aligned_and_zeroed_and_is_copied_by_range() {
-        let mut target = Floats::zeroed(100);
-        let source = Floats::zeroed(100);
-        assert_eq!(target.base as usize % 64, 0);
-        assert_eq!((target.first(3), target.len()), (&[0.0, 0.0, 0.0][..], 100));
-        target.copy_from(&source, 40, 60);
-        assert_eq!(target.first(1000).len(), 100);
+        let mut floats = Floats::zeroed(100);
+        assert_eq!(floats.base as usize % 64, 0);
+        assert_eq!((floats.first(3), floats.len()), (&[0.0, 0.0, 0.0][..], 100));
+        floats.copy_within(40, 0, 60);
+        assert_eq!(floats.first(1000).len(), 100);
     }
 
     #[test]
-    #[should_panic(expected = "inside both buffers")]
-    fn a_copy_never_leaves_the_buffers() {
-        Floats::zeroed(10).copy_from(&Floats::zeroed(10), 5, 6);
+    fn released_memory_can_be_used_again() {
+        let mut floats = Floats::zeroed(1 << 18);
+        floats.release(0, 0);
+        floats.release(5, (1 << 18) - 5);
+        assert!(floats.first(1 << 18).iter().all(|&float| float == 0.0));
+    }
+
+    #[test]
+    #[should_panic(expected = "inside the buffer")]
+    fn a_copy_never_leaves_the_buffer() {
+        Floats::zeroed(10).copy_within(0, 5, 6);
     }
 }

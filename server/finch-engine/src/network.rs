@@ -2,7 +2,10 @@
 //!
 //! Owns the ONNX Runtime session. A slot's memory is both the past and the present of the attention, so a step
 //! writes its rows in place. Rows behind a slot's length are stale and never read: the graph is told the length.
+//! Slots that were made together lie side by side, and neighbours can take a token each in one pass.
 //! Knows nothing about requests, text or who asks.
+
+mod slots;
 
 use std::{
     ffi::{CStr, CString},
@@ -15,19 +18,16 @@ use std::{
 
 use finch_model::manifest::{GRAPH_FILE, Manifest, Shape};
 use ort::{
-    session::{IoBinding, NoSelectedOutputs, RunOptions, Session, builder::GraphOptimizationLevel},
+    session::{NoSelectedOutputs, RunOptions, Session, builder::GraphOptimizationLevel},
     value::{Tensor, ValueType},
 };
 
-use crate::{
-    EngineError, Runtime,
-    error::one_line,
-    graph,
-    memory::{Floats, InPlace},
-};
+use crate::{EngineError, Runtime, error::one_line, graph, memory::Floats};
+use slots::{Buffer, Rows, Sizes};
 
 /// A loaded session and the buffers it shares between steps.
 pub(crate) struct Network {
+    buffers: Vec<Buffer>,
     session: Session,
     shape: Shape,
     capacity: usize,
@@ -49,11 +49,21 @@ struct LayerNames {
 }
 
 /// The keys and values of one sequence, and the tokens they belong to.
+#[derive(Debug)]
 pub(crate) struct Slot {
-    // Invariant: before `memory`, so that nothing is bound to it when it goes.
-    binding: IoBinding,
-    memory: Floats,
+    buffer: usize,
+    row: usize,
     tokens: Vec<u32>,
+    /// Tokens whose memory was written to since it was released last.
+    touched: usize,
+}
+
+/// A slot's part in a pass over neighbours.
+pub(crate) enum Place<'s> {
+    /// The slot takes a token.
+    Takes(&'s mut Slot, u32),
+    /// The slot only lies between others. What is written behind its end is never read.
+    Between(&'s mut Slot),
 }
 
 /// How a session is made.
@@ -79,6 +89,7 @@ impl Network {
         check_inputs(&session, &shape).map_err(problem)?;
         let names = (0..shape.layers).map(layer_names).collect::<Result<_, _>>();
         Ok(Self {
+            buffers: Vec::new(),
             session,
             shape,
             capacity: options.capacity.min(positions),
@@ -99,44 +110,90 @@ impl Network {
     }
 
     /// An empty slot.
-    pub(crate) fn slot(&self) -> Result<Slot, EngineError> {
-        let Shape { kv_heads, head_dim, .. } = self.shape;
-        let region = kv_heads * self.capacity * head_dim;
-        let mut memory = Floats::zeroed(self.names.len() * 2 * region);
-        let mut binding = self.session.create_binding()?;
-        let shape = [1, kv_heads, self.capacity, head_dim].map(as_i64);
-        for (layer, names) in self.names.iter().enumerate() {
-            for (part, (past, present)) in names.past.iter().zip(&names.present).enumerate() {
-                let name = InPlace { input: past, output: present };
-                memory.bind_in_place(&mut binding, name, (layer * 2 + part) * region, &shape)?;
-            }
-        }
-        Ok(Slot { binding, memory, tokens: Vec::new() })
+    pub(crate) fn slot(&mut self) -> Slot {
+        self.slots(1).remove(0)
+    }
+
+    /// Empty slots that are neighbours in this order. Their memory is backed as it is written to, and lives as long
+    /// as the network.
+    pub(crate) fn slots(&mut self, count: usize) -> Vec<Slot> {
+        let Shape { kv_heads, head_dim, layers, .. } = self.shape;
+        let sizes = Sizes { layers, rows: count, heads: kv_heads, capacity: self.capacity, width: head_dim };
+        self.buffers.push(Buffer::new(sizes));
+        let buffer = self.buffers.len() - 1;
+        (0..count).map(|row| Slot { buffer, row, tokens: Vec::new(), touched: 0 }).collect()
+    }
+
+    /// What the keys and values of a token take.
+    pub(crate) fn token_bytes(&self) -> usize {
+        self.shape.layers * 2 * self.shape.kv_heads * self.shape.head_dim * size_of::<f32>()
     }
 
     /// Appends `tokens` to the slot and returns the logits of the last `rows` of them, row after row.
     ///
     /// The slot keeps its length if this fails.
     pub(crate) fn forward(&mut self, slot: &mut Slot, tokens: &[u32], rows: usize) -> Result<&[f32], EngineError> {
-        let past = slot.tokens.len();
-        let total = past + tokens.len();
+        let total = slot.tokens.len() + tokens.len();
         assert!(!tokens.is_empty() && total <= self.capacity, "the tokens fit into the slot");
         assert!(rows <= tokens.len(), "no more rows than tokens");
-        let wanted = rows * self.shape.vocab;
+        let place = (slot.buffer, Rows { first: slot.row, count: 1 });
+        slot.touched = slot.touched.max(total);
+        let ids = tokens.iter().map(|&token| i64::from(token)).collect();
+        self.run(place, ids, vec![as_i32(total - 1)], rows)?;
+        slot.tokens.extend_from_slice(tokens);
+        Ok(self.logits.first(rows * self.shape.vocab))
+    }
+
+    /// Appends one token to each of several neighbours. The logits of each are a row, those between included.
+    ///
+    /// All slots keep their length if this fails.
+    pub(crate) fn forward_each(&mut self, places: &mut [Place<'_>]) -> Result<(), EngineError> {
+        let Some(first) = places.first().map(|place| place.slot()) else { return Ok(()) };
+        let (buffer, rows) = (first.buffer, Rows { first: first.row, count: places.len() });
+        let mut ids = Vec::with_capacity(places.len());
+        let mut lasts = Vec::with_capacity(places.len());
+        for (at, place) in places.iter_mut().enumerate() {
+            let id = if let Place::Takes(_, token) = place { *token } else { 0 };
+            let slot = place.slot_mut();
+            assert!((slot.buffer, slot.row) == (buffer, rows.first + at), "the slots are neighbours");
+            assert!(slot.tokens.len() < self.capacity, "the token fits into the slot");
+            slot.touched = slot.touched.max(slot.tokens.len() + 1);
+            ids.push(i64::from(id));
+            lasts.push(as_i32(slot.tokens.len()));
+        }
+        self.run((buffer, rows), ids, lasts, 1)?;
+        for place in places {
+            if let Place::Takes(slot, token) = place {
+                slot.tokens.push(*token);
+            }
+        }
+        Ok(())
+    }
+
+    /// A pass over rows of a buffer. `lasts` holds the position of the last token of each.
+    fn run(
+        &mut self,
+        (buffer, rows): (usize, Rows),
+        ids: Vec<i64>,
+        lasts: Vec<i32>,
+        kept: usize,
+    ) -> Result<(), EngineError> {
+        let wanted = rows.count * kept * self.shape.vocab;
         if self.logits.len() < wanted {
             self.logits = Floats::zeroed(wanted);
         }
-        let binding = &mut slot.binding;
-        let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
-        binding.bind_input("input_ids", &Tensor::from_array(([1, ids.len()], ids))?)?;
-        binding.bind_input("seqlens_k", &Tensor::from_array(([1usize], vec![as_i32(total - 1)]))?)?;
+        let each = ids.len() / rows.count;
+        let total = lasts.iter().max().map_or(0, |last| last + 1);
+        let binding = self.buffers[buffer].binding(&self.session, &self.names, rows)?;
+        binding.bind_input("input_ids", &Tensor::from_array(([rows.count, each], ids))?)?;
+        binding.bind_input("seqlens_k", &Tensor::from_array(([rows.count], lasts))?)?;
         let scalar: [usize; 0] = [];
-        binding.bind_input("total_len", &Tensor::from_array((scalar, vec![as_i32(total)]))?)?;
-        binding.bind_input("logits_from", &Tensor::from_array(([1usize], vec![as_i64(tokens.len() - rows)]))?)?;
-        self.logits.bind_output(binding, LOGITS, &[1, as_i64(rows), as_i64(self.shape.vocab)])?;
+        binding.bind_input("total_len", &Tensor::from_array((scalar, vec![total]))?)?;
+        binding.bind_input("logits_from", &Tensor::from_array(([1usize], vec![as_i64(each - kept)]))?)?;
+        let shape = [rows.count, kept, self.shape.vocab].map(as_i64);
+        self.logits.bind_output(binding, LOGITS, &shape)?;
         self.session.run_binding_with_options(binding, &self.interrupter.options)?;
-        slot.tokens.extend_from_slice(tokens);
-        Ok(self.logits.first(wanted))
+        Ok(())
     }
 
     /// A row of logits of the last pass.
@@ -145,15 +202,22 @@ impl Network {
         &self.logits.first((row + 1) * vocab)[row * vocab..]
     }
 
-    /// Makes `target` hold the first `count` tokens of `source`, without computing them.
-    pub(crate) fn copy_prefix(&self, target: &mut Slot, source: &Slot, count: usize) {
+    /// Makes `target` hold the first `count` tokens of its neighbour `source`, without computing them.
+    pub(crate) fn copy_prefix(&mut self, target: &mut Slot, source: &Slot, count: usize) {
+        assert!(target.buffer == source.buffer, "the slots were made together");
         let count = count.min(source.tokens.len());
-        let head = self.capacity * self.shape.head_dim;
-        for region in 0..self.names.len() * 2 * self.shape.kv_heads {
-            target.memory.copy_from(&source.memory, region * head, count * self.shape.head_dim);
-        }
+        self.buffers[target.buffer].copy(source.row, target.row, count);
+        target.touched = target.touched.max(count);
         target.tokens.clear();
         target.tokens.extend_from_slice(&source.tokens[..count]);
+    }
+
+    /// Gives back the memory of a slot behind its end.
+    pub(crate) fn release(&mut self, slot: &mut Slot) {
+        if slot.touched > slot.tokens.len() {
+            self.buffers[slot.buffer].release(slot.row, slot.tokens.len(), slot.touched);
+            slot.touched = slot.tokens.len();
+        }
     }
 }
 
@@ -191,9 +255,28 @@ impl Slot {
         &self.tokens
     }
 
+    /// Tokens whose memory is held, those forgotten since included.
+    pub(crate) fn touched(&self) -> usize {
+        self.touched
+    }
+
     /// Forgets all but the first `count` tokens.
     pub(crate) fn truncate(&mut self, count: usize) {
         self.tokens.truncate(count);
+    }
+}
+
+impl Place<'_> {
+    fn slot(&self) -> &Slot {
+        match self {
+            Self::Takes(slot, _) | Self::Between(slot) => slot,
+        }
+    }
+
+    fn slot_mut(&mut self) -> &mut Slot {
+        match self {
+            Self::Takes(slot, _) | Self::Between(slot) => slot,
+        }
     }
 }
 

@@ -60,7 +60,7 @@ pub fn measure(
 ) -> Result<Vec<Parting>, EngineError> {
     let manifest = Manifest::read(model_dir)?;
     let mut network = Network::load(runtime, model_dir, &manifest, session_options(&options))?;
-    let slot = network.slot()?;
+    let slot = network.slot();
     let vocabulary = Vocabulary::load(model_dir, &manifest)?;
     let mut walker = Walker { network: &mut network, slot, vocabulary, speculator: Speculator::default() };
     starts.iter().map(|start| walker.compare(start, tokens)).collect()

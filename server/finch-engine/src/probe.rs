@@ -47,7 +47,7 @@ pub fn probe(runtime: &Runtime, model_dir: &Path) -> Result<ProbeReport, EngineE
     let options = session_options(&EngineOptions::default());
     let mut network = Network::load(runtime, model_dir, &manifest, options)?;
     let vocabulary = Vocabulary::load(model_dir, &manifest)?;
-    let mut slot = network.slot()?;
+    let mut slot = network.slot();
     let load = started.elapsed();
     let mut tokens = vocabulary.encode(CORPUS).map_err(|error| EngineError::Runtime { problem: error.to_string() })?;
     tokens.truncate(PREFILL_TOKENS.min(network.capacity() / 2));

@@ -56,14 +56,13 @@ enum Turn {
 
 impl Worker {
     pub(crate) fn new(
-        network: Network,
+        mut network: Network,
         prompts: Arc<Prompts>,
         lanes: Arc<Lanes>,
         slots: usize,
         speculation: Speculation,
     ) -> Result<Self, EngineError> {
-        let shelves = (0..slots).map(|_| Ok(Shelf { slot: network.slot()?, stable: 0, used: 0 }));
-        let shelves = shelves.collect::<Result<_, EngineError>>()?;
+        let shelves = network.slots(slots).into_iter().map(|slot| Shelf { slot, stable: 0, used: 0 }).collect();
         let watch = Watch::start(Arc::clone(&lanes), network.interrupter()).map_err(EngineError::Thread)?;
         Ok(Self {
             network,

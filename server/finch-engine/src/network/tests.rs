@@ -6,16 +6,16 @@ use finch_model::{
     tiny::TinySpec,
 };
 
-use super::{Network, SessionOptions, Slot};
+use super::{Network, Place, SessionOptions, Slot};
 use crate::testing::{TinyModel, runtime};
 
 const CAPACITY: usize = 64;
 
 fn network(model: &TinyModel) -> (Network, Slot) {
     let manifest = Manifest::read(&model.dir).unwrap();
-    let network =
+    let mut network =
         Network::load(&runtime(), &model.dir, &manifest, SessionOptions { threads: 1, capacity: CAPACITY }).unwrap();
-    let slot = network.slot().unwrap();
+    let slot = network.slot();
     (network, slot)
 }
 
@@ -71,8 +71,8 @@ fn what_was_forgotten_is_never_read_again() {
 #[test]
 fn a_copied_prefix_continues_like_the_original() {
     let model = TinyModel::new(TinySpec { layers: 3, ..TinySpec::default() }, Quant::Fp32);
-    let (mut network, mut source) = network(&model);
-    let mut target = network.slot().unwrap();
+    let (mut network, _) = network(&model);
+    let [mut source, mut target] = <[Slot; 2]>::try_from(network.slots(2)).unwrap();
     let tokens = tokens(30, 500);
     network.forward(&mut source, &tokens, 1).unwrap();
     // What the target held is in the way.
@@ -108,4 +108,94 @@ fn an_interrupted_pass_changes_nothing_and_the_next_one_runs() {
     interrupter.clear();
     let logits = network.forward(&mut slot, &[3], 1).unwrap().to_vec();
     assert_close(&logits, &fresh(&model, &[1, 2, 3]), 1e-4);
+}
+
+/// Slots side by side, each holding so many tokens of its own.
+fn neighbours(network: &mut Network, lengths: &[usize]) -> Vec<Slot> {
+    let mut slots = network.slots(lengths.len());
+    for (at, (slot, &length)) in slots.iter_mut().zip(lengths).enumerate() {
+        if length > 0 {
+            network.forward(slot, &tokens(length + at, 500)[at..], 1).unwrap();
+        }
+    }
+    slots
+}
+
+#[test]
+fn neighbours_take_a_token_each_in_one_pass_as_they_would_alone() {
+    for quant in [Quant::Fp32, Quant::Int8] {
+        let model = TinyModel::new(TinySpec { layers: 3, ..TinySpec::default() }, quant);
+        let (mut network, _) = network(&model);
+        let lengths = [20, 1, 63, 0, 7];
+        let mut alone = neighbours(&mut network, &lengths);
+        let mut together = neighbours(&mut network, &lengths);
+        for next in [[3, 1, 4, 1, 5], [9, 2, 6, 5, 3]] {
+            // A row that is full lies outside.
+            let run = if together[2].tokens().len() < CAPACITY { 0..5 } else { 3..5 };
+            let mut places: Vec<Place<'_>> = (together[run.clone()]
+                .iter_mut()
+                .zip(&next[run.clone()])
+                .map(|(slot, &token)| Place::Takes(slot, token)))
+            .collect();
+            network.forward_each(&mut places).unwrap();
+            let rows: Vec<Vec<f32>> = (0..run.len()).map(|row| network.logits(row).to_vec()).collect();
+            for (row, at) in run.enumerate() {
+                let single = network.forward(&mut alone[at], &[next[at]], 1).unwrap();
+                assert_close(&rows[row], single, 1e-4);
+                assert_eq!(together[at].tokens(), alone[at].tokens());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slot_between_others_keeps_what_it_holds() {
+    let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
+    let (mut network, _) = network(&model);
+    let mut slots = neighbours(&mut network, &[4, 9, 6]);
+    let held = slots[1].tokens().to_vec();
+    for token in [1, 2] {
+        let [first, between, last] = &mut slots[..] else { unreachable!() };
+        network
+            .forward_each(&mut [Place::Takes(first, token), Place::Between(between), Place::Takes(last, token)])
+            .unwrap();
+    }
+    assert_eq!(slots[1].tokens(), held);
+    let expected = fresh(&model, &[&held[..], &[7]].concat());
+    assert_close(network.forward(&mut slots[1], &[7], 1).unwrap(), &expected, 1e-4);
+    assert_eq!(slots.iter().map(|slot| slot.tokens().len()).collect::<Vec<_>>(), [6, 10, 8]);
+}
+
+#[test]
+fn an_interrupted_pass_over_neighbours_changes_none() {
+    let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
+    let (mut network, _) = network(&model);
+    let mut slots = neighbours(&mut network, &[4, 9]);
+    network.interrupter().interrupt();
+    let mut places: Vec<Place<'_>> = slots.iter_mut().map(|slot| Place::Takes(slot, 1)).collect();
+    assert!(network.forward_each(&mut places).is_err());
+    network.interrupter().clear();
+    assert_eq!(slots.iter().map(|slot| slot.tokens().len()).collect::<Vec<_>>(), [4, 9]);
+}
+
+#[test]
+fn released_memory_is_written_again_and_what_stays_is_whole() {
+    let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
+    let manifest = Manifest::read(&model.dir).unwrap();
+    // Pages are released only where a head holds more than one.
+    let options = SessionOptions { threads: 1, capacity: 100_000 };
+    let mut network = Network::load(&runtime(), &model.dir, &manifest, options).unwrap();
+    let mut slots = network.slots(2);
+    let tokens = tokens(300, 500);
+    for slot in &mut slots {
+        network.forward(slot, &tokens, 1).unwrap();
+    }
+    slots[0].truncate(30);
+    network.release(&mut slots[0]);
+    assert_eq!((slots[0].touched(), slots[1].touched()), (30, 300));
+    let mut whole = network.slot();
+    let expected = network.forward(&mut whole, &tokens, 1).unwrap().to_vec();
+    assert_close(network.forward(&mut slots[0], &tokens[30..], 1).unwrap(), &expected, 1e-3);
+    slots[1].truncate(299);
+    assert_close(network.forward(&mut slots[1], &tokens[299..], 1).unwrap(), &expected, 1e-3);
 }

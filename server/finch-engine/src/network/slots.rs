@@ -1,0 +1,113 @@
+//! One piece of memory for the keys and values of several sequences, and what binds parts of it to a session.
+//!
+//! For each layer and part it is (rows, heads, capacity, width), a row being one sequence, so that a row alone and
+//! any run of neighbouring rows are tensors in place. Nothing is copied between a pass over one sequence and a pass
+//! over several. Knows nothing about tokens.
+
+use ort::session::{IoBinding, Session};
+
+use super::{LayerNames, as_i64};
+use crate::{
+    limits,
+    memory::{Floats, InPlace},
+};
+
+/// The memory of some sequences.
+pub(super) struct Buffer {
+    // Invariant: before `parts`, so that nothing is bound to them when they go.
+    bound: Vec<Bound>,
+    /// Keys and values of each layer in turn.
+    parts: Vec<Floats>,
+    sizes: Sizes,
+}
+
+struct Bound {
+    rows: Rows,
+    binding: IoBinding,
+}
+
+/// Neighbouring rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub(super) first: usize,
+    pub(super) count: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) layers: usize,
+    pub(super) rows: usize,
+    pub(super) heads: usize,
+    /// Tokens in a row.
+    pub(super) capacity: usize,
+    /// Floats of a token in a head.
+    pub(super) width: usize,
+}
+
+impl Buffer {
+    pub(super) fn new(sizes: Sizes) -> Self {
+        let floats = sizes.rows * sizes.row();
+        let parts = (0..sizes.layers * 2).map(|_| Floats::zeroed(floats)).collect();
+        Self { bound: Vec::new(), parts, sizes }
+    }
+
+    /// What binds these rows; made once and kept.
+    pub(super) fn binding(
+        &mut self,
+        session: &Session,
+        names: &[LayerNames],
+        rows: Rows,
+    ) -> ort::Result<&mut IoBinding> {
+        assert!(rows.first + rows.count <= self.sizes.rows, "the rows are in the buffer");
+        if let Some(at) = self.bound.iter().position(|bound| bound.rows == rows) {
+            return Ok(&mut self.bound[at].binding);
+        }
+        if self.bound.len() >= limits::BINDINGS_MAX {
+            self.bound.retain(|bound| bound.rows.count == 1);
+        }
+        let mut binding = session.create_binding()?;
+        let shape = [rows.count, self.sizes.heads, self.sizes.capacity, self.sizes.width].map(as_i64);
+        for (layer, names) in names.iter().enumerate() {
+            for (part, (past, present)) in names.past.iter().zip(&names.present).enumerate() {
+                let name = InPlace { input: past, output: present };
+                let offset = rows.first * self.sizes.row();
+                self.parts[layer * 2 + part].bind_in_place(&mut binding, name, offset, &shape)?;
+            }
+        }
+        let bound = self.bound.len();
+        self.bound.push(Bound { rows, binding });
+        Ok(&mut self.bound[bound].binding)
+    }
+
+    /// Makes the first `count` tokens of the row `to` those of the row `from`.
+    pub(super) fn copy(&mut self, from: usize, to: usize, count: usize) {
+        let Sizes { heads, width, .. } = self.sizes;
+        for part in &mut self.parts {
+            for head in 0..heads {
+                part.copy_within(self.sizes.at(from, head, 0), self.sizes.at(to, head, 0), count * width);
+            }
+        }
+    }
+
+    /// Gives the memory of a row from the token `first` to before `end` back to the system where it can be.
+    pub(super) fn release(&mut self, row: usize, first: usize, end: usize) {
+        let Sizes { heads, width, .. } = self.sizes;
+        for part in &mut self.parts {
+            for head in 0..heads {
+                part.release(self.sizes.at(row, head, first), end.saturating_sub(first) * width);
+            }
+        }
+    }
+}
+
+impl Sizes {
+    /// Floats of a row.
+    fn row(self) -> usize {
+        self.heads * self.capacity * self.width
+    }
+
+    /// Where the keys or values of a token begin.
+    fn at(self, row: usize, head: usize, token: usize) -> usize {
+        row * self.row() + (head * self.capacity + token) * self.width
+    }
+}
