@@ -22,7 +22,7 @@ use crate::{
     prompt::Prompts,
     threads,
     vocabulary::Vocabulary,
-    worker::Worker,
+    worker::{Service, Worker},
 };
 
 /// Whether tokens are guessed ahead and confirmed several in one pass.
@@ -42,8 +42,10 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
     /// Tokens of prompt and answer together; less if the model holds less.
     pub context_tokens_max: usize,
-    /// Prompts whose keys and values are kept. Two at least.
+    /// Sequences that run or whose keys and values are kept. Two at least.
     pub slots: usize,
+    /// What is kept of sequences that do not run any more.
+    pub cache_bytes_max: usize,
     /// How to ask for an infill; `None` for what the model's manifest says.
     pub infill: Option<InfillStyle>,
     /// Whether tokens are guessed ahead.
@@ -52,7 +54,14 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { threads: None, context_tokens_max: 4096, slots: 3, infill: None, speculation: Speculation::On }
+        Self {
+            threads: None,
+            context_tokens_max: 4096,
+            slots: 8,
+            cache_bytes_max: 1 << 30,
+            infill: None,
+            speculation: Speculation::On,
+        }
     }
 }
 
@@ -80,8 +89,12 @@ impl Engine {
         let prompts = Arc::new(Prompts::new(vocabulary, &manifest, options.infill, capacity));
         let style = prompts.style();
         let lanes = Arc::new(Lanes::default());
-        let slots = options.slots.clamp(limits::SLOTS_MIN, limits::SLOTS_MAX);
-        let worker = Worker::new(network, prompts, Arc::clone(&lanes), slots, options.speculation)?;
+        let service = Service {
+            slots: options.slots.clamp(limits::SLOTS_MIN, limits::SLOTS_MAX),
+            cache_bytes_max: options.cache_bytes_max,
+            speculation: options.speculation,
+        };
+        let worker = Worker::new(network, prompts, Arc::clone(&lanes), service)?;
         let thread = start(worker, Arc::clone(&lanes))?;
         let shared = Shared { manifest, capacity, style, lanes, thread: Mutex::new(Some(thread)) };
         Ok(Self { shared: Arc::new(shared) })

@@ -1,7 +1,8 @@
 //! The queues between those who ask and the engine's thread.
 //!
 //! Interactive: one place a client, the newest wins and the one it replaces is told `Cancelled`. Batch: first come,
-//! first served, bounded. Closing goes before everything. Nobody waits here but the engine's thread, and the lock is
+//! first served among equals, bounded, and a client that was just served waits for the others. Warm-ups: as
+//! interactive jobs, but only when there is nothing else. Closing goes before everything. Nobody waits here but the engine's thread, and the lock is
 //! held for bookkeeping only.
 
 use std::{
@@ -80,6 +81,9 @@ pub(crate) struct Lanes {
 struct Waiting {
     interactive: VecDeque<Job>,
     batch: VecDeque<Job>,
+    warm: VecDeque<Job>,
+    /// Clients whose batch jobs were taken, the last one last.
+    served: VecDeque<ClientId>,
     closed: bool,
 }
 
@@ -99,7 +103,11 @@ impl Lanes {
     pub(crate) fn take(&self, lane: Lane) -> Option<Job> {
         let mut waiting = self.lock();
         let queue = waiting.queue(lane);
-        std::iter::from_fn(|| queue.pop_front()).find(|job| !job.reader.is_reader_gone())
+        queue.retain(|job| !job.reader.is_reader_gone());
+        match lane {
+            Lane::Interactive | Lane::Warm => queue.pop_front(),
+            Lane::Batch => waiting.take_fairly(),
+        }
     }
 
     /// Whether a newer interactive job of this client waits.
@@ -110,6 +118,12 @@ impl Lanes {
     /// Whether an interactive job of anybody waits.
     pub(crate) fn is_interactive_waiting(&self) -> bool {
         !self.lock().interactive.is_empty()
+    }
+
+    /// Whether anything but a warm-up waits.
+    pub(crate) fn is_work_waiting(&self) -> bool {
+        let waiting = self.lock();
+        !waiting.interactive.is_empty() || !waiting.batch.is_empty()
     }
 
     /// Ends all work: the engine's thread stops at the next token.
@@ -125,8 +139,9 @@ impl Lanes {
     /// Waits until something arrives, at most for `limit` if there is one.
     pub(crate) fn wait(&self, limit: Option<Duration>) {
         let waiting = self.lock();
-        let idle =
-            |waiting: &mut Waiting| !waiting.closed && waiting.interactive.is_empty() && waiting.batch.is_empty();
+        let idle = |waiting: &mut Waiting| {
+            !waiting.closed && waiting.interactive.is_empty() && waiting.batch.is_empty() && waiting.warm.is_empty()
+        };
         match limit {
             None => drop(self.changed.wait_while(waiting, idle)),
             // Jobs that wait for a slot must not keep the thread from sleeping.
@@ -137,8 +152,8 @@ impl Lanes {
     /// Every job that still waits, for the end.
     pub(crate) fn drain(&self) -> Vec<Job> {
         let mut waiting = self.lock();
-        let Waiting { interactive, batch, .. } = &mut *waiting;
-        interactive.drain(..).chain(batch.drain(..)).collect()
+        let Waiting { interactive, batch, warm, .. } = &mut *waiting;
+        interactive.drain(..).chain(batch.drain(..)).chain(warm.drain(..)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -151,7 +166,22 @@ impl Waiting {
         match lane {
             Lane::Interactive => &mut self.interactive,
             Lane::Batch => &mut self.batch,
+            Lane::Warm => &mut self.warm,
         }
+    }
+
+    /// The batch job of the client that was served longest ago, its oldest.
+    fn take_fairly(&mut self) -> Option<Job> {
+        let served = |job: &Job| self.served.iter().position(|client| client == job.ask.client());
+        let next = (0..self.batch.len()).min_by_key(|&at| served(&self.batch[at]).map_or(0, |turn| turn + 1))?;
+        let job = self.batch.remove(next)?;
+        self.served.retain(|client| client != job.ask.client());
+        self.served.push_back(job.ask.client().clone());
+        // Only the clients that wait matter, and there are no more of them than jobs.
+        if self.served.len() > limits::BATCH_JOBS_MAX {
+            self.served.pop_front();
+        }
+        Some(job)
     }
 
     /// Queues a job and returns one that has to end for it, perhaps itself.
@@ -161,12 +191,12 @@ impl Waiting {
         }
         let lane = job.ask.lane();
         let most = match lane {
-            Lane::Interactive => limits::CLIENTS_MAX,
+            Lane::Interactive | Lane::Warm => limits::CLIENTS_MAX,
             Lane::Batch => limits::BATCH_JOBS_MAX,
         };
         let queue = self.queue(lane);
         queue.retain(|job| !job.reader.is_reader_gone());
-        if lane == Lane::Interactive
+        if lane != Lane::Batch
             && let Some(older) = queue.iter_mut().find(|older| older.ask.client() == job.ask.client())
         {
             return Some((std::mem::replace(older, job), LlmError::Cancelled));

@@ -13,6 +13,8 @@ pub(crate) const SLOTS_MIN: usize = 2;
 pub(crate) const SLOTS_MAX: usize = 16;
 /// Views of neighbouring slots that are kept ready.
 pub(crate) const BINDINGS_MAX: usize = 2 * SLOTS_MAX;
+/// Another slot joins a pass if that costs less than so much of a pass of its own, slots between included.
+pub(crate) const COMPANY_COST_MAX: f64 = 0.75;
 /// The smallest context an engine is loaded with.
 pub(crate) const CONTEXT_TOKENS_MIN: usize = 16;
 

@@ -33,6 +33,8 @@ pub(crate) struct Sequence {
     pub(crate) next: Option<u32>,
     /// What it guesses from; none if nothing is guessed.
     pub(crate) guesses: Option<Guesses>,
+    /// When it computed last.
+    pub(crate) turn: u64,
     pub(crate) outbox: Outbox,
     tokens_max: usize,
     sampler: Sampler,
@@ -73,7 +75,11 @@ impl Sequence {
             prompt,
             next: None,
             guesses: None,
-            tokens_max: job.ask.sampling().tokens_max,
+            turn: 0,
+            tokens_max: match job.ask.lane() {
+                Lane::Interactive | Lane::Batch => job.ask.sampling().tokens_max,
+                Lane::Warm => 0,
+            },
             sampler,
             writer,
             usage,
@@ -88,6 +94,7 @@ impl Sequence {
             Lane::Interactive => YieldsTo::Client(self.client.clone()),
             Lane::Batch if free_slots > 0 => YieldsTo::Interactive,
             Lane::Batch => YieldsTo::Nobody,
+            Lane::Warm => YieldsTo::Anybody,
         };
         Pass { reader: self.outbox.reader.clone(), yields_to }
     }

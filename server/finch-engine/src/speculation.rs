@@ -35,9 +35,11 @@ pub(crate) struct Guesses {
 }
 
 /// Tokens that may come next.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Draft {
     pub(crate) tokens: Vec<u32>,
+    /// Tokens expected of a pass with it, in the time of a pass of one token.
+    pub(crate) rate: f64,
     /// Tokens before it that had been seen before.
     matched: usize,
 }
@@ -51,6 +53,19 @@ pub(crate) struct Text<'t> {
     pub(crate) next: u32,
     /// Tokens that may come behind it at most.
     pub(crate) room: usize,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self::behind(0)
+    }
+}
+
+impl Draft {
+    /// No tokens yet, behind so many that were seen before.
+    fn behind(matched: usize) -> Self {
+        Self { tokens: Vec::new(), rate: 1.0, matched }
+    }
 }
 
 impl Speculator {
@@ -81,7 +96,8 @@ impl Speculator {
         if draft.tokens.is_empty() {
             return draft;
         }
-        let count = worthwhile(&draft, &guesses.odds, &self.costs);
+        let count;
+        (count, draft.rate) = worthwhile(&draft, &guesses.odds, &self.costs);
         if count == 0 {
             guesses.odds.fade(draft.matched);
             self.odds.fade(draft.matched);
@@ -107,7 +123,8 @@ impl Speculator {
                 && seen[found.next] != SEAM
             {
                 let tokens = seen[found.next..].iter().copied().take_while(|&token| token != SEAM);
-                best = Draft { tokens: tokens.take(limits::DRAFT_TOKENS_MAX).collect(), matched: found.matched };
+                best =
+                    Draft { tokens: tokens.take(limits::DRAFT_TOKENS_MAX).collect(), ..Draft::behind(found.matched) };
             }
         }
         if best.matched < limits::MATCH_TOKENS_ENOUGH
@@ -151,7 +168,7 @@ fn own(text: Text<'_>, tail: &[u32]) -> Draft {
     let whole: Vec<u32> = text.tokens.iter().copied().chain([text.next]).collect();
     let Some(found) = lookup::in_tokens(&whole, tail) else { return Draft::default() };
     let tokens: Vec<u32> = whole[found.next..].iter().copied().cycle().take(limits::DRAFT_TOKENS_MAX).collect();
-    Draft { tokens, matched: found.matched }
+    Draft { tokens, ..Draft::behind(found.matched) }
 }
 
 /// The texts are searched as text; only what follows the match is turned into tokens.
@@ -189,11 +206,11 @@ fn from_texts(texts: &[Arc<str>], tail: &[u32], vocabulary: &Vocabulary) -> Opti
     });
     let count = same.count().min(limits::DRAFT_TOKENS_MAX);
     tokens.truncate(count);
-    Some(Draft { tokens, matched })
+    Some(Draft { tokens, ..Draft::behind(matched) })
 }
 
 /// How many tokens of a draft are worth computing: those that bring the most tokens a second.
-fn worthwhile(draft: &Draft, odds: &Odds, costs: &Costs) -> usize {
+fn worthwhile(draft: &Draft, odds: &Odds, costs: &Costs) -> (usize, f64) {
     let (mut best, mut best_rate) = (0, 1.0 / costs.of(1));
     // The pass gives one token in any case, and one more for each right guess before the first wrong one.
     let (mut expected, mut chance) = (1.0, 1.0);
@@ -205,7 +222,7 @@ fn worthwhile(draft: &Draft, odds: &Odds, costs: &Costs) -> usize {
             (best, best_rate) = (at + 1, rate);
         }
     }
-    best
+    (best, best_rate)
 }
 
 #[cfg(test)]

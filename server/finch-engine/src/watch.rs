@@ -34,6 +34,8 @@ pub(crate) enum YieldsTo {
     Client(ClientId),
     /// Any interactive job.
     Interactive,
+    /// Any job but a warm-up.
+    Anybody,
     Nobody,
 }
 
@@ -100,6 +102,7 @@ impl Shared {
         let overtaken = match &pass.yields_to {
             YieldsTo::Client(client) => self.lanes.is_replaced(client),
             YieldsTo::Interactive => self.lanes.is_interactive_waiting(),
+            YieldsTo::Anybody => self.lanes.is_work_waiting(),
             YieldsTo::Nobody => false,
         };
         overtaken || pass.reader.is_reader_gone() || self.lanes.is_closed()

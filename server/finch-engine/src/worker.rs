@@ -1,10 +1,13 @@
 //! The engine's thread: decides after every pass who computes next.
 //!
 //! Interactive sequences go before batch ones, short ones before long ones, and those whose reader has not caught up
-//! wait without blocking the others. A sequence keeps its slot until it ends, so one that was passed over continues
-//! where it was. The session and the slots are touched by this thread alone.
+//! wait without blocking the others. Batch sequences take turns, several in one pass where their slots are
+//! neighbours. A sequence keeps its slot until it ends, so one that was passed over continues where it was; a warm-up
+//! ends as soon as anything else comes. The session and the slots are touched by this thread alone.
 
-use std::{cmp::Reverse, sync::Arc, time::Instant};
+mod passes;
+
+use std::sync::Arc;
 
 use finch_llm::{Lane, LlmError};
 
@@ -16,10 +19,10 @@ use crate::{
     network::{Network, Slot},
     pace::Pace,
     prompt::{Prompt, Prompts},
-    sequence::{Outbox, Sequence, Step},
-    speculation::{Draft, Speculator, Text},
+    sequence::{Outbox, Sequence},
+    speculation::{Costs, Speculator},
     task::Task,
-    watch::{End, Watch},
+    watch::Watch,
 };
 
 pub(crate) struct Worker {
@@ -33,8 +36,22 @@ pub(crate) struct Worker {
     pace: Pace,
     /// None if nothing is guessed.
     speculator: Option<Speculator>,
+    /// What passes over neighbours cost.
+    together: Costs,
     watch: Watch,
+    cache_bytes_max: usize,
+    /// Counts passes and placements: greater is later.
     clock: u64,
+}
+
+/// How requests are served.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Service {
+    /// Sequences that are kept or run at once.
+    pub(crate) slots: usize,
+    /// What slots that no sequence runs in may hold.
+    pub(crate) cache_bytes_max: usize,
+    pub(crate) speculation: Speculation,
 }
 
 /// A slot and what the placement needs to know about it.
@@ -59,10 +76,9 @@ impl Worker {
         mut network: Network,
         prompts: Arc<Prompts>,
         lanes: Arc<Lanes>,
-        slots: usize,
-        speculation: Speculation,
+        service: Service,
     ) -> Result<Self, EngineError> {
-        let shelves = network.slots(slots).into_iter().map(|slot| Shelf { slot, stable: 0, used: 0 }).collect();
+        let shelves = network.slots(service.slots).into_iter().map(|slot| Shelf { slot, stable: 0, used: 0 }).collect();
         let watch = Watch::start(Arc::clone(&lanes), network.interrupter()).map_err(EngineError::Thread)?;
         Ok(Self {
             network,
@@ -73,10 +89,12 @@ impl Worker {
             sequences: Vec::new(),
             farewells: Vec::new(),
             pace: Pace::default(),
-            speculator: match speculation {
+            speculator: match service.speculation {
                 Speculation::Off => None,
                 Speculation::On => Some(Speculator::default()),
             },
+            together: Costs::default(),
+            cache_bytes_max: service.cache_bytes_max,
             clock: 0,
         })
     }
@@ -98,10 +116,11 @@ impl Worker {
         }
     }
 
-    /// Looks at what has changed, then does one pass for one sequence.
+    /// Looks at what has changed, then does one pass.
     fn turn(&mut self) -> Turn {
         self.deliver();
         self.admit();
+        self.evict();
         match self.choose() {
             Some(index) => {
                 self.compute(index);
@@ -114,11 +133,17 @@ impl Worker {
 
     /// Hands out what is ready, and ends sequences that nobody waits for.
     fn deliver(&mut self) {
+        let is_needed = self.lanes.is_work_waiting();
         let mut index = 0;
         while index < self.sequences.len() {
             let sequence = &mut self.sequences[index];
             sequence.outbox.flush();
-            let replaced = sequence.lane == Lane::Interactive && self.lanes.is_replaced(&sequence.client);
+            let replaced = match sequence.lane {
+                Lane::Interactive => self.lanes.is_replaced(&sequence.client),
+                Lane::Batch => false,
+                // What it has computed so far stays in its slot.
+                Lane::Warm => is_needed,
+            };
             if sequence.outbox.is_abandoned() {
                 self.sequences.remove(index);
             } else if replaced {
@@ -141,19 +166,44 @@ impl Worker {
         }
     }
 
-    /// Starts what waits: interactive jobs while a slot is free, a batch job if none runs and one slot stays free.
+    /// Starts what waits: interactive jobs while a slot is free, batch jobs while another stays free, and a warm-up
+    /// if there is nothing else to do.
     fn admit(&mut self) {
         while self.sequences.len() < self.shelves.len()
             && let Some(job) = self.lanes.take(Lane::Interactive)
         {
             self.start(job);
         }
-        let batch_runs = self.sequences.iter().any(|it| it.lane == Lane::Batch && it.outbox.is_empty());
-        if !batch_runs
-            && self.sequences.len() + 1 < self.shelves.len()
+        while self.sequences.len() + 1 < self.shelves.len()
             && let Some(job) = self.lanes.take(Lane::Batch)
         {
             self.start(job);
+        }
+        while self.sequences.is_empty()
+            && let Some(job) = self.lanes.take(Lane::Warm)
+        {
+            self.start(job);
+        }
+    }
+
+    /// Keeps what slots hold within its bound: the longest unused goes first, and none that a sequence runs in.
+    fn evict(&mut self) {
+        let token_bytes = self.network.token_bytes();
+        let tokens_max = self.cache_bytes_max / token_bytes.max(1);
+        let held = |shelves: &[Shelf]| shelves.iter().map(|shelf| shelf.slot.touched()).sum::<usize>();
+        while held(&self.shelves) > tokens_max {
+            let is_idle = |slot: &usize| self.sequences.iter().all(|sequence| sequence.slot != *slot);
+            let oldest = (0..self.shelves.len())
+                .filter(|&slot| self.shelves[slot].slot.touched() > 0)
+                .filter(is_idle)
+                .min_by_key(|&slot| self.shelves[slot].used);
+            let Some(oldest) = oldest else { return };
+            let slot = &mut self.shelves[oldest].slot;
+            // What was forgotten goes before what can still be used.
+            if slot.touched() == slot.tokens().len() {
+                slot.truncate(0);
+            }
+            self.network.release(slot);
         }
     }
 
@@ -203,114 +253,17 @@ impl Worker {
         Some((place.slot, place.shared))
     }
 
-    /// The sequence that computes next: interactive before batch, shorter answers before longer, older before newer.
+    /// The sequence that computes next: interactive before batch before warm-ups. Interactive ones: the shorter
+    /// before the longer, the older before the newer. Batch ones: prompts first, so that answers are given together,
+    /// and then whoever waited longest.
     fn choose(&self) -> Option<usize> {
         let ready = self.sequences.iter().enumerate().filter(|(_, sequence)| sequence.outbox.is_empty());
         let rank = |sequence: &Sequence| match sequence.lane {
-            Lane::Interactive => (Reverse(true), sequence.tokens_max()),
-            Lane::Batch => (Reverse(false), 0),
+            Lane::Interactive => (0, sequence.tokens_max(), 0),
+            Lane::Batch => (1, usize::from(sequence.next.is_some()), sequence.turn),
+            Lane::Warm => (2, 0, 0),
         };
         ready.min_by_key(|(index, sequence)| (rank(sequence), *index)).map(|(index, _)| index)
-    }
-
-    /// One pass for one sequence: a piece of its prompt, or its next token and what may come behind it.
-    fn compute(&mut self, index: usize) {
-        let draft = self.draft(index);
-        let free_slots = self.shelves.len() - self.sequences.len();
-        let sequence = &mut self.sequences[index];
-        let slot = &mut self.shelves[sequence.slot].slot;
-        let done = slot.tokens().len();
-        let decoding = sequence.next.is_some();
-        let (tokens, rows) = match sequence.next {
-            Some(token) => {
-                (std::iter::once(token).chain(draft.tokens.iter().copied()).collect(), draft.tokens.len() + 1)
-            }
-            None => {
-                let left = &sequence.prompt.tokens[done..];
-                let count = left.len().min(self.pace.chunk());
-                (left[..count].to_vec(), usize::from(count == left.len()))
-            }
-        };
-        let pass = sequence.pass(free_slots);
-        let started = Instant::now();
-        let network = &mut self.network;
-        let is_watched = tokens.len() >= if decoding { limits::WATCHED_TOKENS_MIN } else { 2 };
-        let (result, end) = if is_watched {
-            self.watch.during(pass, || network.forward(slot, &tokens, rows).map(|_| ()))
-        } else {
-            (network.forward(slot, &tokens, rows).map(|_| ()), End::Own)
-        };
-        let time = started.elapsed();
-        sequence.spent(time);
-        let step = match result {
-            // The next turn sees why, and the slot is as it was.
-            Err(_) if end == End::Interrupted => Ok(Step::Continue),
-            Err(error) => Err(LlmError::Unavailable { reason: error.to_string() }),
-            Ok(()) => {
-                match &mut self.speculator {
-                    _ if !decoding => self.pace.learn(tokens.len(), time),
-                    Some(speculator) => speculator.timed(rows, time),
-                    None => {}
-                }
-                self.take(index, rows, &draft)
-            }
-        };
-        self.conclude(index, step);
-    }
-
-    /// Tokens to compute along with the next one of a sequence.
-    fn draft(&mut self, index: usize) -> Draft {
-        let sequence = &mut self.sequences[index];
-        let room = sequence.tokens_left();
-        let (Some(next), Some(guesses), Some(speculator)) =
-            (sequence.next, &mut sequence.guesses, &mut self.speculator)
-        else {
-            return Draft::default();
-        };
-        let mine = sequence.slot;
-        let tokens = self.shelves[mine].slot.tokens();
-        let room = room.min(self.network.capacity().saturating_sub(tokens.len() + 1));
-        let others = self.shelves.iter().enumerate().filter(|(slot, _)| *slot != mine);
-        let others: Vec<&[u32]> = others.map(|(_, shelf)| shelf.slot.tokens()).collect();
-        speculator.draft(Text { tokens, next, room }, guesses, &others, self.prompts.vocabulary())
-    }
-
-    /// Chooses tokens from the rows of the last pass, up to the first that was guessed wrong.
-    ///
-    /// Each row is what a pass over the true text comes to, for the rows before it were guessed right. The slot
-    /// forgets the others.
-    fn take(&mut self, index: usize, rows: usize, draft: &Draft) -> Result<Step, LlmError> {
-        let sequence = &mut self.sequences[index];
-        let slot = &mut self.shelves[sequence.slot].slot;
-        let before = slot.tokens().len() - rows;
-        let mut step = Ok(Step::Continue);
-        let mut accepted = 0;
-        for row in 0..rows {
-            let room = self.network.capacity() - (before + row + 1);
-            step = sequence.advance(self.network.logits(row), room, &self.prompts);
-            if draft.tokens.get(row).is_some_and(|&guess| sequence.next == Some(guess)) && step == Ok(Step::Continue) {
-                accepted += 1;
-            } else {
-                slot.truncate(before + row + 1);
-                break;
-            }
-        }
-        if !draft.tokens.is_empty()
-            && let (Some(speculator), Some(guesses)) = (&mut self.speculator, &mut sequence.guesses)
-        {
-            speculator.judge(guesses, draft, accepted);
-            sequence.guessed(draft.tokens.len(), accepted);
-        }
-        step
-    }
-
-    fn conclude(&mut self, index: usize, step: Result<Step, LlmError>) {
-        let outbox = match step {
-            Ok(Step::Continue) => return self.sequences[index].outbox.flush(),
-            Ok(Step::Ended(reason)) => self.sequences.remove(index).finish(reason),
-            Err(error) => self.sequences.remove(index).fail(error),
-        };
-        self.part(outbox);
     }
 }
 

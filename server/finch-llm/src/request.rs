@@ -25,8 +25,12 @@ impl ClientId {
 pub enum Lane {
     /// A person waits for it: one slot a client, the newest wins, and it goes before batch work.
     Interactive,
-    /// It may wait: first come, first served, and a full queue is `Overloaded`.
+    /// It may wait: served in turns with other clients, several at once, and a full queue is `Overloaded`.
     Batch,
+    /// Nobody waits for it: its prompt is computed when there is nothing else to do, so that a later request with the
+    /// same beginning is fast, and no token is generated. It ends as `Cancelled` when other work comes, or a newer
+    /// one of the client; what was computed by then is kept.
+    Warm,
 }
 
 /// How the next token is chosen. The default is greedy.

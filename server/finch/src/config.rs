@@ -37,13 +37,15 @@ pub(crate) struct EngineConfig {
     pub(crate) threads: Option<usize>,
     /// Tokens of prompt and answer together that a sequence may hold.
     pub(crate) context_tokens_max: usize,
-    /// Prompts whose computed state is kept, so that going back to a file is fast.
+    /// Requests that run at once, and prompts whose computed state is kept, so that going back to a file is fast.
     pub(crate) slots: usize,
+    /// MiB of computed state kept of prompts that do not run any more; the longest unused goes first.
+    pub(crate) cache_mib: usize,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { model: None, threads: None, context_tokens_max: 4096, slots: 3 }
+        Self { model: None, threads: None, context_tokens_max: 4096, slots: 8, cache_mib: 1024 }
     }
 }
 
@@ -137,6 +139,7 @@ impl Config {
             ("engine.threads", engine.threads.unwrap_or(1), 1..=1024, "1 to 1024"),
             ("engine.context_tokens_max", engine.context_tokens_max, 64..=131_072, "64 to 131072"),
             ("engine.slots", engine.slots, 2..=16, "2 to 16"),
+            ("engine.cache_mib", engine.cache_mib, 0..=1_048_576, "0 to 1048576"),
             ("completion.prompt_tokens_max", completion.prompt_tokens_max, 16..=65_536, "16 to 65536"),
             ("completion.suffix_tokens_max", completion.suffix_tokens_max, 0..=16_384, "0 to 16384"),
             ("completion.tokens_max", completion.tokens_max, 1..=1_024, "1 to 1024"),

@@ -117,6 +117,7 @@ pub(crate) fn options(surroundings: &Surroundings) -> EngineOptions {
         threads: engine.threads,
         context_tokens_max: engine.context_tokens_max,
         slots: engine.slots,
+        cache_bytes_max: engine.cache_mib << 20,
         ..EngineOptions::default()
     }
 }

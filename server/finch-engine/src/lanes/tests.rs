@@ -46,10 +46,13 @@ fn a_full_batch_lane_is_overloaded_until_somebody_leaves() {
     assert_eq!(error(submit(&lanes, "a", Lane::Batch)), LlmError::Overloaded);
     waiting.pop();
     let mut late = submit(&lanes, "late", Lane::Batch);
-    for _ in 1..limits::BATCH_JOBS_MAX {
+    // In turns, however many one of them has waiting.
+    assert_eq!(next_client(&lanes, Lane::Batch).as_deref(), Some("a"));
+    assert_eq!(next_client(&lanes, Lane::Batch).as_deref(), Some("late"));
+    for _ in 2..limits::BATCH_JOBS_MAX {
         assert_eq!(next_client(&lanes, Lane::Batch).as_deref(), Some("a"));
     }
-    assert_eq!(next_client(&lanes, Lane::Batch).as_deref(), Some("late"));
+    assert_eq!(next_client(&lanes, Lane::Batch), None);
     assert_eq!(wait_for(late.next()), None);
 }
 
@@ -73,4 +76,26 @@ fn closed_lanes_take_nothing_and_give_back_what_they_hold() {
     assert!(matches!(error(submit(&lanes, "c", Lane::Batch)), LlmError::Unavailable { .. }));
     // Closed lanes are never waited for.
     lanes.wait(None);
+}
+
+#[test]
+fn batch_jobs_are_taken_in_turns_between_clients_and_in_order_within_one() {
+    let lanes = Lanes::default();
+    let _waiting: Vec<GenerateStream> =
+        ["a", "a", "a", "b", "c", "b"].map(|client| submit(&lanes, client, Lane::Batch)).into();
+    let order: Vec<String> = std::iter::from_fn(|| next_client(&lanes, Lane::Batch)).collect();
+    assert_eq!(order, ["a", "b", "c", "a", "b", "a"]);
+}
+
+#[test]
+fn warm_ups_are_no_work_that_anything_gives_way_to() {
+    let lanes = Lanes::default();
+    let older = submit(&lanes, "a", Lane::Warm);
+    let _newer = submit(&lanes, "a", Lane::Warm);
+    assert_eq!(error(older), LlmError::Cancelled);
+    assert!(!lanes.is_work_waiting() && !lanes.is_interactive_waiting() && !lanes.is_replaced(&ClientId::new("a")));
+    let _batch = submit(&lanes, "a", Lane::Batch);
+    assert!(lanes.is_work_waiting());
+    assert_eq!(next_client(&lanes, Lane::Warm).as_deref(), Some("a"));
+    assert_eq!(lanes.drain().len(), 1);
 }

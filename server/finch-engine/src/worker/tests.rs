@@ -8,7 +8,7 @@ use finch_model::{
     tiny::TinySpec,
 };
 
-use super::{Turn, Worker};
+use super::{Service, Turn, Worker};
 use crate::{
     Speculation,
     lanes::{Ask, Job, Lanes},
@@ -47,7 +47,8 @@ impl Bench {
         let vocabulary = Vocabulary::load(&model.dir, &manifest).unwrap();
         let prompts = Prompts::new(vocabulary, &manifest, Some(InfillStyle::Prefix), network.capacity());
         let lanes = Arc::new(Lanes::default());
-        let worker = Worker::new(network, Arc::new(prompts), Arc::clone(&lanes), slots, speculation).unwrap();
+        let service = Service { slots, cache_bytes_max: usize::MAX, speculation };
+        let worker = Worker::new(network, Arc::new(prompts), Arc::clone(&lanes), service).unwrap();
         Self { worker, lanes, _model: model }
     }
 
@@ -288,16 +289,188 @@ fn an_interactive_job_goes_before_a_batch_job_that_then_continues_where_it_was()
 }
 
 #[test]
-fn batch_jobs_run_one_after_the_other_in_their_order() {
-    let mut bench = Bench::new(512, 3);
-    let mut streams: Vec<GenerateStream> = (0..3).map(|_| bench.batch("same client", 5)).collect();
-    for at in 0..3 {
-        bench.turns(5);
-        assert_eq!(done(&mut streams[at]).1.usage.generated_tokens, 5);
-        for later in &mut streams[at + 1..] {
-            assert_eq!(taken(later), (String::new(), 0, None));
-        }
+fn batch_jobs_are_served_together() {
+    let mut bench = Bench::new(512, 5);
+    let expected = alone(9);
+    let mut streams: Vec<GenerateStream> = ["a", "b", "c"].map(|client| bench.batch(client, 9)).into();
+    // A pass for each prompt, which gives the first token, and then one for a token of each.
+    bench.turns(3 + 8);
+    assert_eq!(bench.worker.turn(), Turn::Idle);
+    for stream in &mut streams {
+        let (text, end) = done(stream);
+        assert_eq!((text, end.usage.generated_tokens), (expected.clone(), 9));
     }
+}
+
+#[test]
+fn batch_jobs_of_different_lengths_and_texts_do_not_disturb_each_other() {
+    let prompts = ["let a = 1;\n", PREFIX, "0 1 2 3 4 5 6 7 8 9\n", "x"];
+    let lengths = [3, 20, 11, 16];
+    let each: Vec<String> = (prompts.iter().zip(lengths))
+        .map(|(prompt, length)| guessing(&mut Bench::new(512, 2), prompt, &[], greedy(length)).0)
+        .collect();
+    for speculation in [Speculation::Off, Speculation::On] {
+        let mut bench = Bench::with(512, 5, speculation);
+        let mut streams: Vec<GenerateStream> = (prompts.iter().zip(lengths))
+            .map(|(prompt, length)| bench.ask(prompt, Lane::Batch, prompt, greedy(length)))
+            .collect();
+        assert_eq!(bench.settle(), Turn::Idle);
+        let texts: Vec<String> = streams.iter_mut().map(|stream| done(stream).0).collect();
+        assert_eq!(texts, each);
+    }
+}
+
+#[test]
+fn a_batch_job_that_leaves_a_gap_does_not_part_its_neighbours() {
+    let mut bench = Bench::new(512, 4);
+    let mut left = bench.batch("left", 20);
+    let mut between = bench.batch("between", 5);
+    let mut right = bench.batch("right", 20);
+    // Three prompts, four passes for all three, and fifteen for the two that are left.
+    bench.turns(3 + 4 + 15);
+    assert_eq!(bench.worker.turn(), Turn::Idle);
+    assert_eq!(done(&mut between).1.usage.generated_tokens, 5);
+    let expected = alone(20);
+    assert_eq!((done(&mut left).0, done(&mut right).0), (expected.clone(), expected));
+    // What lay between is as it was: asked again, all but its last token is there.
+    let mut again = bench.batch("between", 5);
+    bench.settle();
+    let usage = done(&mut again).1.usage;
+    assert_eq!(usage.cached_tokens, usage.prompt_tokens - 1);
+}
+
+#[test]
+fn a_slot_that_is_full_is_never_written_to_by_its_neighbours() {
+    let mut bench = Bench::new(64, 4);
+    let mut left = bench.batch("left", 10);
+    let mut full = bench.ask("full", Lane::Batch, "0 1 2 3 4 5", greedy(1000));
+    let mut right = bench.batch("right", 10);
+    bench.settle();
+    assert_eq!(done(&mut full).1.reason, StopReason::ContextFull);
+    let held = bench.worker.shelves.iter().position(|shelf| shelf.slot.tokens().len() == 64);
+    assert!(held.is_some(), "the slot is full and keeps what it holds");
+    assert_eq!((done(&mut left).0, done(&mut right).0), (alone(10), alone(10)));
+    let mut left = bench.batch("left", 10);
+    let mut right = bench.batch("right", 10);
+    bench.settle();
+    assert_eq!((done(&mut left).0, done(&mut right).0), (alone(10), alone(10)));
+}
+
+#[test]
+fn a_batch_job_dropped_among_others_ends_alone() {
+    let mut bench = Bench::new(512, 4);
+    let mut kept = bench.batch("kept", 12);
+    let dropped = bench.batch("dropped", 12);
+    bench.turns(5);
+    drop(dropped);
+    bench.settle();
+    assert_eq!(done(&mut kept).0, alone(12));
+}
+
+#[test]
+fn an_interactive_job_stops_all_batch_jobs_at_the_next_token() {
+    let mut bench = Bench::new(512, 4);
+    let mut batch = [bench.batch("a", 30), bench.batch("b", 30)];
+    bench.turns(6);
+    let before = batch.each_ref().map(|stream| stream.progress().usage.generated_tokens);
+    let mut interactive = bench.interactive("c", 5);
+    bench.turns(5);
+    assert_eq!(done(&mut interactive).0, alone(5));
+    assert_eq!(batch.each_ref().map(|stream| stream.progress().usage.generated_tokens), before);
+    bench.settle();
+    for stream in &mut batch {
+        assert_eq!(done(stream).0, alone(30));
+    }
+}
+
+#[test]
+fn one_slot_stays_free_for_a_person_however_many_batch_jobs_wait() {
+    let mut bench = Bench::new(512, 3);
+    let _batch: Vec<GenerateStream> = (0..8).map(|at| bench.batch(&format!("client {at}"), 30)).collect();
+    bench.turns(4);
+    assert_eq!(bench.worker.sequences.len(), 2);
+    let mut interactive = bench.interactive("a", 1);
+    bench.turns(1);
+    assert_eq!(done(&mut interactive).1.usage.generated_tokens, 1);
+}
+
+#[test]
+fn a_warm_up_computes_a_prompt_and_nothing_else() {
+    let mut bench = Bench::new(512, 3);
+    let mut warm = bench.ask("a", Lane::Warm, PREFIX, greedy(50));
+    assert_eq!(bench.settle(), Turn::Idle);
+    let (text, end) = done(&mut warm);
+    assert_eq!((&*text, end.usage.generated_tokens), ("", 0));
+    let mut stream = bench.interactive("a", 1);
+    bench.settle();
+    let usage = done(&mut stream).1.usage;
+    assert_eq!(usage.cached_tokens, usage.prompt_tokens - 1);
+}
+
+#[test]
+fn a_warm_up_gives_way_at_once_and_what_it_computed_stays() {
+    for lane in [Lane::Interactive, Lane::Batch] {
+        let mut bench = Bench::new(2000, 3);
+        let long = "0 1 2 ".repeat(150);
+        let mut warm = bench.ask("a", Lane::Warm, &long, Sampling::default());
+        bench.turns(1);
+        let computed = bench.worker.shelves[0].slot.tokens().len();
+        assert!(computed > 0 && computed < 200, "{computed} tokens in the first pass");
+        let mut other = bench.ask("b", lane, PREFIX, greedy(3));
+        bench.turns(1);
+        assert_eq!(failed(&mut warm), LlmError::Cancelled);
+        assert_eq!(other.progress().usage.generated_tokens, 1);
+        bench.settle();
+        assert_eq!(done(&mut other).0, alone(3));
+        let mut again = bench.ask("a", Lane::Interactive, &long, greedy(1));
+        bench.settle();
+        assert_eq!(done(&mut again).1.usage.cached_tokens, computed);
+    }
+}
+
+#[test]
+fn a_warm_up_waits_until_nothing_else_is_to_be_done_and_the_newest_of_a_client_counts() {
+    let mut bench = Bench::new(512, 3);
+    let mut batch = bench.batch("a", 5);
+    let mut older = bench.ask("b", Lane::Warm, PREFIX, greedy(0));
+    let mut newer = bench.ask("b", Lane::Warm, PREFIX, greedy(0));
+    assert_eq!(failed(&mut older), LlmError::Cancelled);
+    bench.turns(5);
+    assert_eq!(done(&mut batch).1.usage.generated_tokens, 5);
+    assert_eq!(newer.progress().usage.prompt_tokens, 0);
+    assert_eq!(bench.settle(), Turn::Idle);
+    assert_eq!(done(&mut newer).1.usage.generated_tokens, 0);
+}
+
+#[test]
+fn what_slots_keep_is_bounded_and_the_longest_unused_goes_first() {
+    let mut bench = Bench::new(512, 4);
+    let token_bytes = bench.worker.network.token_bytes();
+    bench.worker.cache_bytes_max = 100 * token_bytes;
+    let cached = |bench: &mut Bench, prefix: &str| {
+        let mut stream = bench.ask("a", Lane::Interactive, prefix, greedy(1));
+        bench.settle();
+        let held: usize = bench.worker.shelves.iter().map(|shelf| shelf.slot.touched()).sum();
+        assert!(held <= 100, "{held} tokens are held");
+        done(&mut stream).1.usage.cached_tokens
+    };
+    let [a, b, c] = ["a", "b", "c"].map(|letter| format!("{letter} {letter}{letter} ").repeat(12));
+    assert_eq!(cached(&mut bench, &a), 0);
+    assert!(bench.worker.shelves[0].slot.tokens().len() > 34, "{}", bench.worker.shelves[0].slot.tokens().len());
+    assert_eq!((cached(&mut bench, &b), cached(&mut bench, &c)), (0, 0));
+    // The last two are there, the first had to go.
+    assert!(cached(&mut bench, &c) > 0);
+    assert_eq!(cached(&mut bench, &a), 0);
+}
+
+#[test]
+fn a_running_sequence_is_never_evicted() {
+    let mut bench = Bench::new(512, 3);
+    bench.worker.cache_bytes_max = 0;
+    let mut stream = bench.interactive("a", 20);
+    bench.settle();
+    assert_eq!(done(&mut stream).0, alone(20));
+    assert!(bench.worker.shelves.iter().all(|shelf| shelf.slot.touched() == 0));
 }
 
 #[test]
