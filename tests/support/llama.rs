@@ -50,12 +50,18 @@ fn backend() -> Result<PathBuf> {
 
 impl Server {
     pub(crate) fn start(model: &Path, threads: usize) -> Result<Self> {
+        Self::start_with(model, threads, &[])
+    }
+
+    /// Starts the server with more arguments; they win over the usual ones.
+    pub(crate) fn start_with(model: &Path, threads: usize, arguments: &[&str]) -> Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = program("llama-server")?
             .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--ctx-size", "4096", "--parallel", "1"])
             .args(["--threads", &threads.to_string(), "--threads-batch", &threads.to_string(), "--no-webui"])
             .arg("--model")
             .arg(model)
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;

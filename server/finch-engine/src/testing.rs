@@ -49,11 +49,21 @@ impl TinyModel {
         model
     }
 
+    /// A build of floats for contexts of this length.
+    pub(crate) fn for_context(spec: TinySpec, context_tokens_max: usize) -> Self {
+        let mut model = Self::new(spec, Quant::Fp32);
+        let request = ImportRequest { context_tokens_max, ..model.request("sized", Quant::Fp32) };
+        model.dir = import(request, &mut |_, _| ControlFlow::Continue(())).unwrap();
+        model
+    }
+
     /// Another build of the same source.
     pub(crate) fn build(&self, id: &str, quant: Quant) -> PathBuf {
-        let models = self.root.path().join("models");
-        let request = ImportRequest::new(self.gguf.clone(), id.parse().unwrap(), models, quant);
-        import(request, &mut |_, _| ControlFlow::Continue(())).unwrap()
+        import(self.request(id, quant), &mut |_, _| ControlFlow::Continue(())).unwrap()
+    }
+
+    fn request(&self, id: &str, quant: Quant) -> ImportRequest {
+        ImportRequest::new(self.gguf.clone(), id.parse().unwrap(), self.root.path().join("models"), quant)
     }
 
     pub(crate) fn engine(&self, options: EngineOptions) -> Engine {

@@ -1,4 +1,8 @@
 mod families;
+#[path = "../../../../tests/support/llama.rs"]
+#[expect(dead_code, reason = "the end-to-end tests ask the server more")]
+mod llama;
+mod peer;
 mod reference;
 
 use finch_model::{
