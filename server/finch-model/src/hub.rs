@@ -5,10 +5,13 @@
 //! are bounded before they are read, names in an index cannot leave the directory, and weights that are pickled Python
 //! are never touched. Called by `checkpoint`.
 
-mod config;
-mod families;
+pub(crate) mod config;
+pub(crate) mod families;
 mod rotary;
 mod safetensors;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -91,7 +94,7 @@ impl Hub {
         if config["tie_word_embeddings"] == Json::Bool(true) {
             hub.tensors.remove("output.weight");
         }
-        for (name, numbers) in rotary::factors(&reader, &config, family)? {
+        for (name, numbers) in rotary::factors(&reader, &config)? {
             hub.add_computed(name, &numbers);
         }
         Ok(hub)

@@ -3,6 +3,7 @@
 //! The files go through the same importer as real ones, so a test can run the whole chain in milliseconds. What the model
 //! says is noise, but the same noise for the same [`TinySpec`]; every id up to the padding is a token of real text.
 
+mod hub;
 mod layout;
 mod vocabulary;
 mod writer;
@@ -14,6 +15,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+pub use self::hub::{HubSpec, write_hub};
 use self::layout::TinyNumbers;
 pub(crate) use self::writer::GgufWriter;
 use crate::gguf::TensorKind;

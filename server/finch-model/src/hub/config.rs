@@ -15,13 +15,13 @@ use crate::checkpoint::CheckpointError;
 type Metadata = BTreeMap<String, Value>;
 
 /// How a number is written on the other side.
-enum Kind {
+pub(crate) enum Kind {
     Count,
     Float,
 }
 
 /// Keys of `config.json` and of GGUF behind the architecture.
-const KEYS: [(&str, &str, Kind); 19] = [
+pub(crate) const KEYS: [(&str, &str, Kind); 19] = [
     ("num_hidden_layers", "block_count", Kind::Count),
     ("hidden_size", "embedding_length", Kind::Count),
     ("intermediate_size", "feed_forward_length", Kind::Count),

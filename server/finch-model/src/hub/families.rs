@@ -9,11 +9,11 @@ use crate::checkpoint::CheckpointError;
 
 /// How a family's directories differ.
 #[derive(Debug)]
-pub(super) struct HubFamily {
+pub(crate) struct HubFamily {
     /// `model_type` in `config.json`.
     model_types: &'static [&'static str],
     /// The architecture its GGUF files name, and the prefix of their keys.
-    pub(super) architecture: &'static str,
+    pub(crate) architecture: &'static str,
     /// The activation its graph computes; any other cannot be built.
     activation: &'static str,
     norms: Norms,
@@ -52,9 +52,15 @@ const FAMILIES: [HubFamily; 8] = [
     HubFamily { model_types: &["llama", "mistral"], ..PLAIN },
     HubFamily { model_types: &["qwen2"], architecture: "qwen2", ..PLAIN },
     HubFamily { model_types: &["qwen3"], architecture: "qwen3", ..PLAIN },
-    HubFamily { model_types: &["phi3"], architecture: "phi3", ..PLAIN },
+    HubFamily { model_types: &["phi3"], architecture: "phi3", layer: &[("mlp.gate_up_proj", "ffn_up")], ..PLAIN },
     HubFamily { model_types: &["granite"], architecture: "granite", ..PLAIN },
-    HubFamily { model_types: &["starcoder2"], architecture: "starcoder2", activation: GELU, ..PLAIN },
+    HubFamily {
+        model_types: &["starcoder2"],
+        architecture: "starcoder2",
+        activation: GELU,
+        layer: &[("mlp.c_fc", "ffn_up"), ("mlp.c_proj", "ffn_down")],
+        ..PLAIN
+    },
     GEMMA,
     HubFamily { model_types: &["gemma3_text"], architecture: "gemma3", ..GEMMA },
 ];
@@ -64,7 +70,7 @@ const WHOLE: [(&str, &str); 3] =
     [("model.embed_tokens", "token_embd"), ("model.norm", "output_norm"), ("lm_head", "output")];
 
 /// Parts of a layer.
-const LAYER: [(&str, &str); 15] = [
+const LAYER: [(&str, &str); 12] = [
     ("input_layernorm", "attn_norm"),
     ("self_attn.q_proj", "attn_q"),
     ("self_attn.k_proj", "attn_k"),
@@ -76,10 +82,7 @@ const LAYER: [(&str, &str); 15] = [
     ("post_attention_layernorm", "ffn_norm"),
     ("mlp.gate_proj", "ffn_gate"),
     ("mlp.up_proj", "ffn_up"),
-    ("mlp.gate_up_proj", "ffn_up"),
-    ("mlp.c_fc", "ffn_up"),
     ("mlp.down_proj", "ffn_down"),
-    ("mlp.c_proj", "ffn_down"),
 ];
 
 /// Tensors that older checkpoints carry and that follow from the configuration.
@@ -107,6 +110,11 @@ pub(super) fn of(directory: &Directory<'_>, config: &Json) -> Result<&'static Hu
     }
 }
 
+/// The family whose GGUF files name this architecture.
+pub(crate) fn of_architecture(name: &str) -> Option<&'static HubFamily> {
+    FAMILIES.iter().find(|family| family.architecture == name)
+}
+
 impl HubFamily {
     /// The GGUF name of a tensor; the name itself where there is none, so that it is missed later; `None` where the
     /// tensor says nothing of its own.
@@ -128,8 +136,27 @@ impl HubFamily {
         Some(format!("blk.{layer}.{ours}.{kind}"))
     }
 
+    /// The name on a hub of a tensor of a GGUF file.
+    pub(crate) fn theirs(&self, ours: &str) -> Option<String> {
+        let (part, kind) = ours.rsplit_once('.')?;
+        if let Some((theirs, _)) = WHOLE.iter().find(|(_, ours)| *ours == part) {
+            return Some(format!("{theirs}.{kind}"));
+        }
+        let (layer, part) = part.strip_prefix("blk.")?.split_once('.')?;
+        let (theirs, _) = self.layer.iter().chain(&LAYER).find(|(_, ours)| *ours == part)?;
+        Some(format!("model.layers.{layer}.{theirs}.{kind}"))
+    }
+
+    pub(crate) fn model_type(&self) -> &'static str {
+        self.model_types[0]
+    }
+
+    pub(crate) fn activation(&self) -> &'static str {
+        self.activation
+    }
+
     /// What a GGUF file has added to the numbers of this tensor.
-    pub(super) fn offset(&self, ours: &str) -> f32 {
+    pub(crate) fn offset(&self, ours: &str) -> f32 {
         if self.norms == Norms::LessOne && ours.ends_with("_norm.weight") { 1.0 } else { 0.0 }
     }
 }

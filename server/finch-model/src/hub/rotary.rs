@@ -7,7 +7,6 @@ use std::f64::consts::TAU;
 
 use serde_json::Value as Json;
 
-use super::families::HubFamily;
 use super::{CONFIG, Directory};
 use crate::checkpoint::CheckpointError;
 use crate::limits;
@@ -101,7 +100,6 @@ impl<'a> Scaling<'a> {
 pub(super) fn factors(
     directory: &Directory<'_>,
     config: &Json,
-    _family: &HubFamily,
 ) -> Result<Vec<(&'static str, Vec<f32>)>, CheckpointError> {
     let scaling = Scaling::read(directory, config)?;
     let broken = |what: &str| directory.broken(CONFIG, format!("rotary scaling without {what}"));

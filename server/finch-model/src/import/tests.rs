@@ -6,7 +6,7 @@ use super::*;
 use crate::gguf::{Gguf, TensorKind};
 use crate::onnx::proto::{ModelProto, TensorProto};
 use crate::quant;
-use crate::tiny::{TinyArchitecture, TinySpec, write_tiny_gguf};
+use crate::tiny::{HubSpec, TinyArchitecture, TinySpec, write_hub, write_tiny_gguf};
 
 struct Place {
     root: tempfile::TempDir,
@@ -286,4 +286,28 @@ fn a_chat_template_is_kept_beside_the_model_and_listed() {
     fs::write(dir.join("chat_template.jinja"), "other").expect("written");
     let error = Manifest::read(&dir).expect_err("another size").to_string();
     assert!(error.contains("chat_template.jinja"), "{error}");
+}
+
+/// Builds the same weights from a GGUF file and from a hub directory.
+#[track_caller]
+fn check_hub(architecture: TinyArchitecture, shards: usize) {
+    let place = Place::with(TinySpec { architecture, layers: 3, ..TinySpec::default() });
+    let hub = place.root.path().join("hub");
+    write_hub(&place.root.path().join("m.gguf"), &hub, HubSpec { shards, ..HubSpec::default() }).expect("written");
+    for quant in Quant::ALL {
+        let by_gguf = Built::of(place.request(quant));
+        let of_gguf = Manifest::read(&place.models().join("tiny")).expect("whole");
+        let by_hub = Built::of(ImportRequest { source: hub.clone(), ..place.request(quant) });
+        let of_hub = Manifest::read(&place.models().join("tiny")).expect("whole");
+        assert!(by_gguf.data == by_hub.data && by_gguf.graph == by_hub.graph, "{architecture:?} {quant}");
+        assert_eq!((of_gguf.shape, of_gguf.tokens), (of_hub.shape, of_hub.tokens));
+        assert_ne!(of_gguf.source.sha256, of_hub.source.sha256);
+    }
+}
+
+#[test]
+fn a_hub_directory_gives_the_build_that_its_gguf_file_gives() {
+    for (architecture, shards) in [(TinyArchitecture::Llama, 1), (TinyArchitecture::Qwen2, 3)] {
+        check_hub(architecture, shards);
+    }
 }
