@@ -13,7 +13,7 @@ mod safetensors;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -21,6 +21,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use self::families::HubFamily;
+pub use self::safetensors::Safetensors;
 use crate::bytes::Bytes;
 use crate::chat::{self, ChatTemplates};
 use crate::checkpoint::CheckpointError;
@@ -131,12 +132,11 @@ impl Hub {
 
     fn add_shard(&mut self, reader: &Directory<'_>, family: &HubFamily, shard: &Shard) -> Result<(), CheckpointError> {
         let path = reader.path.join(&shard.file);
-        let file = path.display().to_string();
-        let bytes = Bytes::map(&path).map_err(|source| CheckpointError::Open { file: file.clone(), source })?;
-        let broken = |what: String| CheckpointError::Broken { file: file.clone(), what };
-        let mut missing: Vec<&String> = shard.tensors.iter().collect();
-        for (name, mut info) in safetensors::read(&file, &bytes)? {
-            missing.retain(|missing| **missing != name);
+        let Safetensors { bytes, tensors } = Safetensors::open(&path)?;
+        let broken = |what: String| CheckpointError::Broken { file: path.display().to_string(), what };
+        let mut missing: BTreeSet<&str> = shard.tensors.iter().map(String::as_str).collect();
+        for (name, mut info) in tensors {
+            missing.remove(name.as_str());
             let Some(ours) = family.tensor(&name) else { continue };
             info.offset = family.offset(&ours);
             let place = Place { info, file: self.files.len() };

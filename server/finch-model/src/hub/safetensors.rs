@@ -1,21 +1,52 @@
-//! The header of a safetensors file: which tensors it holds and where.
+//! One safetensors file: which tensors it holds and where.
 //!
 //! The `safetensors` crate checks that sizes fit shapes and that the tensors fill the file without gaps or overlaps; here
 //! the header is bounded before it is parsed, and what a model cannot have is refused. Never reads tensor data. Called by
 //! `hub`.
 
+use std::path::Path;
+
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorInfo as Described};
 
+use crate::bytes::Bytes;
 use crate::checkpoint::CheckpointError;
-use crate::gguf::{TensorInfo, TensorKind};
+use crate::gguf::{Tensor, TensorInfo, TensorKind};
 use crate::limits;
 
 /// Bytes in front of the header that say how long it is.
 const LENGTH_BYTES: usize = 8;
 
-/// All tensors by their names in the file, sorted.
-pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<(String, TensorInfo)>, CheckpointError> {
+/// An open file.
+#[derive(Debug)]
+pub struct Safetensors {
+    pub(super) bytes: Bytes,
+    /// By their names in the file, sorted.
+    pub(super) tensors: Vec<(String, TensorInfo)>,
+}
+
+impl Safetensors {
+    /// Maps a file and reads its header.
+    pub fn open(path: &Path) -> Result<Safetensors, CheckpointError> {
+        let file = path.display().to_string();
+        match Bytes::map(path) {
+            Ok(bytes) => Ok(Self { tensors: read(&file, &bytes)?, bytes }),
+            Err(source) => Err(CheckpointError::Open { file, source }),
+        }
+    }
+
+    /// Reads a file that is already in memory; `name` stands in error messages.
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Safetensors, CheckpointError> {
+        Ok(Self { tensors: read(name, &bytes)?, bytes: Bytes::Owned(bytes) })
+    }
+
+    /// All tensors, sorted by name.
+    pub fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
+        self.tensors.iter().map(|(name, info)| Tensor::new(name, info, &self.bytes))
+    }
+}
+
+fn read(file: &str, bytes: &[u8]) -> Result<Vec<(String, TensorInfo)>, CheckpointError> {
     let broken = |what: String| CheckpointError::Broken { file: file.to_owned(), what };
     let header_len = bytes.first_chunk::<LENGTH_BYTES>().map(|length| u64::from_le_bytes(*length));
     match header_len {
