@@ -20,8 +20,8 @@ pub(crate) const BLOCK: usize = 32;
 /// A layout of quantised rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// 4-bit codes, 32 to a scale, zero at 8. Only for what is stored so already: `Q4_0`.
-    Four,
+    /// 4-bit codes, this many to a scale, zero at 8. Only for what fits so exactly: `Q4_0` (32) and `Q3_K` (16).
+    Four { block: usize },
     /// 4-bit codes, 32 to a scale, with a zero of their own.
     FourShifted,
     /// 8-bit codes, zero at 128, this many to a scale (16 or 32).
@@ -31,8 +31,14 @@ pub(crate) enum Layout {
 impl Layout {
     /// The 4-bit layout that suits these sources: without zeros where all of them are symmetric 4-bit blocks already.
     pub(crate) fn four(sources: impl IntoIterator<Item = TensorKind>) -> Layout {
-        let exact = sources.into_iter().all(|kind| kind == TensorKind::Q4_0);
-        if exact { Layout::Four } else { Layout::FourShifted }
+        let mut exact = sources.into_iter().map(|kind| match kind {
+            TensorKind::Q4_0 | TensorKind::Q3K => kind.symmetric_group(),
+            _ => None,
+        });
+        match exact.next().flatten() {
+            Some(block) if exact.all(|other| other == Some(block)) => Layout::Four { block },
+            _ => Layout::FourShifted,
+        }
     }
 
     /// The 8-bit layout that suits these sources: scales for every 16 numbers where one of them has such scales.
@@ -43,15 +49,15 @@ impl Layout {
 
     pub(crate) fn bits(self) -> usize {
         match self {
-            Layout::Four | Layout::FourShifted => 4,
+            Layout::Four { .. } | Layout::FourShifted => 4,
             Layout::Eight { .. } => 8,
         }
     }
 
     pub(crate) fn block(self) -> usize {
         match self {
-            Layout::Four | Layout::FourShifted => BLOCK,
-            Layout::Eight { block } => block,
+            Layout::FourShifted => BLOCK,
+            Layout::Four { block } | Layout::Eight { block } => block,
         }
     }
 
@@ -69,7 +75,7 @@ impl Layout {
     pub(crate) fn zero_bytes(self, len: usize) -> usize {
         match self {
             Layout::FourShifted => self.scales(len).div_ceil(2),
-            Layout::Four | Layout::Eight { .. } => 0,
+            Layout::Four { .. } | Layout::Eight { .. } => 0,
         }
     }
 }
@@ -97,8 +103,10 @@ impl RowQuantizer {
     pub(crate) fn quantize(&mut self, kind: TensorKind, stored: &[u8], row: QuantRow<'_>) {
         match (self.layout, kind.symmetric_group()) {
             (Layout::Eight { block }, Some(group)) if group >= block => self.carry_eight(kind, stored, block, row),
-            (Layout::Four, _) => self.carry_four(stored, row),
-            (Layout::FourShifted, Some(_)) if kind == TensorKind::Q4_0 => self.carry_four(stored, row),
+            (Layout::Four { block }, _) => self.carry_four(kind, stored, block, row),
+            (Layout::FourShifted, Some(BLOCK)) if kind == TensorKind::Q4_0 => {
+                self.carry_four(kind, stored, BLOCK, row);
+            }
             (Layout::FourShifted, _) => {
                 kind.dequantize(stored, &mut self.floats);
                 four::search(&self.floats, row);
@@ -125,13 +133,13 @@ impl RowQuantizer {
         }
     }
 
-    fn carry_four(&mut self, stored: &[u8], row: QuantRow<'_>) {
-        let kind = TensorKind::Q4_0;
-        let targets = row.codes.chunks_exact_mut(BLOCK / 2).zip(row.scales.iter_mut());
-        for (stored, (codes, scale)) in stored.chunks_exact(kind.block_bytes()).zip(targets) {
+    fn carry_four(&mut self, kind: TensorKind, stored: &[u8], block: usize, row: QuantRow<'_>) {
+        let len = kind.block_len();
+        let targets = row.codes.chunks_exact_mut(len / 2).zip(row.scales.chunks_exact_mut(len / block));
+        for (stored, (codes, scales)) in stored.chunks_exact(kind.block_bytes()).zip(targets) {
             kind.unpack(stored, &mut self.unpacked);
-            four::pack(&self.unpacked.codes[..BLOCK], 8, codes);
-            *scale = self.unpacked.scales[0];
+            four::pack(&self.unpacked.codes[..len], 8, codes);
+            scales.copy_from_slice(&self.unpacked.scales[..len / block]);
         }
         // Zero 8 for every block, two to a byte; empty where the layout has it by default.
         row.zeros.fill(0x88);

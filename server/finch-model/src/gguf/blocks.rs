@@ -41,7 +41,8 @@ impl Unpacked {
 
 /// Invariant: `block` is one whole block of `kind`, and `kind` is one of the block kinds.
 pub(super) fn unpack(kind: TensorKind, block: &[u8], out: &mut Unpacked) {
-    out.group_len = if kind == TensorKind::Q6K { 16 } else { 32 };
+    let fine = matches!(kind, TensorKind::Q2K | TensorKind::Q3K | TensorKind::Q6K);
+    out.group_len = if fine { 16 } else { 32 };
     match kind {
         TensorKind::Q4_0 => {
             out.scales[0] = half_at(block, 0);
@@ -74,6 +75,8 @@ pub(super) fn unpack(kind: TensorKind, block: &[u8], out: &mut Unpacked) {
                 *code = byte.cast_signed();
             }
         }
+        TensorKind::Q2K => two_bits_and_minima(block, out),
+        TensorKind::Q3K => three_bits(block, out),
         TensorKind::Q4K => {
             scales_and_minima(block, out);
             four_bit_runs(&block[16..144], &mut out.codes);
@@ -138,6 +141,40 @@ fn scales_and_minima(block: &[u8], out: &mut Unpacked) {
         };
         out.scales[group] = scale * f32::from(code);
         out.offsets[group] = -(minimum * f32::from(low));
+    }
+}
+
+/// 64 bytes hold 256 numbers of 2 bits: each half of 128 numbers is four runs of 32 at rising places of the same bytes.
+fn two_bit_runs(bytes: &[u8], codes: &mut [i8]) {
+    for (index, code) in codes.iter_mut().enumerate() {
+        let (part, run, column) = (index / 128, index % 128 / 32, index % 32);
+        *code = ((bytes[part * 32 + column] >> (run * 2)) & 3).cast_signed();
+    }
+}
+
+fn two_bits_and_minima(block: &[u8], out: &mut Unpacked) {
+    let (scale, minimum) = (half_at(block, 80), half_at(block, 82));
+    for (group, packed) in block[..16].iter().enumerate() {
+        out.scales[group] = scale * f32::from(packed & 15);
+        out.offsets[group] = -(minimum * f32::from(packed >> 4));
+    }
+    two_bit_runs(&block[16..80], &mut out.codes);
+}
+
+fn three_bits(block: &[u8], out: &mut Unpacked) {
+    let (high, low, packed) = (&block[..32], &block[32..96], &block[96..108]);
+    let scale = half_at(block, 108);
+    for group in 0..GROUPS_MAX {
+        // Four bits in the first eight bytes, two more in the last four.
+        let nibble = packed[group % 8] >> (group / 8 * 4) & 15;
+        let top = packed[8 + group % 4] >> (group / 4 * 2) & 3;
+        out.scales[group] = scale * f32::from((nibble | top << 4).cast_signed() - 32);
+        out.offsets[group] = 0.0;
+    }
+    two_bit_runs(low, &mut out.codes);
+    for (index, code) in out.codes.iter_mut().enumerate() {
+        // Bit `run` of byte `i`, unset, takes four from number `i` of run `run`.
+        *code -= (((high[index % 32] >> (index / 32)) & 1) ^ 1).cast_signed() << 2;
     }
 }
 

@@ -24,6 +24,10 @@ pub enum TensorKind {
     Q5_1,
     /// 8-bit blocks of 32 around zero.
     Q8_0,
+    /// 2-bit superblocks of 256 with scales and minima for every 16.
+    Q2K,
+    /// 3-bit superblocks of 256 around zero with a scale for every 16.
+    Q3K,
     /// 4-bit superblocks of 256 with scales and minima for every 32.
     Q4K,
     /// 5-bit superblocks of 256 with scales and minima for every 32.
@@ -33,10 +37,10 @@ pub enum TensorKind {
 }
 
 impl TensorKind {
-    pub(super) const NAMES: &str = "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K";
+    pub(super) const NAMES: &str = "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to Q6_K";
 
     /// Every kind and its number in the format.
-    const NUMBERS: [(u32, TensorKind); 11] = [
+    const NUMBERS: [(u32, TensorKind); 13] = [
         (0, TensorKind::F32),
         (1, TensorKind::F16),
         (2, TensorKind::Q4_0),
@@ -44,6 +48,8 @@ impl TensorKind {
         (6, TensorKind::Q5_0),
         (7, TensorKind::Q5_1),
         (8, TensorKind::Q8_0),
+        (10, TensorKind::Q2K),
+        (11, TensorKind::Q3K),
         (12, TensorKind::Q4K),
         (13, TensorKind::Q5K),
         (14, TensorKind::Q6K),
@@ -65,7 +71,7 @@ impl TensorKind {
         match self {
             TensorKind::F32 | TensorKind::F16 | TensorKind::Bf16 => 1,
             TensorKind::Q4_0 | TensorKind::Q4_1 | TensorKind::Q5_0 | TensorKind::Q5_1 | TensorKind::Q8_0 => 32,
-            TensorKind::Q4K | TensorKind::Q5K | TensorKind::Q6K => 256,
+            TensorKind::Q2K | TensorKind::Q3K | TensorKind::Q4K | TensorKind::Q5K | TensorKind::Q6K => 256,
         }
     }
 
@@ -79,6 +85,8 @@ impl TensorKind {
             TensorKind::Q5_0 => 22,
             TensorKind::Q5_1 => 24,
             TensorKind::Q8_0 => 34,
+            TensorKind::Q2K => 84,
+            TensorKind::Q3K => 110,
             TensorKind::Q4K => 144,
             TensorKind::Q5K => 176,
             TensorKind::Q6K => 210,
@@ -90,7 +98,7 @@ impl TensorKind {
     pub(crate) fn symmetric_group(self) -> Option<usize> {
         match self {
             TensorKind::Q4_0 | TensorKind::Q5_0 | TensorKind::Q8_0 => Some(32),
-            TensorKind::Q6K => Some(16),
+            TensorKind::Q3K | TensorKind::Q6K => Some(16),
             _ => None,
         }
     }

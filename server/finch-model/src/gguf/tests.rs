@@ -76,6 +76,54 @@ fn q8_0_blocks_read_as_the_reference_reads_them() {
 }
 
 #[test]
+fn q2k_blocks_read_as_the_reference_reads_them() {
+    let block = concat!(
+        "a8e5b8abeeab14cef599cc052535d5cec0ad06783f60ec83760457a17c472a49ed10c2fa0a67ce0d8f02264785762462",
+        "c423399232b39168ce358d21b527970bb48a4200a5627b0c90b818268101caffc0284c22",
+    );
+    check_block(
+        TensorKind::Q2K,
+        block,
+        &[
+            (0, -0.12298584),
+            (1, 0.17388916),
+            (16, 0.013366699),
+            (31, 0.19891357),
+            (32, -0.13528442),
+            (77, -0.17218018),
+            (128, -0.18447876),
+            (200, -0.024597168),
+            (255, 1.4110107),
+        ],
+        9450.5869140625,
+    );
+}
+
+#[test]
+fn q3k_blocks_read_as_the_reference_reads_them() {
+    let block = concat!(
+        "7fa901a76df710c04edc083cbdb5404808b9586fbf8a6343304464f943287f2d2133cee5d95535cc78861fd80e7fa01d",
+        "d0a174645397c6a0adc1367e7e3976aa6b833bad348bb5a93fc4900f8a8987f50f8c3b8efc8c4ce733da7d4597758c5c",
+        "bdd130e147d9d82f7c5b7010c028",
+    );
+    check_block(
+        TensorKind::Q3K,
+        block,
+        &[
+            (0, -0.705_078_1),
+            (1, -2.115_234_4),
+            (16, -2.523_437_5),
+            (31, 1.261_718_8),
+            (77, 2.560_546_9),
+            (128, 3.005_859_4),
+            (200, -1.335_937_5),
+            (255, 3.339_843_8),
+        ],
+        8420.5625,
+    );
+}
+
+#[test]
 fn q4k_blocks_read_as_the_reference_reads_them() {
     let block = concat!(
         "8e0e4d1892c58efd5185f0711ef7677a1f132a818d882195a100b28d6b236b82481bd9fe630dc3ce3be4ebcab72f45b35223",

@@ -211,7 +211,7 @@ fn four_bit_builds_keep_the_vocabulary_at_eight_bits() {
     assert_eq!(layout(TensorKind::F32, "output.codes"), Layout::Eight { block: 32 });
     assert_eq!(layout(TensorKind::F32, "token_embd.table"), Layout::Eight { block: 32 });
     assert_eq!(layout(TensorKind::F32, "blk.1.ffn_down.codes"), Layout::FourShifted);
-    assert_eq!(layout(TensorKind::Q4_0, "blk.1.ffn_down.codes"), Layout::Four);
+    assert_eq!(layout(TensorKind::Q4_0, "blk.1.ffn_down.codes"), Layout::Four { block: 32 });
 }
 
 #[test]

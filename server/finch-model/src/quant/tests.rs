@@ -1,11 +1,13 @@
 use super::*;
 
-const KINDS: [TensorKind; 8] = [
+const KINDS: [TensorKind; 10] = [
     TensorKind::Q4_0,
     TensorKind::Q4_1,
     TensorKind::Q5_0,
     TensorKind::Q5_1,
     TensorKind::Q8_0,
+    TensorKind::Q2K,
+    TensorKind::Q3K,
     TensorKind::Q4K,
     TensorKind::Q5K,
     TensorKind::Q6K,
@@ -15,7 +17,12 @@ const KINDS: [TensorKind; 8] = [
 fn stored(kind: TensorKind, blocks: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..kind.block_bytes() * blocks).map(|at| (at * at * 31 + at * 7) as u8).collect();
     for block in bytes.chunks_exact_mut(kind.block_bytes()) {
-        let scales = if kind == TensorKind::Q6K { vec![208] } else { vec![0, 2] };
+        let scales = match kind {
+            TensorKind::Q2K => vec![80, 82],
+            TensorKind::Q3K => vec![108],
+            TensorKind::Q6K => vec![208],
+            _ => vec![0, 2],
+        };
         let one_scale = matches!(kind, TensorKind::Q4_0 | TensorKind::Q5_0 | TensorKind::Q8_0);
         for at in scales.into_iter().take(if one_scale { 1 } else { 2 }) {
             block[at] = 0x66;
@@ -51,7 +58,7 @@ impl Quantized {
             let nibble = |bytes: &[u8], at: usize| f32::from(bytes[at / 2] >> (at % 2 * 4) & 15);
             let step = match self.layout {
                 Layout::Eight { .. } => f32::from(self.codes[place]) - 128.0,
-                Layout::Four => nibble(&self.codes, place) - 8.0,
+                Layout::Four { .. } => nibble(&self.codes, place) - 8.0,
                 Layout::FourShifted => nibble(&self.codes, place) - nibble(&self.zeros, block),
             };
             step * self.scales[block]
@@ -73,7 +80,9 @@ fn square_error(left: &[f32], right: &[f32]) -> f32 {
 #[test]
 fn symmetric_blocks_are_carried_over_exactly() {
     let cases = [
-        (TensorKind::Q4_0, Layout::Four),
+        (TensorKind::Q4_0, Layout::Four { block: 32 }),
+        (TensorKind::Q3K, Layout::Four { block: 16 }),
+        (TensorKind::Q3K, Layout::Eight { block: 16 }),
         (TensorKind::Q4_0, Layout::FourShifted),
         (TensorKind::Q4_0, Layout::Eight { block: 32 }),
         (TensorKind::Q5_0, Layout::Eight { block: 32 }),
@@ -151,7 +160,9 @@ fn earlier_numbers_lie_in_the_low_halves() {
 
 #[test]
 fn layouts_follow_their_sources() {
-    assert_eq!(Layout::four([TensorKind::Q4_0, TensorKind::Q4_0]), Layout::Four);
+    assert_eq!(Layout::four([TensorKind::Q4_0, TensorKind::Q4_0]), Layout::Four { block: 32 });
+    assert_eq!(Layout::four([TensorKind::Q3K]), Layout::Four { block: 16 });
+    assert_eq!(Layout::four([TensorKind::Q3K, TensorKind::Q4_0]), Layout::FourShifted);
     assert_eq!(Layout::four([TensorKind::Q4_0, TensorKind::Q4K]), Layout::FourShifted);
     assert_eq!(Layout::eight([TensorKind::Q4K, TensorKind::Q8_0]), Layout::Eight { block: 32 });
     assert_eq!(Layout::eight([TensorKind::Q4K, TensorKind::Q6K]), Layout::Eight { block: 16 });
