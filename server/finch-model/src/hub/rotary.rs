@@ -36,12 +36,10 @@ const KINDS: [(&str, Option<&str>); 8] = [
 ];
 
 /// Numbers of a scaling and their GGUF keys.
-const FLOATS: [(&str, &str); 5] = [
+const FLOATS: [(&str, &str); 3] = [
     ("factor", "rope.scaling.factor"),
-    ("attention_factor", "rope.scaling.attn_factor"),
     ("beta_fast", "rope.scaling.yarn_beta_fast"),
     ("beta_slow", "rope.scaling.yarn_beta_slow"),
-    ("mscale_all_dim", "rope.scaling.yarn_log_multiplier"),
 ];
 
 impl<'a> Scaling<'a> {
@@ -53,6 +51,9 @@ impl<'a> Scaling<'a> {
         };
         let json = if whole.is_null() { &config["rope_scaling"] } else { whole };
         let kind = ["rope_type", "type"].iter().find_map(|key| json[*key].as_str());
+        if json["truncate"] == Json::Bool(false) {
+            return Err(directory.unsupported(CONFIG, "rotary scaling that is not cut to whole pairs".to_owned()));
+        }
         if let Some(other) = kind.filter(|kind| KINDS.iter().all(|(known, _)| known != kind)) {
             return Err(directory.unsupported(CONFIG, format!("rotary scaling {other}")));
         }
@@ -81,11 +82,25 @@ impl<'a> Scaling<'a> {
         let Some(kind) = self.kind_by_key() else { return Vec::new() };
         let stated = FLOATS.iter().filter_map(|(theirs, ours)| Some((*ours, self.json[*theirs].as_f64()?)));
         let mut floats: Vec<(&str, f64)> = stated.collect();
-        let attention = "rope.scaling.attn_factor";
-        if kind == "longrope" && floats.iter().all(|(key, _)| *key != attention) {
-            floats.extend(self.longrope_attention().map(|factor| (attention, factor)));
-        }
+        let attention = match kind {
+            "longrope" => self.json["attention_factor"].as_f64().or_else(|| self.longrope_attention()),
+            "yarn" => self.yarn_attention(),
+            _ => None,
+        };
+        floats.extend(attention.map(|factor| ("rope.scaling.attn_factor", factor)));
         floats
+    }
+
+    /// What comes on top of the magnitude that follows from the factor alone.
+    fn yarn_attention(&self) -> Option<f64> {
+        let number = |key: &str| self.json[key].as_f64();
+        let factor = number("factor").filter(|factor| *factor > 1.0)?;
+        let magnitude = |scale: f64| 1.0 + 0.1 * scale * factor.ln();
+        let whole = number("attention_factor").or_else(|| {
+            let (scale, all) = number("mscale").zip(number("mscale_all_dim"))?;
+            Some(magnitude(scale) / magnitude(all))
+        })?;
+        Some(whole / magnitude(1.0))
     }
 
     /// How much longer contexts than those trained with sharpen attention.

@@ -2,6 +2,7 @@ use std::fs;
 
 use serde_json::json;
 
+use super::rotary::Scaling;
 use super::*;
 use crate::tiny::{HubSpec, TinyArchitecture, TinySpec, write_hub, write_tiny_gguf};
 
@@ -114,6 +115,17 @@ fn a_phi_4_mini_configuration_has_part_rotation_and_two_lists_of_factors() {
     let factors = rotary::factors(&Directory { path: Path::new("m") }, &config).unwrap();
     let expected = vec![("rope_factors_long.weight", vec![1.5, 2.0]), ("rope_factors_short.weight", vec![1.0, 1.0])];
     assert_eq!(factors, expected);
+}
+
+#[test]
+fn yarn_states_what_comes_on_top_of_its_own_magnitude() {
+    let scaling = |attention: Json| {
+        let config = json!({ "rope_scaling": { "rope_type": "yarn", "factor": 4.0, "attention_factor": attention } });
+        Scaling::read(&Directory { path: Path::new("m") }, &config).unwrap().floats()
+    };
+    let factor = ("rope.scaling.factor", 4.0);
+    assert_eq!(scaling(Json::Null), [factor]);
+    assert_eq!(scaling(json!(1.0)), [factor, ("rope.scaling.attn_factor", 1.0 / (1.0 + 0.1 * 4_f64.ln()))]);
 }
 
 #[test]
