@@ -16,6 +16,7 @@ use finch_model::manifest::{InfillStyle, Manifest};
 
 use crate::{
     EngineError, Runtime,
+    keep::Keep,
     lanes::{Ask, Job, Lanes},
     limits,
     network::{Network, SessionOptions},
@@ -82,6 +83,26 @@ struct Shared {
 impl Engine {
     /// Loads a model directory. Takes seconds: not for an async task.
     pub fn load(runtime: &Runtime, model_dir: &Path, options: EngineOptions) -> Result<Self, EngineError> {
+        Self::load_with(runtime, model_dir, options, None)
+    }
+
+    /// Loads a model directory and what an engine with the same model left in the folder `keep_dir`. What this one
+    /// computes is kept there when it rests and when it ends. The file holds text of the user.
+    pub fn load_keeping(
+        runtime: &Runtime,
+        model_dir: &Path,
+        options: EngineOptions,
+        keep_dir: &Path,
+    ) -> Result<Self, EngineError> {
+        Self::load_with(runtime, model_dir, options, Some(keep_dir))
+    }
+
+    fn load_with(
+        runtime: &Runtime,
+        model_dir: &Path,
+        options: EngineOptions,
+        keep_dir: Option<&Path>,
+    ) -> Result<Self, EngineError> {
         let manifest = Manifest::read(model_dir)?;
         let network = Network::load(runtime, model_dir, &manifest, session_options(&options))?;
         let capacity = network.capacity();
@@ -94,7 +115,13 @@ impl Engine {
             cache_bytes_max: options.cache_bytes_max,
             speculation: options.speculation,
         };
-        let worker = Worker::new(network, prompts, Arc::clone(&lanes), service)?;
+        let mut worker = Worker::new(network, prompts, Arc::clone(&lanes), service)?;
+        if let Some(keep_dir) = keep_dir {
+            match Keep::new(keep_dir, manifest.id.as_str(), model_dir) {
+                Ok(keep) => worker.keep_in(keep),
+                Err(error) => tracing::warn!("what is computed is not kept: {error}"),
+            }
+        }
         let thread = start(worker, Arc::clone(&lanes))?;
         let shared = Shared { manifest, capacity, style, lanes, thread: Mutex::new(Some(thread)) };
         Ok(Self { shared: Arc::new(shared) })

@@ -139,14 +139,17 @@ impl Lanes {
     /// Waits until something arrives, at most for `limit` if there is one.
     pub(crate) fn wait(&self, limit: Option<Duration>) {
         let waiting = self.lock();
-        let idle = |waiting: &mut Waiting| {
-            !waiting.closed && waiting.interactive.is_empty() && waiting.batch.is_empty() && waiting.warm.is_empty()
-        };
         match limit {
-            None => drop(self.changed.wait_while(waiting, idle)),
+            None => drop(self.changed.wait_while(waiting, Waiting::is_idle)),
             // Jobs that wait for a slot must not keep the thread from sleeping.
             Some(limit) => drop(self.changed.wait_timeout(waiting, limit)),
         }
+    }
+
+    /// Waits until something arrives, or until a time is over. Whether something did.
+    pub(crate) fn wait_for_work(&self, limit: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, Waiting::is_idle);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Every job that still waits, for the end.
@@ -162,6 +165,10 @@ impl Lanes {
 }
 
 impl Waiting {
+    fn is_idle(&mut self) -> bool {
+        !self.closed && self.interactive.is_empty() && self.batch.is_empty() && self.warm.is_empty()
+    }
+
     fn queue(&mut self, lane: Lane) -> &mut VecDeque<Job> {
         match lane {
             Lane::Interactive => &mut self.interactive,

@@ -14,6 +14,7 @@ mod cache;
 mod decoder;
 mod engine;
 mod graph;
+mod keep;
 mod lanes;
 mod memory;
 mod network;

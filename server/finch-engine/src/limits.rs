@@ -11,6 +11,10 @@ pub(crate) const CLIENTS_MAX: usize = 64;
 pub(crate) const SLOTS_MIN: usize = 2;
 /// More key-value slots than this cost memory and find nothing to keep.
 pub(crate) const SLOTS_MAX: usize = 16;
+/// The file that keeps what was computed from one run to the next.
+pub(crate) const KEEP_BYTES_MAX: usize = 64 << 20;
+/// Nothing is kept while there is work, nor so soon after it.
+pub(crate) const KEEP_AFTER: Duration = Duration::from_secs(10);
 /// Views of neighbouring slots that are kept ready.
 pub(crate) const BINDINGS_MAX: usize = 2 * SLOTS_MAX;
 /// Another slot joins a pass if that costs less than so much of a pass of its own, slots between included.

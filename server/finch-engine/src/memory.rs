@@ -53,6 +53,19 @@ impl Floats {
         unsafe { std::slice::from_raw_parts(self.base, count) }
     }
 
+    /// `count` floats at `offset`.
+    pub(crate) fn range(&self, offset: usize, count: usize) -> &[f32] {
+        &self.first(offset + count)[offset..]
+    }
+
+    /// Writes floats at `offset`.
+    #[expect(unsafe_code, reason = "one owned buffer, one copy into it")]
+    pub(crate) fn write(&mut self, offset: usize, floats: &[f32]) {
+        assert!(offset + floats.len() <= self.len, "the range is inside the buffer");
+        // SAFETY: in range by the assertion; a borrowed slice is no part of this buffer while it is borrowed mutably.
+        unsafe { std::ptr::copy_nonoverlapping(floats.as_ptr(), self.base.add(offset), floats.len()) }
+    }
+
     /// Copies `count` floats at `from` to `to`.
     #[expect(unsafe_code, reason = "one owned buffer, one copy")]
     pub(crate) fn copy_within(&mut self, from: usize, to: usize, count: usize) {

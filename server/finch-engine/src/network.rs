@@ -212,6 +212,24 @@ impl Network {
         target.tokens.extend_from_slice(&source.tokens[..count]);
     }
 
+    /// The keys and values of the first `count` tokens of a slot, in an order that `restore` knows.
+    pub(crate) fn state(&self, slot: &Slot, count: usize) -> Vec<f32> {
+        self.buffers[slot.buffer].read(slot.row, count.min(slot.tokens.len()))
+    }
+
+    /// Makes a slot hold tokens and what was computed from them. False, and nothing is changed, if they do not fit.
+    pub(crate) fn restore(&mut self, slot: &mut Slot, tokens: Vec<u32>, state: &[f32]) -> bool {
+        let is_known = |&token: &u32| (token as usize) < self.shape.vocab;
+        let floats = tokens.len() * self.token_bytes() / size_of::<f32>();
+        if tokens.len() > self.capacity || state.len() != floats || !tokens.iter().all(is_known) {
+            return false;
+        }
+        self.buffers[slot.buffer].write(slot.row, tokens.len(), state);
+        slot.touched = slot.touched.max(tokens.len());
+        slot.tokens = tokens;
+        true
+    }
+
     /// Gives back the memory of a slot behind its end.
     pub(crate) fn release(&mut self, slot: &mut Slot) {
         if slot.touched > slot.tokens.len() {

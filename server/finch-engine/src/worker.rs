@@ -7,13 +7,14 @@
 
 mod passes;
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use finch_llm::{Lane, LlmError};
 
 use crate::{
     EngineError, Speculation,
     cache::{self, Held},
+    keep::{self, Keep, Kept},
     lanes::{self, Job, Lanes},
     limits,
     network::{Network, Slot},
@@ -40,6 +41,10 @@ pub(crate) struct Worker {
     together: Costs,
     watch: Watch,
     cache_bytes_max: usize,
+    /// Where what slots hold outlives the process; none if it does not.
+    keep: Option<Keep>,
+    /// The clock when it was kept last.
+    kept: u64,
     /// Counts passes and placements: greater is later.
     clock: u64,
 }
@@ -95,6 +100,8 @@ impl Worker {
             },
             together: Costs::default(),
             cache_bytes_max: service.cache_bytes_max,
+            keep: None,
+            kept: 0,
             clock: 0,
         })
     }
@@ -104,7 +111,7 @@ impl Worker {
         while !self.lanes.is_closed() {
             match self.turn() {
                 Turn::Computed => {}
-                Turn::Idle => self.lanes.wait(None),
+                Turn::Idle => self.rest(),
                 Turn::Stalled => self.lanes.wait(Some(limits::SLOW_READER_RETRY)),
             }
         }
@@ -114,6 +121,62 @@ impl Worker {
         for job in self.lanes.drain() {
             job.refuse(lanes::ended());
         }
+        self.keep();
+        if let Some(keep) = &mut self.keep {
+            keep.finish();
+        }
+    }
+
+    /// Takes up what was kept, and keeps from here on.
+    pub(crate) fn keep_in(&mut self, keep: Keep) {
+        let kept = keep.read(self.token_floats()).unwrap_or_else(|error| {
+            tracing::info!("what was computed before is not used: {error}");
+            Vec::new()
+        });
+        // The last one used comes first.
+        let count = kept.len().min(self.shelves.len());
+        for (shelf, kept) in self.shelves.iter_mut().zip(kept.into_iter().take(count)).rev() {
+            let stable = kept.tokens.len();
+            if self.network.restore(&mut shelf.slot, kept.tokens, &kept.state) {
+                self.clock += 1;
+                (shelf.stable, shelf.used) = (stable, self.clock);
+            }
+        }
+        self.kept = self.clock;
+        self.keep = Some(keep);
+    }
+
+    /// Waits for work, and keeps what was computed when none comes for a while.
+    fn rest(&mut self) {
+        if self.keep.is_none() || self.kept == self.clock {
+            self.lanes.wait(None);
+        } else if !self.lanes.wait_for_work(limits::KEEP_AFTER) {
+            self.keep();
+        }
+    }
+
+    /// Keeps the lasting part of what slots hold, the last used first, as far as there is room.
+    fn keep(&mut self) {
+        let token_floats = self.token_floats();
+        let Some(keep) = self.keep.as_mut().filter(|_| self.kept != self.clock) else { return };
+        let mut shelves: Vec<&Shelf> = self.shelves.iter().collect();
+        shelves.sort_unstable_by_key(|shelf| Reverse(shelf.used));
+        let mut room = keep::tokens_max(token_floats);
+        let mut kept = Vec::new();
+        for shelf in shelves {
+            let count = shelf.stable.min(shelf.slot.tokens().len()).min(room);
+            if count > 0 {
+                room -= count;
+                let tokens = shelf.slot.tokens()[..count].to_vec();
+                kept.push(Kept { tokens, state: self.network.state(&shelf.slot, count) });
+            }
+        }
+        keep.write(kept);
+        self.kept = self.clock;
+    }
+
+    fn token_floats(&self) -> usize {
+        self.network.token_bytes() / size_of::<f32>()
     }
 
     /// Looks at what has changed, then does one pass.

@@ -51,6 +51,12 @@ impl Home {
         self.models().join(".downloads")
     }
 
+    /// Where computed state outlives a process, if the user wants it to.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
     /// Where the ONNX Runtime library lives.
     #[must_use]
     pub fn runtime(&self) -> PathBuf {

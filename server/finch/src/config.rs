@@ -41,11 +41,13 @@ pub(crate) struct EngineConfig {
     pub(crate) slots: usize,
     /// MiB of computed state kept of prompts that do not run any more; the longest unused goes first.
     pub(crate) cache_mib: usize,
+    /// Whether computed state is written to `FINCH_HOME/cache`, so that it is there after a restart. It holds your text.
+    pub(crate) keep_cache: bool,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { model: None, threads: None, context_tokens_max: 4096, slots: 8, cache_mib: 1024 }
+        Self { model: None, threads: None, context_tokens_max: 4096, slots: 8, cache_mib: 1024, keep_cache: false }
     }
 }
 

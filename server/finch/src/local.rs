@@ -107,7 +107,12 @@ fn load_into(place: &OnceLock<Engine>, state: &StateSender, surroundings: &Surro
 pub(crate) fn load(surroundings: &Surroundings, folder: &Path) -> Result<Engine> {
     let id = folder.file_name().unwrap_or_default().to_string_lossy();
     let next = || format!("the model {id} cannot be loaded; if its files are damaged, run `finch model pull {id}`");
-    Engine::load(&runtime(surroundings)?, folder, options(surroundings)).with_context(next)
+    let (runtime, options) = (runtime(surroundings)?, options(surroundings));
+    if surroundings.config.engine.keep_cache {
+        Engine::load_keeping(&runtime, folder, options, &surroundings.home.cache()).with_context(next)
+    } else {
+        Engine::load(&runtime, folder, options).with_context(next)
+    }
 }
 
 /// The user's settings for the engine.

@@ -166,3 +166,36 @@ fn weights_that_are_no_numbers_are_an_error_that_says_so() {
     let error = read(model.engine(EngineOptions::default()).infill(infill("a", Lane::Interactive, 3))).unwrap_err();
     assert!(error.to_string().contains("its weights are damaged"), "{error}");
 }
+
+#[test]
+fn what_one_engine_computed_the_next_one_has() {
+    let model = tiny(TinyArchitecture::Llama);
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |keep: bool| {
+        let options = EngineOptions::default();
+        let engine = if keep {
+            Engine::load_keeping(&runtime(), &model.dir, options, folder.path()).unwrap()
+        } else {
+            model.engine(options)
+        };
+        read(engine.infill(infill("a", Lane::Interactive, 6))).unwrap()
+    };
+    let (text, cold) = ask(true);
+    assert_eq!(cold.usage.cached_tokens, 0);
+    let (again, warm) = ask(true);
+    assert_eq!(again, text);
+    assert!(warm.usage.cached_tokens * 2 > warm.usage.prompt_tokens, "{warm:?}");
+    // Who was not told to keep anything reads nothing and writes nothing.
+    let path = folder.path().join("tiny.kv");
+    fs::remove_file(&path).unwrap();
+    assert_eq!(ask(false).1.usage.cached_tokens, 0);
+    assert!(!path.exists());
+    // A damaged file costs the warm start and nothing else.
+    ask(true);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    fs::write(&path, bytes).unwrap();
+    let (text_after, cold) = ask(true);
+    assert_eq!((text_after, cold.usage.cached_tokens), (text, 0));
+}

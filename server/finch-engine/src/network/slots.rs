@@ -89,6 +89,29 @@ impl Buffer {
         }
     }
 
+    /// The first `count` tokens of a row: part by part, head by head.
+    pub(super) fn read(&self, row: usize, count: usize) -> Vec<f32> {
+        let Sizes { heads, width, .. } = self.sizes;
+        let mut floats = Vec::with_capacity(self.parts.len() * heads * count * width);
+        for part in &self.parts {
+            for head in 0..heads {
+                floats.extend_from_slice(part.range(self.sizes.at(row, head, 0), count * width));
+            }
+        }
+        floats
+    }
+
+    /// Writes what `read` gave.
+    pub(super) fn write(&mut self, row: usize, count: usize, floats: &[f32]) {
+        let Sizes { heads, width, .. } = self.sizes;
+        let mut pieces = floats.chunks_exact((count * width).max(1));
+        for part in &mut self.parts {
+            for (head, piece) in (0..heads).zip(&mut pieces) {
+                part.write(self.sizes.at(row, head, 0), piece);
+            }
+        }
+    }
+
     /// Gives the memory of a row from the token `first` to before `end` back to the system where it can be.
     pub(super) fn release(&mut self, row: usize, first: usize, end: usize) {
         let Sizes { heads, width, .. } = self.sizes;
