@@ -34,8 +34,10 @@ fn check(architecture: TinyArchitecture, quant: &str) {
 }
 
 #[test]
-fn a_llama_in_8_bits() {
-    check(TinyArchitecture::Llama, "int8");
+fn every_family_in_8_bits() {
+    for architecture in TinyArchitecture::ALL {
+        check(architecture, "int8");
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::rotary::Scaling;
 use super::rows::{Head, Pairs, RowOrder};
 use super::*;
 use crate::gguf::{Gguf, TensorKind};
-use crate::onnx::proto::{DimensionValue, TypeValue, ValueInfoProto};
-use crate::tiny::{self, GgufWriter, TinyArchitecture, TinySpec};
+use crate::onnx::proto::{DimensionValue, NodeProto, TypeValue, ValueInfoProto};
+use crate::tiny::{self, GgufWriter, TinyArchitecture, TinyPositions, TinySpec};
 
 const ARCHITECTURES: [TinyArchitecture; 2] = [TinyArchitecture::Llama, TinyArchitecture::Qwen2];
 
@@ -86,7 +86,7 @@ fn a_quantised_graph_has_one_node_for_each_step() {
 
 #[test]
 fn every_name_a_node_reads_is_made_before() {
-    for architecture in ARCHITECTURES {
+    for architecture in TinyArchitecture::ALL {
         for precision in [Precision::Int4, Precision::Int8, Precision::Floats(Rounding::None)] {
             let plan = plan_of(architecture, TensorKind::F32, precision);
             let views = plan.weights.iter().flat_map(|weight| &weight.views).map(|view| view.name.as_str());
@@ -281,6 +281,73 @@ fn what_the_graph_cannot_express_is_refused() {
 }
 
 #[test]
+fn a_window_is_refused_where_its_family_has_none_and_left_out_where_it_is_wider_than_everything() {
+    let mut qwen2 = file(TinyArchitecture::Qwen2, TensorKind::F32);
+    qwen2.integer("qwen2.attention.sliding_window", 64);
+    assert!(planned(qwen2, Precision::Int8).expect_err("refused").contains("a sliding window"));
+    let windows = |window: u32| {
+        let mut file = file(TinyArchitecture::Gemma2, TensorKind::F32);
+        file.integer("gemma2.attention.sliding_window", window);
+        let graph = planned(file, Precision::Int8).expect("a plan").graph;
+        let nodes = graph.node.iter().filter(|node| node.op_type() == "GroupQueryAttention");
+        let window = |node: &NodeProto| {
+            node.attribute.iter().find(|attribute| attribute.name() == "local_window_size").map(|found| found.i())
+        };
+        nodes.map(window).collect::<Vec<_>>()
+    };
+    assert_eq!(windows(64), [Some(64), None]);
+    assert_eq!(windows(100), [None, None]);
+    assert_eq!(windows(0), [None, None]);
+}
+
+#[test]
+fn layers_with_a_window_may_have_tables_of_their_own() {
+    let plan = plan_of(TinyArchitecture::Gemma3, TensorKind::F32, Precision::Int8);
+    let numbers = |name| match &weight(&plan, name).content {
+        Content::Computed(numbers) => numbers.clone(),
+        _ => panic!("not computed"),
+    };
+    assert_ne!(numbers("rotary.cos"), numbers("rotary.local.cos"));
+}
+
+#[test]
+fn a_build_of_long_positions_settles_on_the_factors_of_its_length() {
+    let tables = |context_tokens| {
+        let spec = TinySpec {
+            architecture: TinyArchitecture::Phi3,
+            positions: TinyPositions::LongRope,
+            ..TinySpec::default()
+        };
+        let gguf = Gguf::from_bytes("m.gguf", tiny::model(&spec).expect("sound").into_bytes()).expect("sound");
+        let plan = plan(&Checkpoint::Gguf(gguf), Precision::Int8, context_tokens).expect("a plan");
+        match &weight(&plan, "rotary.cos").content {
+            Content::Computed(numbers) => numbers[8..16].to_vec(),
+            _ => panic!("not computed"),
+        }
+    };
+    assert_eq!(tables(100), tables(256));
+    assert_ne!(tables(256), tables(257));
+    assert_eq!(tables(257), tables(2048));
+}
+
+#[test]
+fn positions_reach_as_far_as_they_are_scaled_to() {
+    let reach = |kind: &str, factor: f32, original: u32| {
+        let mut file = file(TinyArchitecture::Llama, TensorKind::F32);
+        file.text("llama.rope.scaling.type", kind);
+        file.float("llama.rope.scaling.factor", factor);
+        file.integer("llama.rope.scaling.original_context_length", original);
+        let gguf = Gguf::from_bytes("m.gguf", file.into_bytes()).expect("sound");
+        plan(&Checkpoint::Gguf(gguf), Precision::Int8, 10_000).expect("a plan").shape.context_tokens_max
+    };
+    assert_eq!(reach("linear", 4.0, 2048), 2048);
+    assert_eq!(reach("dynamic", 2.0, 2048), 4096);
+    assert_eq!(reach("yarn", 4.0, 2048), 8192);
+    assert_eq!(reach("yarn", 4.0, 512), 2048);
+    assert_eq!(reach("yarn", 40.0, 2048), 10_000);
+}
+
+#[test]
 fn files_that_contradict_themselves_are_refused() {
     check_refused(|file| file.integer("llama.block_count", 3), "it has no tensor blk.2.attn_norm.weight");
     check_refused(|file| file.integer("llama.block_count", 1), "tensor blk.1.attn_k.weight has no place");
@@ -291,4 +358,7 @@ fn files_that_contradict_themselves_are_refused() {
     check_refused(|file| file.float("llama.rope.freq_base", f32::NAN), "llama.rope.freq_base is not a positive");
     let factors = |file: &mut GgufWriter| file.tensor("rope_freqs.weight", &[3], TensorKind::F32, vec![0; 12]);
     check_refused(factors, "tensor rope_freqs.weight is not 8 numbers");
+    let short = |file: &mut GgufWriter| file.tensor("rope_factors_short.weight", &[8], TensorKind::F32, vec![0; 32]);
+    check_refused(short, "tensor rope_factors_short.weight has factors that are not positive");
+    check_refused(|file| file.text("llama.attention.sliding_window", "8"), "sliding_window is not one whole number");
 }

@@ -207,7 +207,8 @@ pub(super) fn keys(file: &mut GgufWriter, spec: &TinySpec) -> io::Result<()> {
     }
     file.integer(&key("context_length"), CONTEXT_TOKENS);
     let epsilon = if family == Starcoder2 { "layer_norm_epsilon" } else { "layer_norm_rms_epsilon" };
-    file.float(&key(&format!("attention.{epsilon}")), 1e-5);
+    // Granite's is so large that a scale of the stream shows in it.
+    file.float(&key(&format!("attention.{epsilon}")), if family == Granite { 1e-2 } else { 1e-5 });
     file.float(&key("rope.freq_base"), if family == Gemma3 { 100_000.0 } else { 10_000.0 });
     if family.has_windows() {
         file.integer(&key("attention.sliding_window"), count(spec.window)?);

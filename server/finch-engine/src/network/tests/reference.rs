@@ -120,7 +120,7 @@ fn config(spec: &TinySpec) -> Json {
         "num_key_value_heads": spec.kv_heads,
         "head_dim": head_dim(spec),
         "max_position_embeddings": 2048,
-        "rms_norm_eps": 1e-5,
+        "rms_norm_eps": if spec.architecture == TinyArchitecture::Granite { 1e-2 } else { 1e-5 },
         "norm_epsilon": 1e-5,
         "rope_theta": rope_theta(spec),
         "rope_local_base_freq": 10_000.0,
