@@ -12,7 +12,8 @@ mod odds;
 use std::{sync::Arc, time::Duration};
 
 pub(crate) use costs::Costs;
-pub(crate) use odds::Odds;
+use lookup::{Found, Witnesses};
+use odds::{Grounds, Odds};
 
 use crate::{limits, vocabulary::Vocabulary};
 
@@ -40,8 +41,7 @@ pub(crate) struct Draft {
     pub(crate) tokens: Vec<u32>,
     /// Tokens expected of a pass with it, in the time of a pass of one token.
     pub(crate) rate: f64,
-    /// Tokens before it that had been seen before.
-    matched: usize,
+    grounds: Grounds,
 }
 
 /// Where a sequence is.
@@ -57,14 +57,15 @@ pub(crate) struct Text<'t> {
 
 impl Default for Draft {
     fn default() -> Self {
-        Self::behind(0)
+        Self { tokens: Vec::new(), rate: 1.0, grounds: Grounds { matched: 0, witnesses: Witnesses::None } }
     }
 }
 
 impl Draft {
-    /// No tokens yet, behind so many that were seen before.
-    fn behind(matched: usize) -> Self {
-        Self { tokens: Vec::new(), rate: 1.0, matched }
+    /// No tokens yet.
+    fn behind(found: Found) -> Self {
+        let grounds = Grounds { matched: found.matched, witnesses: found.witnesses };
+        Self { grounds, ..Self::default() }
     }
 }
 
@@ -99,8 +100,8 @@ impl Speculator {
         let count;
         (count, draft.rate) = worthwhile(&draft, &guesses.odds, &self.costs);
         if count == 0 {
-            guesses.odds.fade(draft.matched);
-            self.odds.fade(draft.matched);
+            guesses.odds.fade(draft.grounds);
+            self.odds.fade(draft.grounds);
         }
         draft.tokens.truncate(count);
         draft
@@ -113,23 +114,22 @@ impl Speculator {
         let mut best = own(text, &tail);
         let mut left = limits::LOOKUP_TOKENS_MAX.saturating_sub(text.tokens.len());
         for seen in std::iter::once(&self.dropped[..]).chain(others.iter().copied()) {
-            if best.matched >= limits::MATCH_TOKENS_ENOUGH {
+            if best.grounds.matched >= limits::MATCH_TOKENS_ENOUGH {
                 return best;
             }
             let seen = &seen[..seen.len().min(left)];
             left -= seen.len();
             if let Some(found) = lookup::in_tokens(seen, &tail)
-                && found.matched > best.matched
+                && found.matched > best.grounds.matched
                 && seen[found.next] != SEAM
             {
                 let tokens = seen[found.next..].iter().copied().take_while(|&token| token != SEAM);
-                best =
-                    Draft { tokens: tokens.take(limits::DRAFT_TOKENS_MAX).collect(), ..Draft::behind(found.matched) };
+                best = Draft { tokens: tokens.take(limits::DRAFT_TOKENS_MAX).collect(), ..Draft::behind(found) };
             }
         }
-        if best.matched < limits::MATCH_TOKENS_ENOUGH
+        if best.grounds.matched < limits::MATCH_TOKENS_ENOUGH
             && let Some(draft) = from_texts(&guesses.references, &tail, vocabulary)
-            && draft.matched > best.matched
+            && draft.grounds.matched > best.grounds.matched
         {
             best = draft;
         }
@@ -138,8 +138,8 @@ impl Speculator {
 
     /// Learns what became of a draft.
     pub(crate) fn judge(&mut self, guesses: &mut Guesses, draft: &Draft, accepted: usize) {
-        guesses.odds.learn(draft.matched, draft.tokens.len(), accepted);
-        self.odds.learn(draft.matched, draft.tokens.len(), accepted);
+        guesses.odds.learn(draft.grounds, draft.tokens.len(), accepted);
+        self.odds.learn(draft.grounds, draft.tokens.len(), accepted);
     }
 
     /// Learns what a pass of so many rows took.
@@ -168,7 +168,7 @@ fn own(text: Text<'_>, tail: &[u32]) -> Draft {
     let whole: Vec<u32> = text.tokens.iter().copied().chain([text.next]).collect();
     let Some(found) = lookup::in_tokens(&whole, tail) else { return Draft::default() };
     let tokens: Vec<u32> = whole[found.next..].iter().copied().cycle().take(limits::DRAFT_TOKENS_MAX).collect();
-    Draft { tokens, ..Draft::behind(found.matched) }
+    Draft { tokens, ..Draft::behind(found) }
 }
 
 /// The texts are searched as text; only what follows the match is turned into tokens.
@@ -206,7 +206,7 @@ fn from_texts(texts: &[Arc<str>], tail: &[u32], vocabulary: &Vocabulary) -> Opti
     });
     let count = same.count().min(limits::DRAFT_TOKENS_MAX);
     tokens.truncate(count);
-    Some(Draft { tokens, ..Draft::behind(matched) })
+    Some(Draft { tokens, ..Draft::behind(Found { matched, ..found }) })
 }
 
 /// How many tokens of a draft are worth computing: those that bring the most tokens a second.
@@ -215,7 +215,7 @@ fn worthwhile(draft: &Draft, odds: &Odds, costs: &Costs) -> (usize, f64) {
     // The pass gives one token in any case, and one more for each right guess before the first wrong one.
     let (mut expected, mut chance) = (1.0, 1.0);
     for at in 0..draft.tokens.len() {
-        chance *= odds.of(draft.matched + at);
+        chance *= odds.of(draft.grounds, at);
         expected += chance;
         let rate = expected / costs.of(at + 2);
         if rate > best_rate {

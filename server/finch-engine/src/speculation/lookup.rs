@@ -16,21 +16,44 @@ pub(crate) struct Found {
     pub(crate) next: usize,
     /// How many tokens, or bytes, before it are the same.
     pub(crate) matched: usize,
+    pub(crate) witnesses: Witnesses,
+}
+
+/// What other places say that match as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Witnesses {
+    /// There are none.
+    None,
+    /// They go on in the same way.
+    Agree,
+    /// One goes on in another way.
+    Differ,
+}
+
+impl Found {
+    /// Hears a place that matches as well.
+    fn hear(&mut self, agrees: bool) {
+        self.witnesses = match (self.witnesses, agrees) {
+            (Witnesses::None | Witnesses::Agree, true) => Witnesses::Agree,
+            (Witnesses::Differ, true) | (_, false) => Witnesses::Differ,
+        };
+    }
 }
 
 /// The longest match of the end of `tail` in `seen` that something follows; the latest of several.
 pub(crate) fn in_tokens(seen: &[u32], tail: &[u32]) -> Option<Found> {
-    let (&last, before) = tail.split_last()?;
-    let &second = before.last()?;
+    let &last = tail.last()?;
     let mut best: Option<Found> = None;
     let mut candidates = 0;
-    for at in (1..seen.len().saturating_sub(1)).rev() {
-        if seen[at] != last || seen[at - 1] != second {
+    for at in (0..seen.len().saturating_sub(1)).rev() {
+        if seen[at] != last {
             continue;
         }
         let matched = common_end(&seen[..=at], tail);
-        if best.is_none_or(|best| matched > best.matched) {
-            best = Some(Found { next: at + 1, matched });
+        match &mut best {
+            Some(best) if matched == best.matched => best.hear(seen[at + 1] == seen[best.next]),
+            Some(best) if matched < best.matched => {}
+            _ => best = Some(Found { next: at + 1, matched, witnesses: Witnesses::None }),
         }
         candidates += 1;
         if matched >= limits::MATCH_TOKENS_MAX || candidates == limits::MATCH_CANDIDATES_MAX {
@@ -53,9 +76,16 @@ pub(crate) fn in_texts<'t>(texts: &'t [Arc<str>], tail: &[u8], least: usize) -> 
         for start in finder.find_iter(bytes).take(limits::MATCH_CANDIDATES_MAX) {
             let next = start + needle.len();
             let matched = common_end(&bytes[..next], tail);
-            let follows = next < bytes.len() && text.is_char_boundary(next);
-            if follows && here.is_none_or(|here| matched >= here.matched) {
-                here = Some(Found { next, matched });
+            if next == bytes.len() || !text.is_char_boundary(next) {
+                continue;
+            }
+            let witness = here.filter(|here| here.matched == matched);
+            if here.is_none_or(|here| matched >= here.matched) {
+                let mut found = Found { next, matched, witnesses: witness.map_or(Witnesses::None, |it| it.witnesses) };
+                if let Some(witness) = witness {
+                    found.hear(go_on_alike(&bytes[next..], &bytes[witness.next..]));
+                }
+                here = Some(found);
             }
         }
         if let Some(found) = here
@@ -67,6 +97,13 @@ pub(crate) fn in_texts<'t>(texts: &'t [Arc<str>], tail: &[u8], least: usize) -> 
     best
 }
 
+/// About a token.
+const ALIKE_BYTES: usize = 3;
+
+fn go_on_alike(a: &[u8], b: &[u8]) -> bool {
+    a.iter().zip(b).take(ALIKE_BYTES).all(|(a, b)| a == b)
+}
+
 fn common_end<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
 }
@@ -75,11 +112,11 @@ fn common_end<T: PartialEq>(a: &[T], b: &[T]) -> usize {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Found, in_texts, in_tokens};
+    use super::{Witnesses, in_texts, in_tokens};
 
     #[track_caller]
     fn check(seen: &[u32], tail: &[u32], expected: Option<(usize, usize)>) {
-        assert_eq!(in_tokens(seen, tail), expected.map(|(next, matched)| Found { next, matched }));
+        assert_eq!(in_tokens(seen, tail).map(|found| (found.next, found.matched)), expected);
     }
 
     #[test]
@@ -89,11 +126,25 @@ mod tests {
     }
 
     #[test]
-    fn one_token_alone_is_no_match_and_neither_is_the_end_itself() {
-        check(&[3, 9, 3, 8, 1, 3], &[1, 3], None);
+    fn the_end_itself_is_no_match() {
+        check(&[3, 9, 3, 8, 1, 3], &[1, 3], Some((3, 1)));
         check(&[1, 2, 3], &[1, 2, 3], None);
         check(&[], &[1, 2], None);
-        check(&[1, 2, 3], &[2], None);
+        check(&[1, 2, 3], &[], None);
+    }
+
+    #[test]
+    fn equal_matches_are_witnesses_for_each_other() {
+        let witnesses = |seen: &[u32]| in_tokens(seen, &[1, 2]).map(|found| found.witnesses);
+        assert_eq!(witnesses(&[1, 2, 3, 0]), Some(Witnesses::None));
+        assert_eq!(witnesses(&[1, 2, 3, 1, 2, 3]), Some(Witnesses::Agree));
+        assert_eq!(witnesses(&[1, 2, 3, 1, 2, 4, 1, 2, 3]), Some(Witnesses::Differ));
+        // A shorter match has no say.
+        assert_eq!(witnesses(&[9, 2, 7, 1, 2, 3, 0]), Some(Witnesses::None));
+        let in_text = |text: &str| in_texts(&[text.into()], b"ab", 2).map(|(_, found)| found.witnesses);
+        assert_eq!(in_text("ab1 "), Some(Witnesses::None));
+        assert_eq!(in_text("ab123x ab123y "), Some(Witnesses::Agree));
+        assert_eq!(in_text("ab123 ab223 "), Some(Witnesses::Differ));
     }
 
     #[test]
