@@ -22,6 +22,7 @@ pub(crate) fn print(id: &str) -> Result<()> {
     let peer_quant = match manifest.quant {
         finch_model::Quant::Int4 => "Q4_0",
         finch_model::Quant::Int8 => "Q8_0",
+        finch_model::Quant::Fp16 => "F16",
         finch_model::Quant::Fp32 => "F32",
     };
     let peer_model = quantised(&home::source(id)?, peer_quant)?;

@@ -62,7 +62,7 @@ impl TinyModel {
         import(self.request(id, quant), &mut |_, _| ControlFlow::Continue(())).unwrap()
     }
 
-    fn request(&self, id: &str, quant: Quant) -> ImportRequest {
+    pub(crate) fn request(&self, id: &str, quant: Quant) -> ImportRequest {
         ImportRequest::new(self.gguf.clone(), id.parse().unwrap(), self.root.path().join("models"), quant)
     }
 

@@ -21,7 +21,7 @@ mod tests;
 use self::builder::{Builder, Linear};
 use self::family::{Bias, Family, Norm, Norms};
 use self::policy::Slot;
-pub(crate) use self::policy::{Precision, Rounding};
+pub(crate) use self::policy::{Precision, Precisions, Rounding};
 use self::rotary::Rotary;
 pub(crate) use self::rows::Part;
 use self::shape::Decoder;
@@ -53,6 +53,8 @@ pub(crate) struct Weight {
 pub(crate) enum Content {
     /// Matrices below each other, in floats.
     Floats { parts: Vec<Part>, rounding: Rounding },
+    /// Matrices below each other, in 16-bit floats.
+    Halves { parts: Vec<Part> },
     /// Matrices below each other, in quantised blocks.
     Blocks { parts: Vec<Part>, layout: Layout },
     /// Vectors behind each other.
@@ -74,6 +76,8 @@ pub(crate) struct View {
 pub(crate) enum Piece {
     /// Plain floats: all there is of an unquantised weight.
     Floats,
+    /// 16-bit floats.
+    Halves,
     /// Quantised codes.
     Codes,
     /// The scales of quantised blocks.
@@ -86,6 +90,7 @@ impl Piece {
     pub(crate) fn element(self) -> Element {
         match self {
             Piece::Floats | Piece::Scales => Element::F32,
+            Piece::Halves => Element::F16,
             Piece::Codes | Piece::Zeros => Element::U8,
         }
     }
@@ -94,12 +99,12 @@ impl Piece {
 /// Plans the graph of a model, for contexts of up to `context_tokens_max` tokens.
 pub(crate) fn plan(
     checkpoint: &Checkpoint,
-    precision: Precision,
+    precisions: Precisions,
     context_tokens_max: usize,
 ) -> Result<Plan, CheckpointError> {
     let family = family::of(checkpoint)?;
     let decoder = Decoder::read(checkpoint, family, context_tokens_max)?;
-    let mut graph = Graph { build: Builder::new(checkpoint, precision), decoder: &decoder, family };
+    let mut graph = Graph { build: Builder::new(checkpoint, precisions), decoder: &decoder, family };
     graph.inputs();
     let mut stream = graph.embedding()?;
     for layer in 0..decoder.shape.layers {

@@ -22,7 +22,7 @@ use self::stream::Stream;
 use crate::chat::{self, ChatTemplates};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::digest::{Digest, Hasher};
-use crate::graph::{self, Plan, Precision, Rounding};
+use crate::graph::{self, Plan, Precision, Precisions, Rounding};
 use crate::manifest::{
     Build, BuiltFile, GRAPH_FILE, InfillStyle, Manifest, ManifestError, ModelId, Quant, SourceFile, TOKENIZER_FILE,
     WEIGHTS_FILE,
@@ -44,6 +44,10 @@ pub struct ImportRequest {
     pub home_models: PathBuf,
     /// How weights are stored.
     pub quant: Quant,
+    /// How the head is stored, where not as suits `quant`.
+    pub head: Option<Quant>,
+    /// How the embeddings are stored, where not as suits `quant`.
+    pub embeddings: Option<Quant>,
     /// What to take float weights for; only [`Quant::Fp32`] builds look at it.
     pub reference: Reference,
     /// The licence of the weights; otherwise what the file says of itself.
@@ -74,6 +78,8 @@ impl ImportRequest {
             id,
             home_models,
             quant,
+            head: None,
+            embeddings: None,
             reference: Reference::Source,
             licence: None,
             infill: None,
@@ -82,10 +88,16 @@ impl ImportRequest {
         }
     }
 
-    fn precision(&self) -> Precision {
-        match (self.quant, self.reference) {
+    fn precisions(&self) -> Precisions {
+        let of = |quant| self.precision(quant);
+        Precisions { layers: of(self.quant), head: self.head.map(of), embeddings: self.embeddings.map(of) }
+    }
+
+    fn precision(&self, quant: Quant) -> Precision {
+        match (quant, self.reference) {
             (Quant::Int4, _) => Precision::Int4,
             (Quant::Int8, _) => Precision::Int8,
+            (Quant::Fp16, _) => Precision::Half,
             (Quant::Fp32, Reference::Source) => Precision::Floats(Rounding::None),
             (Quant::Fp32, Reference::PlainFourBit) => Precision::Floats(Rounding::Q4Zero),
         }
@@ -149,7 +161,7 @@ pub fn import(
     progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<PathBuf, ImportError> {
     let checkpoint = Checkpoint::open(&request.source)?;
-    let mut plan = graph::plan(&checkpoint, request.precision(), request.context_tokens_max)?;
+    let mut plan = graph::plan(&checkpoint, request.precisions(), request.context_tokens_max)?;
     let vocabulary = Tokenizer::read(&checkpoint, plan.shape.vocab)?;
     let tokens = vocabulary.special();
     let infill = match (request.infill, tokens.fim) {

@@ -26,6 +26,7 @@ pub(crate) enum Element {
     U8 = 2,
     I32 = 6,
     I64 = 7,
+    F16 = 10,
 }
 
 /// One dimension of an input or output.

@@ -17,6 +17,8 @@ use crate::surroundings::Surroundings;
 
 /// An 8-bit build may stray so far from its source weights: mean Kullback-Leibler divergence in nats.
 const KL_INT8_MAX: f64 = 0.02;
+/// Weights of 16 bits hardly differ from what they were.
+const KL_FP16_MAX: f64 = 0.002;
 
 /// What to do with a build that strays too far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +37,8 @@ pub(crate) enum Verdict {
 
 /// Builds a model from a file and installs it if it is close enough to the file's weights.
 pub(crate) fn import(surroundings: &Surroundings, mut request: ImportRequest, demand: Demand) -> Result<Verdict> {
-    if request.quant == Quant::Fp32 {
+    let whole = [Some(request.quant), request.head, request.embeddings];
+    if whole.into_iter().flatten().all(|quant| quant == Quant::Fp32) {
         return Ok(Verdict::Accepted { folder: install::build(request)?, kl: None });
     }
     std::fs::create_dir_all(surroundings.home.models())?;
@@ -47,7 +50,8 @@ pub(crate) fn import(surroundings: &Surroundings, mut request: ImportRequest, de
     let kl = measure(surroundings, &source, &candidate)?;
     let kl_max = match request.quant {
         Quant::Int8 => KL_INT8_MAX,
-        _ => {
+        Quant::Fp16 | Quant::Fp32 => KL_FP16_MAX,
+        Quant::Int4 => {
             let plain = reference(&request, bench.path(), Reference::PlainFourBit)?;
             measure(surroundings, &source, &plain)?.mean_kl
         }
@@ -63,7 +67,14 @@ pub(crate) fn import(surroundings: &Surroundings, mut request: ImportRequest, de
 /// A full-precision build of the file, or of what a plain 4-bit file of it would hold.
 fn reference(request: &ImportRequest, bench: &Path, reference: Reference) -> Result<PathBuf> {
     let home_models = bench.join(format!("{reference:?}"));
-    install::build(ImportRequest { quant: Quant::Fp32, reference, home_models, ..request.clone() })
+    install::build(ImportRequest {
+        quant: Quant::Fp32,
+        head: None,
+        embeddings: None,
+        reference,
+        home_models,
+        ..request.clone()
+    })
 }
 
 fn measure(surroundings: &Surroundings, source: &Path, candidate: &Path) -> Result<kl::KlReport> {

@@ -100,23 +100,29 @@ pub(crate) enum Model {
     Pull {
         /// Its id in `finch model list`.
         id: String,
-        /// Bits of the weights: int4, int8 or fp32; the catalogue's choice when absent.
+        /// Bits of the weights: int4, int8, fp16 or fp32; the catalogue's choice when absent.
         #[arg(long)]
         quant: Option<String>,
         /// Keep the fetched weights after the model is built from them.
         #[arg(long)]
         keep_source: bool,
     },
-    /// Install a model from a GGUF file.
+    /// Install a model from a GGUF file, or from a directory with config.json, safetensors and tokenizer.json.
     Import {
-        /// The GGUF file.
-        file: PathBuf,
-        /// The id to give it; the file's name when absent.
+        /// The GGUF file or the directory.
+        path: PathBuf,
+        /// The id to give it; the name of the file or directory when absent.
         #[arg(long)]
         id: Option<String>,
-        /// Bits of the weights: int4, int8 or fp32.
+        /// Bits of the weights: int4, int8, fp16 or fp32.
         #[arg(long, default_value = "int8")]
         quant: String,
+        /// Bits of the head alone; what suits --quant when absent.
+        #[arg(long, value_name = "QUANT")]
+        head: Option<String>,
+        /// Bits of the embeddings alone; those of the head when absent and both are the same weights.
+        #[arg(long, value_name = "QUANT")]
+        embeddings: Option<String>,
         /// Install it even if it strays too far from the source weights.
         #[arg(long)]
         force: bool,

@@ -1,4 +1,10 @@
-use finch_model::{manifest::Quant, tiny::TinySpec};
+use std::ops::ControlFlow;
+
+use finch_model::{
+    import::{ImportRequest, import},
+    manifest::Quant,
+    tiny::{TinyArchitecture, TinySpec},
+};
 
 use super::{CORPUS, divergence, measure};
 use crate::{
@@ -25,6 +31,34 @@ fn a_build_is_as_near_as_its_quantisation_lets_it_be() {
     let int8 = measure(&runtime(), &model.dir, &model.build("int8", Quant::Int8), text).unwrap();
     assert!(int8.mean_kl > 1e-9 && int8.mean_kl < 0.02, "{int8:?}");
     assert!(int8.top1_agreement > 0.9 && int8.tokens == same.tokens, "{int8:?}");
+}
+
+/// The divergence of a build with so many bits for the layers, the head and the embeddings.
+#[track_caller]
+fn check_build(model: &TinyModel, quants: (Quant, Option<Quant>, Option<Quant>), range: std::ops::Range<f64>) {
+    let (quant, head, embeddings) = quants;
+    let request = ImportRequest { head, embeddings, ..model.request("other", quant) };
+    let dir = import(request, &mut |_, _| ControlFlow::Continue(())).unwrap();
+    let report = measure(&runtime(), &model.dir, &dir, &CORPUS[..400]).unwrap();
+    assert!(range.contains(&report.mean_kl), "{quants:?}: {report:?}");
+}
+
+#[test]
+fn layers_head_and_embeddings_have_the_bits_they_were_given() {
+    use Quant::{Fp16, Fp32, Int4, Int8};
+    for architecture in [TinyArchitecture::Llama, TinyArchitecture::Qwen2] {
+        let model = TinyModel::new(TinySpec { architecture, ..TinySpec::default() }, Fp32);
+        check_build(&model, (Fp32, None, None), -1e-9..1e-9);
+        check_build(&model, (Fp16, None, None), 1e-10..1e-5);
+        check_build(&model, (Fp32, Some(Fp16), None), 1e-10..1e-5);
+        check_build(&model, (Fp32, None, Some(Fp16)), 1e-10..1e-5);
+        check_build(&model, (Fp32, Some(Int8), None), 1e-6..5e-3);
+        check_build(&model, (Fp32, None, Some(Int8)), 1e-6..5e-3);
+        check_build(&model, (Int8, None, None), 1e-6..2e-2);
+        check_build(&model, (Fp32, None, Some(Int4)), 1e-3..0.5);
+        check_build(&model, (Int8, Some(Int4), Some(Int4)), 1e-3..0.5);
+        check_build(&model, (Int4, Some(Int8), Some(Fp16)), 1e-3..0.5);
+    }
 }
 
 #[test]

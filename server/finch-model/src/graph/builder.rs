@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::policy::{self, Slot, Store};
 use super::rows::Head;
-use super::{Content, Part, Piece, Precision, View, Weight};
+use super::{Content, Part, Piece, Precisions, View, Weight};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::gguf::Tensor;
 use crate::onnx::proto::{GraphProto, NodeProto};
@@ -16,7 +16,7 @@ use crate::quant::{BLOCK, Layout};
 
 pub(super) struct Builder<'a> {
     checkpoint: &'a Checkpoint,
-    precision: Precision,
+    precisions: Precisions,
     graph: GraphProto,
     weights: Vec<Weight>,
     used: BTreeSet<String>,
@@ -36,9 +36,9 @@ pub(super) struct Linear<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(checkpoint: &'a Checkpoint, precision: Precision) -> Self {
+    pub(super) fn new(checkpoint: &'a Checkpoint, precisions: Precisions) -> Self {
         let graph = GraphProto { name: Some("finch".to_owned()), ..GraphProto::default() };
-        Self { checkpoint, precision, graph, weights: Vec::new(), used: BTreeSet::new(), tied: None }
+        Self { checkpoint, precisions, graph, weights: Vec::new(), used: BTreeSet::new(), tied: None }
     }
 
     pub(super) fn input(&mut self, name: &str, element: Element, dims: &[Dim]) {
@@ -114,7 +114,7 @@ impl<'a> Builder<'a> {
             parts.push(Part { tensor, ..part.clone() });
         }
         let bias = if linear.bias { Some(self.bias(&linear, rows)?) } else { None };
-        let store = policy::store(self.precision, linear.slot, &kinds);
+        let store = policy::store(&self.precisions, linear.slot, &kinds);
         self.matrix(&linear.name, parts, store, rows, linear.columns, &[Use::Linear])?;
         self.multiply(linear.input, &linear.name, store, rows, linear.columns, bias.as_deref());
         Ok(linear.name)
@@ -146,18 +146,25 @@ impl<'a> Builder<'a> {
             None => true,
             Some(own) => own.kind() == table.kind() && own.bytes() == table.bytes(),
         };
-        let slot = if tied { Slot::Head } else { Slot::Embedding };
-        let store = policy::store(self.precision, slot, &[table.kind()]);
-        if tied {
-            self.tied = Some(store);
+        let stored = |slot| policy::store(&self.precisions, slot, &[table.kind()]);
+        // One stretch serves both unless they are wished in different ways.
+        let apart = self.precisions.embeddings.is_some() && stored(Slot::Embedding) != stored(Slot::Head);
+        let shared = tied && !apart;
+        let store = stored(if shared { Slot::Head } else { Slot::Embedding });
+        self.tied = shared.then_some(store);
+        if shared {
             self.used.insert(head.to_owned());
         }
-        let uses: &[Use] = if tied { &[Use::Lookup, Use::Linear] } else { &[Use::Lookup] };
+        let uses: &[Use] = if shared { &[Use::Lookup, Use::Linear] } else { &[Use::Lookup] };
         let part = Part::plain(embedding.to_owned(), vocab);
         self.matrix("token_embd", vec![part], store, vocab, hidden, uses)?;
         match store {
             Store::Floats(_) => {
                 self.node("Gather", "", &["token_embd.weight", "input_ids"], &["embedding"], &[]);
+            }
+            Store::Half => {
+                self.node("Gather", "", &["token_embd.half", "input_ids"], &["embedding.half"], &[]);
+                self.widen("embedding.half", "embedding");
             }
             Store::Blocks(layout) => {
                 let attributes = [
@@ -166,8 +173,9 @@ impl<'a> Builder<'a> {
                     ("gather_axis", Attribute::Integer(0)),
                     ("quantize_axis", Attribute::Integer(1)),
                 ];
-                let inputs = ["token_embd.table", "input_ids", "token_embd.scales"];
-                self.node("GatherBlockQuantized", MICROSOFT, &inputs, &["embedding"], &attributes);
+                let inputs = ["token_embd.table", "input_ids", "token_embd.scales", "token_embd.zeros"];
+                let inputs = if layout == Layout::FourShifted { &inputs[..] } else { &inputs[..3] };
+                self.node("GatherBlockQuantized", MICROSOFT, inputs, &["embedding"], &attributes);
             }
         }
         Ok(())
@@ -185,8 +193,10 @@ impl<'a> Builder<'a> {
             self.multiply_into(input, "token_embd", store, (vocab, hidden), None, output);
             return Ok(());
         }
+        // Without one of its own, a head that is stored in another way than the embedding has the same rows.
+        let head = if self.checkpoint.tensor(head).is_some() { head } else { "token_embd.weight" };
         let kind = self.tensor(head, &[hidden, vocab])?.kind();
-        let store = policy::store(self.precision, Slot::Head, &[kind]);
+        let store = policy::store(&self.precisions, Slot::Head, &[kind]);
         let part = Part::plain(head.to_owned(), vocab);
         self.matrix("output", vec![part], store, vocab, hidden, &[Use::Linear])?;
         self.multiply_into(input, "output", store, (vocab, hidden), None, output);
@@ -209,11 +219,17 @@ impl<'a> Builder<'a> {
                 self.push(Content::Floats { parts, rounding }, vec![weight]);
                 return Ok(());
             }
+            Store::Half => {
+                let weight = view(&format!("{name}.half"), Piece::Halves, &[rows, columns]);
+                self.push(Content::Halves { parts }, vec![weight]);
+                return Ok(());
+            }
             Store::Blocks(layout) => layout,
         };
         if !columns.is_multiple_of(BLOCK) {
-            let what =
-                format!("{name} has rows of {columns}, which blocks of {BLOCK} do not fill; only fp32 can hold it");
+            let what = format!(
+                "{name} has rows of {columns}, which blocks of {BLOCK} do not fill; only fp16 and fp32 can hold it"
+            );
             return Err(self.checkpoint.unsupported(what));
         }
         let blocks = layout.scales(columns);
@@ -249,6 +265,10 @@ impl<'a> Builder<'a> {
     ) {
         let layout = match store {
             Store::Floats(_) => return self.multiply_floats(input, name, bias, output),
+            Store::Half => {
+                self.widen(&format!("{name}.half"), &format!("{name}.weight"));
+                return self.multiply_floats(input, name, bias, output);
+            }
             Store::Blocks(layout) => layout,
         };
         let [codes, scales, zeros] = ["codes", "scales", "zeros"].map(|piece| format!("{name}.{piece}"));
@@ -266,6 +286,11 @@ impl<'a> Builder<'a> {
             ("accuracy_level", Attribute::Integer(4)),
         ];
         self.node("MatMulNBits", MICROSOFT, &inputs, &[output], &attributes);
+    }
+
+    /// 16-bit floats as 32-bit ones; of an initialiser, ONNX Runtime does it once and lets go of the narrow form.
+    fn widen(&mut self, half: &str, whole: &str) {
+        self.node("Cast", "", &[half], &[whole], &[("to", Attribute::Integer(Element::F32 as i64))]);
     }
 
     fn multiply_floats(&mut self, input: &str, name: &str, bias: Option<&str>, output: &str) {

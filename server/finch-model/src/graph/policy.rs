@@ -6,11 +6,29 @@
 use crate::gguf::TensorKind;
 use crate::quant::Layout;
 
-/// What a graph's linears are made of.
+/// What each kind of matrix in a graph is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Precisions {
+    pub(crate) layers: Precision,
+    /// Otherwise what suits the layers.
+    pub(crate) head: Option<Precision>,
+    /// Otherwise what suits the layers, or the head's where both are the same rows.
+    pub(crate) embeddings: Option<Precision>,
+}
+
+impl From<Precision> for Precisions {
+    fn from(layers: Precision) -> Self {
+        Self { layers, head: None, embeddings: None }
+    }
+}
+
+/// What matrices are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Precision {
     Int4,
     Int8,
+    /// 16-bit floats in the file; ONNX Runtime has no product of them on a processor and widens them once, at load.
+    Half,
     Floats(Rounding),
 }
 
@@ -40,12 +58,20 @@ pub(super) enum Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Store {
     Floats(Rounding),
+    Half,
     Blocks(Layout),
 }
 
-pub(super) fn store(precision: Precision, slot: Slot, sources: &[TensorKind]) -> Store {
+pub(super) fn store(precisions: &Precisions, slot: Slot, sources: &[TensorKind]) -> Store {
+    let wished = match slot {
+        Slot::Layer => None,
+        Slot::Head => precisions.head,
+        Slot::Embedding => precisions.embeddings,
+    };
     let sources = sources.iter().copied();
-    match (precision, slot) {
+    match (wished.unwrap_or(precisions.layers), slot) {
+        (Precision::Half, _) => Store::Half,
+        (Precision::Int4, _) if wished.is_some() => Store::Blocks(Layout::four(sources)),
         (Precision::Floats(rounding), slot) => Store::Floats(rounding_of(rounding, slot)),
         (Precision::Int4, Slot::Layer) => Store::Blocks(Layout::four(sources)),
         // What is next to the vocabulary stays at 8 bits: 4 there cost more quality than the rest of the model together.

@@ -16,7 +16,7 @@ fn file(architecture: TinyArchitecture, tensor_type: TensorKind) -> GgufWriter {
 fn planned(file: GgufWriter, precision: Precision) -> Result<Plan, String> {
     let gguf = Gguf::from_bytes("m.gguf", file.into_bytes()).expect("sound");
     let checkpoint = Checkpoint::Gguf(gguf);
-    plan(&checkpoint, precision, 100).map_err(|error| error.to_string())
+    plan(&checkpoint, precision.into(), 100).map_err(|error| error.to_string())
 }
 
 fn plan_of(architecture: TinyArchitecture, tensor_type: TensorKind, precision: Precision) -> Plan {
@@ -319,7 +319,7 @@ fn a_build_of_long_positions_settles_on_the_factors_of_its_length() {
             ..TinySpec::default()
         };
         let gguf = Gguf::from_bytes("m.gguf", tiny::model(&spec).expect("sound").into_bytes()).expect("sound");
-        let plan = plan(&Checkpoint::Gguf(gguf), Precision::Int8, context_tokens).expect("a plan");
+        let plan = plan(&Checkpoint::Gguf(gguf), Precision::Int8.into(), context_tokens).expect("a plan");
         match &weight(&plan, "rotary.cos").content {
             Content::Computed(numbers) => numbers[8..16].to_vec(),
             _ => panic!("not computed"),
@@ -338,7 +338,7 @@ fn positions_reach_as_far_as_they_are_scaled_to() {
         file.float("llama.rope.scaling.factor", factor);
         file.integer("llama.rope.scaling.original_context_length", original);
         let gguf = Gguf::from_bytes("m.gguf", file.into_bytes()).expect("sound");
-        plan(&Checkpoint::Gguf(gguf), Precision::Int8, 10_000).expect("a plan").shape.context_tokens_max
+        plan(&Checkpoint::Gguf(gguf), Precision::Int8.into(), 10_000).expect("a plan").shape.context_tokens_max
     };
     assert_eq!(reach("linear", 4.0, 2048), 2048);
     assert_eq!(reach("dynamic", 2.0, 2048), 4096);

@@ -19,7 +19,10 @@ use crate::quant::{self, Layout, QuantRow, RowQuantizer};
 /// How many bytes of tensors a plan reads.
 pub(super) fn source_bytes(plan: &Plan, checkpoint: &Checkpoint) -> u64 {
     let parts = plan.weights.iter().flat_map(|weight| match &weight.content {
-        Content::Floats { parts, .. } | Content::Blocks { parts, .. } | Content::Vector { parts } => parts.as_slice(),
+        Content::Floats { parts, .. }
+        | Content::Halves { parts }
+        | Content::Blocks { parts, .. }
+        | Content::Vector { parts } => parts.as_slice(),
         Content::Computed(_) => &[],
     });
     parts.filter_map(|part| Some(stored_bytes(checkpoint.tensor(&part.tensor)?, part.rows))).sum()
@@ -75,7 +78,8 @@ impl<'a, W: Write> Stream<'a, W> {
                 }
                 Ok(vec![(Piece::Floats, self.write_floats(&numbers)?)])
             }
-            Content::Floats { parts, rounding } => self.write_matrix(parts, *rounding, progress),
+            Content::Floats { parts, rounding } => self.write_matrix(parts, Width::Whole(*rounding), progress),
+            Content::Halves { parts } => self.write_matrix(parts, Width::Half, progress),
             Content::Blocks { parts, layout } => self.write_blocks(parts, *layout, progress),
         }
     }
@@ -98,12 +102,16 @@ impl<'a, W: Write> Stream<'a, W> {
     fn write_matrix(
         &mut self,
         parts: &[Part],
-        rounding: Rounding,
+        width: Width,
         progress: &mut Progress<'_>,
     ) -> Result<Placed, Interrupted> {
         let tensors = self.tensors(parts)?;
         let numbers: usize = tensors.iter().map(|(tensor, part)| part.rows * tensor.row_len()).sum();
-        let extent = self.out.begin(numbers as u64 * 4)?;
+        let extent = self.out.begin(numbers as u64 * width.bytes())?;
+        let rounding = match width {
+            Width::Whole(rounding) => rounding,
+            Width::Half => Rounding::None,
+        };
         let mut floats = Vec::new();
         for (tensor, part) in tensors {
             let row_len = tensor.row_len();
@@ -116,11 +124,14 @@ impl<'a, W: Write> Stream<'a, W> {
                         read_row(tensor, part, row, floats, rounding);
                     }
                 })?;
-                self.out.write_floats(&floats)?;
+                match width {
+                    Width::Whole(_) => self.out.write_floats(&floats)?,
+                    Width::Half => self.out.write_halves(&floats)?,
+                }
                 progress.advance(stored_bytes(tensor, rows.len()))?;
             }
         }
-        Ok(vec![(Piece::Floats, extent)])
+        Ok(vec![(width.piece(), extent)])
     }
 
     fn write_blocks(
@@ -158,6 +169,29 @@ impl<'a, W: Write> Stream<'a, W> {
         let zeros_at = self.out.begin(zeros.len() as u64)?;
         self.out.write(&zeros)?;
         Ok(vec![(Piece::Codes, codes_at), (Piece::Scales, scales_at), (Piece::Zeros, zeros_at)])
+    }
+}
+
+/// How floats are written.
+#[derive(Clone, Copy)]
+enum Width {
+    Whole(Rounding),
+    Half,
+}
+
+impl Width {
+    fn bytes(self) -> u64 {
+        match self {
+            Width::Whole(_) => 4,
+            Width::Half => 2,
+        }
+    }
+
+    fn piece(self) -> Piece {
+        match self {
+            Width::Whole(_) => Piece::Floats,
+            Width::Half => Piece::Halves,
+        }
     }
 }
 

@@ -18,17 +18,19 @@ const FORMAT: u32 = 1;
 pub enum Quant {
     Int4,
     Int8,
+    Fp16,
     Fp32,
 }
 
 impl Quant {
-    pub const ALL: [Self; 3] = [Self::Int4, Self::Int8, Self::Fp32];
+    pub const ALL: [Self; 4] = [Self::Int4, Self::Int8, Self::Fp16, Self::Fp32];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Int4 => "int4",
             Self::Int8 => "int8",
+            Self::Fp16 => "fp16",
             Self::Fp32 => "fp32",
         }
     }
@@ -50,7 +52,7 @@ impl FromStr for Quant {
 
 /// A text that names no quantisation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no quantisation: use int4, int8 or fp32")]
+#[error("{text:?} is no quantisation: use int4, int8, fp16 or fp32")]
 pub struct BadQuant {
     text: String,
 }

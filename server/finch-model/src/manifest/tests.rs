@@ -208,5 +208,8 @@ fn quants_are_parsed_as_printed() {
     for quant in Quant::ALL {
         assert_eq!(quant.to_string().parse(), Ok(quant));
     }
-    assert_eq!("q4".parse::<Quant>().unwrap_err().to_string(), "\"q4\" is no quantisation: use int4, int8 or fp32");
+    assert_eq!(
+        "q4".parse::<Quant>().unwrap_err().to_string(),
+        "\"q4\" is no quantisation: use int4, int8, fp16 or fp32"
+    );
 }

@@ -4,6 +4,8 @@
 
 use std::io::{self, Write};
 
+use half::f16;
+
 /// Small initialisers begin on a cache line.
 const ALIGNMENT_SMALL: u64 = 64;
 /// Large ones begin on a page, so that each can be mapped and dropped on its own.
@@ -52,6 +54,19 @@ impl<W: Write> DataWriter<W> {
                 *bytes = float.to_le_bytes();
             }
             self.write(&bytes[..floats.len() * 4])?;
+        }
+        Ok(())
+    }
+
+    /// Writes 16-bit floats; what is beyond their range becomes their largest.
+    pub(crate) fn write_halves(&mut self, floats: &[f32]) -> io::Result<()> {
+        let (least, most) = (f16::MIN.to_f32(), f16::MAX.to_f32());
+        let mut bytes = [0; 4096];
+        for floats in floats.chunks(bytes.len() / 2) {
+            for (bytes, float) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(floats) {
+                *bytes = f16::from_f32(float.clamp(least, most)).to_le_bytes();
+            }
+            self.write(&bytes[..floats.len() * 2])?;
         }
         Ok(())
     }

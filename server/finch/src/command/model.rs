@@ -23,7 +23,14 @@ pub(super) fn run(surroundings: &Surroundings, command: cli::Model) -> Result<Ex
             let source = if keep_source { FetchedSource::Keep } else { FetchedSource::Delete };
             pull(surroundings, &id, quant.as_deref(), source)
         }
-        cli::Model::Import { file, id, quant, force } => add(surroundings, &file, id.as_deref(), &quant, force),
+        cli::Model::Import { path, id, quant, head, embeddings, force } => {
+            let id = id.as_deref().map_or_else(|| id_of(&path), |id| Ok(id.parse()?))?;
+            let mut request = ImportRequest::new(path, id, surroundings.home.models(), parse_quant(&quant)?);
+            request.head = head.as_deref().map(parse_quant).transpose()?;
+            request.embeddings = embeddings.as_deref().map(parse_quant).transpose()?;
+            let demand = if force { acceptance::Demand::Measure } else { acceptance::Demand::Refuse };
+            add(surroundings, request, demand)
+        }
         cli::Model::Probe { id, json } => probe(surroundings, id.as_deref(), json),
         cli::Model::Remove { id } => remove(surroundings, &id),
     }
@@ -112,17 +119,10 @@ fn pull(surroundings: &Surroundings, id: &str, quant: Option<&str>, source: Fetc
 }
 
 fn parse_quant(text: &str) -> Result<Quant> {
-    text.parse().ok().with_context(|| format!("{text} is no way to store weights; use int4, int8 or fp32"))
+    text.parse().ok().with_context(|| format!("{text} is no way to store weights; use int4, int8, fp16 or fp32"))
 }
 
-fn add(surroundings: &Surroundings, file: &Path, id: Option<&str>, quant: &str, force: bool) -> Result<Exit> {
-    let quant = parse_quant(quant)?;
-    let id = match id {
-        Some(id) => id.parse()?,
-        None => id_of(file)?,
-    };
-    let request = ImportRequest::new(file.to_owned(), id, surroundings.home.models(), quant);
-    let demand = if force { acceptance::Demand::Measure } else { acceptance::Demand::Refuse };
+fn add(surroundings: &Surroundings, request: ImportRequest, demand: acceptance::Demand) -> Result<Exit> {
     match acceptance::import(surroundings, request, demand)? {
         Verdict::Accepted { folder, kl } => {
             let kl = kl.map(|kl| format!("; divergence from the source weights {kl:.4}")).unwrap_or_default();
@@ -137,8 +137,10 @@ fn add(surroundings: &Surroundings, file: &Path, id: Option<&str>, quant: &str, 
 }
 
 /// `Some Model.Q4_K_M.gguf` becomes `some-model.q4-k-m`.
-fn id_of(file: &Path) -> Result<ModelId> {
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+fn id_of(path: &Path) -> Result<ModelId> {
+    let path = path.canonicalize().with_context(|| format!("cannot open {}", path.display()))?;
+    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    let stem = name.unwrap_or_default().to_string_lossy().to_lowercase();
     let id: String =
         stem.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).take(64).collect();
     id.trim_start_matches(['.', '-']).parse().context("give the model a name with --id")
