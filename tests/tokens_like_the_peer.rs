@@ -1,6 +1,10 @@
 //! The tokenizer that finch rebuilds from a GGUF file gives the same ids as llama.cpp on a megabyte of source code.
 
-use crate::support::finch::home_with_a_model;
+use std::path::Path;
+
+use finch_model::tiny::{TinySpec, TinyVocabulary, write_tiny_gguf};
+
+use crate::support::finch::{finch, home_with_a_model};
 use crate::support::llama;
 
 const BYTES_MIN: usize = 1_000_000;
@@ -35,8 +39,24 @@ fn token_ids_are_those_of_llama_cpp() {
     let home = home_with_a_model();
     let manifest = finch_model::Manifest::read(&home.join("models/smollm2-135m")).unwrap();
     let source = home.join("models/.downloads").join(&manifest.source.file);
-    let server = llama::Server::start(&source, 2).unwrap();
-    let ours = tokenizers::Tokenizer::from_file(home.join("models/smollm2-135m/tokenizer.json")).unwrap();
+    check(&source, &home.join("models/smollm2-135m/tokenizer.json"));
+}
+
+#[test]
+fn pieces_are_those_of_llama_cpp() {
+    let home = tempfile::tempdir().unwrap();
+    let source = home.path().join("pieces.gguf");
+    let spec = TinySpec { vocab: 6000, vocabulary: TinyVocabulary::Pieces, ..TinySpec::default() };
+    write_tiny_gguf(&source, spec).unwrap();
+    let said = finch(home.path(), &["model", "import", source.to_str().unwrap()]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    check(&source, &home.path().join("models/pieces/tokenizer.json"));
+}
+
+/// Encodes source code with a model of llama.cpp's and with what finch made of it.
+fn check(source: &Path, tokenizer: &Path) {
+    let server = llama::Server::start(source, 2).unwrap();
+    let ours = tokenizers::Tokenizer::from_file(tokenizer).unwrap();
     let mut tokens = 0;
     for text in texts() {
         let theirs = server.tokenize(&text).unwrap();

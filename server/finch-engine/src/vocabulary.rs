@@ -4,12 +4,15 @@
 //! encodes has no control tokens, and a second look at the ids holds even for a vocabulary that could merge one.
 //! Control tokens are asked for by name, by the prompt templates alone.
 
+mod spelling;
+
 use std::{collections::HashMap, fs, path::Path};
 
 use finch_model::manifest::{Manifest, TOKENIZER_FILE};
-use tokenizers::{AddedToken, AddedVocabulary, Tokenizer, decoders::DecoderWrapper};
+use tokenizers::{AddedToken, AddedVocabulary, Tokenizer};
 
 use crate::{EngineError, error::one_line, limits};
+use spelling::Spelling;
 
 /// The vocabulary of one model.
 pub(crate) struct Vocabulary {
@@ -43,15 +46,13 @@ impl Vocabulary {
     }
 
     fn new(mut tokenizer: Tokenizer, manifest: &Manifest) -> Result<Self, String> {
-        if !matches!(tokenizer.get_decoder(), Some(DecoderWrapper::ByteLevel(_))) {
-            return Err("is not a byte-level vocabulary".to_owned());
-        }
+        let spelling = Spelling::of(&tokenizer).ok_or("is neither a byte-level vocabulary nor one of pieces")?;
         let size = manifest.shape.vocab;
         if let Some(beyond) = tokenizer.get_vocab(true).into_values().find(|&id| id as usize >= size) {
             return Err(format!("has the token {beyond} where the model knows {size}"));
         }
         let added: HashMap<u32, AddedToken> = tokenizer.get_added_tokens_decoder().into_iter().collect();
-        let (bytes, ends) = token_bytes(&tokenizer, size, &added);
+        let (bytes, ends) = token_bytes(&tokenizer, size, &added, &spelling);
         let mut is_control = vec![false; size];
         let mut control = HashMap::new();
         for (&id, token) in added.iter().filter(|(_, token)| !is_text(token)) {
@@ -115,7 +116,7 @@ impl Vocabulary {
 
 /// Vocabularies list runs of spaces as added tokens; those are text. Everything else that was added is control.
 fn is_text(token: &AddedToken) -> bool {
-    !token.special && token.content.chars().all(char::is_whitespace)
+    !token.special && token.content.chars().all(|letter| letter.is_whitespace() || letter == spelling::SPACE)
 }
 
 fn keep_text_tokens(tokenizer: &mut Tokenizer, added: &HashMap<u32, AddedToken>) -> tokenizers::Result<()> {
@@ -128,8 +129,12 @@ fn keep_text_tokens(tokenizer: &mut Tokenizer, added: &HashMap<u32, AddedToken>)
 }
 
 /// The bytes of every token, and where each ends.
-fn token_bytes(tokenizer: &Tokenizer, size: usize, added: &HashMap<u32, AddedToken>) -> (Vec<u8>, Vec<u32>) {
-    let byte_of = byte_alphabet();
+fn token_bytes(
+    tokenizer: &Tokenizer,
+    size: usize,
+    added: &HashMap<u32, AddedToken>,
+    spelling: &Spelling,
+) -> (Vec<u8>, Vec<u32>) {
     let mut bytes = Vec::new();
     let mut ends = Vec::with_capacity(size);
     for id in 0..u32::try_from(size).unwrap_or(u32::MAX) {
@@ -137,26 +142,12 @@ fn token_bytes(tokenizer: &Tokenizer, size: usize, added: &HashMap<u32, AddedTok
             Some(token) if token.special => {}
             found => {
                 let text = found.map(|token| token.content.clone()).or_else(|| tokenizer.id_to_token(id));
-                bytes.extend(spelled(&text.unwrap_or_default(), &byte_of));
+                bytes.extend(spelling.bytes(&text.unwrap_or_default()));
             }
         }
         ends.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     }
     (bytes, ends)
-}
-
-/// The bytes a token's characters stand for; a token with other characters stands for its own UTF-8.
-fn spelled(token: &str, byte_of: &HashMap<char, u8>) -> Vec<u8> {
-    let bytes: Option<Vec<u8>> = token.chars().map(|c| byte_of.get(&c).copied()).collect();
-    bytes.unwrap_or_else(|| token.as_bytes().to_vec())
-}
-
-/// How byte-level vocabularies write bytes: printable Latin-1 as itself, the others from U+0100 on, in order.
-fn byte_alphabet() -> HashMap<char, u8> {
-    let printable = |byte: &u8| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
-    let plain = (0..=0xffu8).filter(printable).map(|byte| (char::from(byte), byte));
-    let moved = (0x100..).filter_map(char::from_u32).zip((0..=0xffu8).filter(|byte| !printable(byte)));
-    plain.chain(moved).collect()
 }
 
 #[cfg(test)]

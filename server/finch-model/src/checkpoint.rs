@@ -126,6 +126,14 @@ impl Checkpoint {
         }
     }
 
+    /// An array of floating-point numbers; `None` when the key is absent, an error when it holds anything else.
+    pub fn floats(&self, key: &str) -> Result<Option<Vec<f64>>, CheckpointError> {
+        match self {
+            Checkpoint::Gguf(gguf) => gguf.floats(key),
+            Checkpoint::Hub(_) => Ok(None),
+        }
+    }
+
     /// All keys of the metadata, sorted.
     pub fn keys(&self) -> Box<dyn Iterator<Item = &str> + '_> {
         match self {

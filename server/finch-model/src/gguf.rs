@@ -106,6 +106,11 @@ impl Gguf {
         self.array(key, "whole numbers", Cursor::integer_array)
     }
 
+    /// An array of floating-point numbers; `None` when the key is absent, an error when it holds anything else.
+    pub fn floats(&self, key: &str) -> Result<Option<Vec<f64>>, CheckpointError> {
+        self.array(key, "numbers", Cursor::float_array)
+    }
+
     fn array<'a, T>(
         &'a self,
         key: &str,

@@ -17,6 +17,7 @@ use std::path::Path;
 
 pub use self::hub::{HubSpec, write_hub};
 use self::layout::TinyNumbers;
+use self::vocabulary::Vocabulary;
 pub(crate) use self::writer::GgufWriter;
 use crate::gguf::TensorKind;
 use crate::quant::{self, BLOCK};
@@ -89,6 +90,15 @@ pub enum TinyPositions {
     LongRope,
 }
 
+/// What kind of vocabulary a tiny model has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TinyVocabulary {
+    /// Bytes, merged inside words.
+    Bytes,
+    /// Pieces with scores, as SentencePiece has them.
+    Pieces,
+}
+
 /// The sizes of a tiny model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TinySpec {
@@ -116,6 +126,8 @@ pub struct TinySpec {
     pub positions: TinyPositions,
     /// Whose rows the head has.
     pub head: TinyHead,
+    /// The kind of its vocabulary.
+    pub vocabulary: TinyVocabulary,
     /// What the weights are drawn from.
     pub seed: u64,
     /// How matrices are stored: `F32`, `Q8_0` or `Q4_0`.
@@ -142,6 +154,7 @@ impl Default for TinySpec {
             window: 24,
             positions: TinyPositions::Plain,
             head: TinyHead::OfFamily,
+            vocabulary: TinyVocabulary::Bytes,
             seed: 1,
             tensor_type: TensorKind::F32,
         }
@@ -209,15 +222,28 @@ fn encode(kind: TensorKind, numbers: &[f32]) -> Vec<u8> {
 }
 
 fn metadata(file: &mut GgufWriter, spec: &TinySpec) -> io::Result<()> {
-    let pre = if spec.architecture == TinyArchitecture::Llama { "smollm" } else { "qwen2" };
     layout::keys(file, spec)?;
     file.text("general.license", "mit");
-    let vocabulary = vocabulary::Vocabulary::of(spec.vocab);
-    file.text("tokenizer.ggml.model", "gpt2");
-    file.text("tokenizer.ggml.pre", pre);
+    let vocabulary = match spec.vocabulary {
+        TinyVocabulary::Bytes => Vocabulary::of(spec.vocab),
+        TinyVocabulary::Pieces => Vocabulary::of_pieces(spec.vocab),
+    };
     file.texts("tokenizer.ggml.tokens", &vocabulary.tokens);
     file.integers("tokenizer.ggml.token_type", &vocabulary.kinds);
-    file.texts("tokenizer.ggml.merges", &vocabulary.merges);
+    match spec.vocabulary {
+        TinyVocabulary::Bytes => {
+            let pre = if spec.architecture == TinyArchitecture::Llama { "smollm" } else { "qwen2" };
+            file.text("tokenizer.ggml.model", "gpt2");
+            file.text("tokenizer.ggml.pre", pre);
+            file.texts("tokenizer.ggml.merges", &vocabulary.merges);
+        }
+        TinyVocabulary::Pieces => {
+            file.text("tokenizer.ggml.model", "llama");
+            file.floats("tokenizer.ggml.scores", &vocabulary.scores);
+            file.integer("tokenizer.ggml.bos_token_id", 1);
+            file.integer("tokenizer.ggml.unknown_token_id", 0);
+        }
+    }
     file.integer("tokenizer.ggml.eos_token_id", count(vocabulary.end_of_text)?);
     Ok(())
 }

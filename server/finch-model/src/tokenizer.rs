@@ -1,11 +1,12 @@
 //! Writes `tokenizer.json`, and finds the tokens with a meaning of their own.
 //!
 //! A hub directory brings the file; for a GGUF file it is rebuilt from the vocabulary inside.
-//! There, byte-level BPE only: the text is the format of the `tokenizers` crate; how text is cut before merging is looked up by
-//! name in [`pre`], and an unknown name is an error, since a wrong cut gives wrong tokens without any other sign. Called by
-//! the importer.
+//! The text is the format of the `tokenizers` crate. There are two kinds: byte-level BPE, where how text is cut before
+//! merging is looked up by name in [`pre`], and an unknown name is an error, since a wrong cut gives wrong tokens without
+//! any other sign; and SentencePiece's, in [`pieces`]. Called by the importer.
 
 mod hub;
+mod pieces;
 mod pre;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ use serde::ser::{SerializeSeq, Serializer};
 use serde_json::{Value, json};
 
 use self::hub::HubVocabulary;
+use self::pieces::Pieces;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::manifest::{FimTokens, Tokens};
 
@@ -29,9 +31,11 @@ const MERGES: &str = "tokenizer.ggml.merges";
 /// Kinds of tokens by their number in the format.
 pub(crate) mod token_kind {
     pub(crate) const NORMAL: i64 = 1;
+    pub(crate) const UNKNOWN: i64 = 2;
     pub(crate) const CONTROL: i64 = 3;
     pub(crate) const USER_DEFINED: i64 = 4;
     pub(crate) const UNUSED: i64 = 5;
+    pub(crate) const BYTE: i64 = 6;
 }
 
 /// Metadata keys of ids that end a text.
@@ -128,29 +132,41 @@ pub(crate) struct Vocabulary<'a> {
     checkpoint: &'a Checkpoint,
     tokens: Vec<&'a str>,
     kinds: Vec<i64>,
-    merges: Vec<&'a str>,
-    pre: &'static pre::PreTokenizer,
+    merging: Merging<'a>,
+}
+
+/// How letters become tokens.
+#[derive(Debug)]
+enum Merging<'a> {
+    /// Inside words, in the order of a list.
+    Words { merges: Vec<&'a str>, pre: &'static pre::PreTokenizer },
+    /// Over the whole text, in the order of scores.
+    Pieces(Pieces),
 }
 
 impl<'a> Vocabulary<'a> {
     /// Reads the vocabulary of a model with `ids` token ids.
     pub(crate) fn read(checkpoint: &'a Checkpoint, ids: usize) -> Result<Self, CheckpointError> {
-        match checkpoint.text("tokenizer.ggml.model") {
-            Some("gpt2") => {}
-            Some(other) => {
-                return Err(checkpoint.unsupported(format!("a {other} tokenizer, finch reads gpt2 (byte-level BPE)")));
-            }
-            None => return Err(checkpoint.broken("it has no tokenizer (tokenizer.ggml.model)".to_owned())),
-        }
         let missing = |key: &str| checkpoint.broken(format!("it has no {key}"));
         let tokens = checkpoint.texts(TOKENS)?.ok_or_else(|| missing(TOKENS))?;
-        let merges = checkpoint.texts(MERGES)?.ok_or_else(|| missing(MERGES))?;
         let kinds = checkpoint.numbers(KINDS)?.unwrap_or_else(|| vec![token_kind::NORMAL; tokens.len()]);
         if kinds.len() != tokens.len() || tokens.len() > ids {
             let what = format!("{} tokens with {} types for {ids} ids", tokens.len(), kinds.len());
             return Err(checkpoint.broken(what));
         }
-        Ok(Self { checkpoint, tokens, kinds, merges, pre: pre::of(checkpoint)? })
+        let merging = match checkpoint.text("tokenizer.ggml.model") {
+            Some("gpt2") => Merging::Words {
+                merges: checkpoint.texts(MERGES)?.ok_or_else(|| missing(MERGES))?,
+                pre: pre::of(checkpoint)?,
+            },
+            Some("llama") => Merging::Pieces(Pieces::read(checkpoint, tokens.len())?),
+            Some(other) => {
+                let known = "finch reads gpt2 (byte-level BPE) and llama (SentencePiece)";
+                return Err(checkpoint.unsupported(format!("a {other} tokenizer, {known}")));
+            }
+            None => return Err(checkpoint.broken("it has no tokenizer (tokenizer.ggml.model)".to_owned())),
+        };
+        Ok(Self { checkpoint, tokens, kinds, merging })
     }
 
     /// The tokens with a meaning of their own.
@@ -165,7 +181,10 @@ impl<'a> Vocabulary<'a> {
         let stop: BTreeSet<u32> = by_key.chain(by_text).chain(of_fim).collect();
         let eos = self.id_at("tokenizer.ggml.eos_token_id");
         let bos = self.id_at("tokenizer.ggml.bos_token_id");
-        let add_bos = self.checkpoint.flag("tokenizer.ggml.add_bos_token").unwrap_or(self.pre.begins_with_bos);
+        let add_bos = self.checkpoint.flag("tokenizer.ggml.add_bos_token").unwrap_or(match &self.merging {
+            Merging::Words { pre, .. } => pre.begins_with_bos,
+            Merging::Pieces(_) => true,
+        });
         Tokens { stop: stop.into_iter().collect(), eos, bos, add_bos: add_bos && bos.is_some(), fim }
     }
 
@@ -200,7 +219,7 @@ struct File<'a> {
     #[serde(serialize_with = "added_tokens")]
     added_tokens: &'a Vocabulary<'a>,
     normalizer: Option<Value>,
-    pre_tokenizer: Value,
+    pre_tokenizer: Option<Value>,
     post_processor: Option<()>,
     decoder: Value,
     model: Model<'a>,
@@ -218,31 +237,61 @@ struct Model<'a> {
     ignore_merges: bool,
     #[serde(serialize_with = "vocab")]
     vocab: &'a Vocabulary<'a>,
-    merges: &'a [&'a str],
+    merges: Merges<'a>,
+}
+
+/// A merge is a text with a space in it, or its two sides.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Merges<'a> {
+    Texts(&'a [&'a str]),
+    Sides(Vec<(&'a str, &'a str)>),
 }
 
 impl<'a> File<'a> {
     fn of(vocabulary: &'a Vocabulary<'a>) -> Self {
+        let (normalizer, pre_tokenizer, decoder) = match &vocabulary.merging {
+            Merging::Words { pre, .. } => (pre.normalizer(), Some(pre.steps()), pre::byte_level(pre::Words::Whole)),
+            Merging::Pieces(pieces) => (Some(pieces.normalizer()), None, pieces::decoder()),
+        };
         File {
             version: "1.0",
             truncation: None,
             padding: None,
             added_tokens: vocabulary,
-            normalizer: vocabulary.pre.normalizer(),
-            pre_tokenizer: vocabulary.pre.steps(),
+            normalizer,
+            pre_tokenizer,
             post_processor: None,
-            decoder: pre::byte_level(pre::Words::Whole),
-            model: Model {
-                r#type: "BPE",
-                dropout: None,
-                unk_token: None,
-                continuing_subword_prefix: None,
-                end_of_word_suffix: None,
-                fuse_unk: false,
-                byte_fallback: false,
-                ignore_merges: vocabulary.pre.whole_tokens_first,
-                vocab: vocabulary,
-                merges: &vocabulary.merges,
+            decoder,
+            model: Model::of(vocabulary),
+        }
+    }
+}
+
+impl<'a> Model<'a> {
+    fn of(vocabulary: &'a Vocabulary<'a>) -> Self {
+        let plain = Model {
+            r#type: "BPE",
+            dropout: None,
+            unk_token: None,
+            continuing_subword_prefix: None,
+            end_of_word_suffix: None,
+            fuse_unk: false,
+            byte_fallback: false,
+            ignore_merges: false,
+            vocab: vocabulary,
+            merges: Merges::Texts(&[]),
+        };
+        match &vocabulary.merging {
+            Merging::Words { merges, pre } => {
+                Model { ignore_merges: pre.whole_tokens_first, merges: Merges::Texts(merges), ..plain }
+            }
+            Merging::Pieces(pieces) => Model {
+                unk_token: vocabulary.id_at("tokenizer.ggml.unknown_token_id").map(|id| vocabulary.tokens[id as usize]),
+                fuse_unk: true,
+                byte_fallback: true,
+                merges: Merges::Sides(pieces.merges(&vocabulary.tokens, &vocabulary.kinds)),
+                ..plain
             },
         }
     }

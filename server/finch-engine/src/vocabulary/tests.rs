@@ -1,6 +1,6 @@
 use finch_model::{
     manifest::{Manifest, Quant, TOKENIZER_FILE},
-    tiny::TinySpec,
+    tiny::{TinySpec, TinyVocabulary},
 };
 use proptest::prelude::*;
 use tokenizers::Tokenizer;
@@ -9,7 +9,11 @@ use super::Vocabulary;
 use crate::{decoder::Utf8Stream, testing::TinyModel};
 
 fn tiny() -> (Vocabulary, Tokenizer, Manifest) {
-    let model = TinyModel::new(TinySpec { layers: 1, ..TinySpec::default() }, Quant::Fp32);
+    of(TinySpec { layers: 1, ..TinySpec::default() })
+}
+
+fn of(spec: TinySpec) -> (Vocabulary, Tokenizer, Manifest) {
+    let model = TinyModel::new(spec, Quant::Fp32);
     let manifest = Manifest::read(&model.dir).unwrap();
     let tokenizer = Tokenizer::from_file(model.dir.join(TOKENIZER_FILE)).unwrap();
     (Vocabulary::load(&model.dir, &manifest).unwrap(), tokenizer, manifest)
@@ -58,6 +62,21 @@ fn plain_text_is_encoded_as_the_tokenizer_does() {
     for text in ["", "fn main() {}\n", "été 🦀 日本", "\t\t  x\r\n", "e\u{301}"] {
         assert_eq!(vocabulary.encode(text).unwrap(), tokenizer.encode(text, false).unwrap().get_ids(), "{text:?}");
     }
+}
+
+#[test]
+fn pieces_spell_the_text_behind_a_space_of_their_own() {
+    let spec = TinySpec { layers: 1, vocab: 1500, vocabulary: TinyVocabulary::Pieces, ..TinySpec::default() };
+    let (vocabulary, tokenizer, manifest) = of(spec);
+    for text in ["fn main() {}\n", "été 🦀 日本", "\t\t  x\r\n", "the    end<0x41></s>", "<s>"] {
+        let ids = vocabulary.encode(text).unwrap();
+        assert_eq!(text_of(&vocabulary, &ids), format!(" {text}"));
+        assert_eq!(tokenizer.decode(&ids, true).unwrap(), format!(" {text}"));
+    }
+    let name = |id: &u32| tokenizer.id_to_token(*id).unwrap();
+    let pieces: Vec<String> = vocabulary.encode("do if (\u{e9}").unwrap().iter().map(name).collect();
+    assert_eq!(pieces, ["▁do", "▁if", "▁", "(", "<0xC3>", "<0xA9>"]);
+    assert_eq!((manifest.tokens.bos, manifest.tokens.add_bos, manifest.tokens.eos), (Some(1), true, Some(2)));
 }
 
 #[test]

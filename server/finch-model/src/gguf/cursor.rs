@@ -187,6 +187,10 @@ impl<'a> Cursor<'a> {
         (0..count).map(|_| self.text(limits::GGUF_TEXT_BYTES_MAX)).collect()
     }
 
+    pub(super) fn float_array(&mut self, element: u32, count: usize) -> Result<Vec<f64>, Fault> {
+        (0..count).map(|_| self.float(element)).collect()
+    }
+
     pub(super) fn integer_array(&mut self, element: u32, count: usize) -> Result<Vec<i64>, Fault> {
         (0..count).map(|_| self.integer(element)).collect()
     }

@@ -1,4 +1,4 @@
-//! A byte-level vocabulary small enough for tiny models: all bytes, pairs of letters, the tokens around code.
+//! Vocabularies small enough for tiny models: all bytes, letters and pairs of them, the tokens around code.
 //!
 //! Called by `tiny`.
 
@@ -22,6 +22,8 @@ pub(super) struct Vocabulary {
     pub(super) tokens: Vec<String>,
     pub(super) kinds: Vec<i32>,
     pub(super) merges: Vec<String>,
+    /// Of pieces; empty where merges are listed.
+    pub(super) scores: Vec<f32>,
     pub(super) end_of_text: usize,
 }
 
@@ -38,8 +40,41 @@ impl Vocabulary {
         kinds.resize(tokens.len(), kind(token_kind::CONTROL));
         tokens.extend((tokens.len()..size).map(|id| format!("[PAD{id}]")));
         kinds.resize(tokens.len(), kind(token_kind::UNUSED));
-        Vocabulary { tokens, kinds, merges, end_of_text }
+        Vocabulary { tokens, kinds, merges, scores: Vec::new(), end_of_text }
     }
+
+    /// Exactly `size` tokens, and at least [`MIN`], in the manner of SentencePiece.
+    pub(super) fn of_pieces(size: usize) -> Vocabulary {
+        let mut tokens: Vec<String> = ["<unk>", "<s>", "</s>"].map(str::to_owned).to_vec();
+        let mut kinds = vec![kind(token_kind::UNKNOWN), kind(token_kind::CONTROL), kind(token_kind::CONTROL)];
+        tokens.extend((0..=255).map(|byte| format!("<0x{byte:02X}>")));
+        kinds.resize(tokens.len(), kind(token_kind::BYTE));
+        let pieces = SPACES.map(str::to_owned).into_iter().chain(letters()).chain(words());
+        tokens.extend(pieces.take(size.saturating_sub(tokens.len())));
+        kinds.resize(tokens.len(), kind(token_kind::NORMAL));
+        tokens.extend((tokens.len()..size).map(|id| format!("[PAD{id}]")));
+        kinds.resize(tokens.len(), kind(token_kind::UNUSED));
+        // The longer, the likelier; the first of its length first.
+        let score = |(id, token): (usize, &String)| (token.chars().count() * 100_000) as f32 - id as f32;
+        let scores = tokens.iter().enumerate().map(score).collect();
+        Vocabulary { tokens, kinds, merges: Vec::new(), scores, end_of_text: 2 }
+    }
+}
+
+const SPACES: [&str; 3] = ["▁", "▁▁", "▁▁▁▁"];
+
+fn letters() -> impl Iterator<Item = String> {
+    (b'!'..=b'~').map(|letter| char::from(letter).to_string())
+}
+
+/// Pairs of lower-case letters, alone and behind a space, then other pairs.
+fn words() -> impl Iterator<Item = String> {
+    let lower = || (b'a'..=b'z').map(char::from);
+    let pairs = move || lower().flat_map(move |first| lower().map(move |second| format!("{first}{second}")));
+    let visible = (b'!'..=b'~').flat_map(|first| (b'!'..b'a').map(move |second| (first, second)));
+    let behind_space = pairs().map(|pair| format!("▁{pair}"));
+    let others = visible.map(|(first, second)| format!("{}{}", char::from(first), char::from(second)));
+    pairs().chain(behind_space).chain(others)
 }
 
 /// The numbers of the kinds are single digits.

@@ -46,6 +46,11 @@ impl GgufWriter {
         self.array(key, 5, numbers.len(), elements);
     }
 
+    pub(crate) fn floats(&mut self, key: &str, numbers: &[f32]) {
+        let elements = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        self.array(key, 6, numbers.len(), elements);
+    }
+
     fn array(&mut self, key: &str, element: u32, len: usize, elements: Vec<u8>) {
         let mut value = element.to_le_bytes().to_vec();
         value.extend((len as u64).to_le_bytes());

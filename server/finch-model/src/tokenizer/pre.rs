@@ -36,7 +36,7 @@ pub(super) enum Words {
 
 const PRE_TOKENIZERS: [PreTokenizer; 6] = [
     PreTokenizer {
-        names: &["qwen2"],
+        names: &["qwen2", "deepseek-r1-qwen"],
         composes: true,
         cuts: &[Cut::Around(concat!(
             r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*",
@@ -58,7 +58,7 @@ const PRE_TOKENIZERS: [PreTokenizer; 6] = [
         begins_with_bos: true,
     },
     PreTokenizer {
-        names: &["smollm", "starcoder"],
+        names: &["smollm", "starcoder", "refact"],
         composes: false,
         cuts: &[Cut::Digits],
         words: Words::Cut,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::gguf::Gguf;
-use crate::tiny::{self, GgufWriter, TinyArchitecture, TinySpec};
+use crate::tiny::{self, GgufWriter, TinyArchitecture, TinySpec, TinyVocabulary};
 
 /// Ids below 256 are bytes; 257 is `Ġb`; from 300 on come the tokens of [`SPECIAL_FROM`].
 const SPECIAL_FROM: u32 = 300;
@@ -131,13 +131,50 @@ fn check_refused(spoil: impl FnOnce(&mut GgufWriter), message: &str) {
 
 #[test]
 fn tokenizers_that_are_not_known_exactly_are_refused_by_name() {
-    check_refused(|file| file.text("tokenizer.ggml.model", "llama"), "a llama tokenizer, finch reads gpt2");
+    check_refused(|file| file.text("tokenizer.ggml.model", "t5"), "a t5 tokenizer, finch reads gpt2");
     check_refused(
         |file| file.text("tokenizer.ggml.pre", "viking"),
-        "pre-tokenizer viking, finch reads qwen2, llama-bpe",
+        "pre-tokenizer viking, finch reads qwen2, deepseek-r1-qwen, llama-bpe",
     );
     check_refused(|file| file.integer("tokenizer.ggml.pre", 1), "does not say how text is cut");
     check_refused(|file| file.integers(KINDS, &[1; 306]), "307 tokens with 306 types for 307 ids");
     check_refused(|file| file.texts(TOKENS, &vec!["a".to_owned(); 308]), "308 tokens with 307 types");
     check_refused(|file| file.text(MERGES, "a b"), "tokenizer.ggml.merges is not an array of texts");
+}
+
+fn pieces() -> GgufWriter {
+    let spec = TinySpec { vocab: 307, vocabulary: TinyVocabulary::Pieces, ..TinySpec::default() };
+    tiny::model(&spec).expect("a sound spec")
+}
+
+#[test]
+fn halves_of_better_pieces_are_put_together_first() {
+    let mut file = pieces();
+    let tokens = ["<unk>", "a", "b", "ab", "ba", "aba", "<0x0A>", "cab"].map(str::to_owned);
+    file.texts(TOKENS, &tokens);
+    file.integers(KINDS, &[2, 1, 1, 1, 1, 4, 6, 5]);
+    file.floats("tokenizer.ggml.scores", &[0.0, -1.0, -2.0, -6.0, -5.0, -4.0, 0.0, 9.0]);
+    let json = json(file);
+    assert_eq!(json["model"]["merges"], json!([["a", "ba"], ["ab", "a"], ["b", "a"], ["a", "b"]]));
+    assert_eq!(json["model"]["unk_token"], "<unk>");
+    assert_eq!((&json["model"]["byte_fallback"], &json["pre_tokenizer"]), (&json!(true), &Value::Null));
+}
+
+#[test]
+fn a_text_of_pieces_begins_with_a_space_unless_the_file_says_otherwise() {
+    let steps = |file: GgufWriter| json(file)["normalizer"]["normalizers"].as_array().map(Vec::len);
+    assert_eq!(steps(pieces()), Some(2));
+    let mut file = pieces();
+    file.put("tokenizer.ggml.add_space_prefix", 7, vec![0]);
+    assert_eq!(steps(file), Some(1));
+}
+
+#[test]
+fn scores_that_do_not_fit_the_pieces_are_refused() {
+    for scores in [vec![0.0; 306], vec![f32::NAN; 307]] {
+        let mut file = pieces();
+        file.floats("tokenizer.ggml.scores", &scores);
+        let error = with(file, |_| ()).expect_err("refused");
+        assert!(error.contains("tokenizer.ggml.scores are not 307 numbers"), "{error}");
+    }
 }
