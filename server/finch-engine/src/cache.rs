@@ -2,7 +2,8 @@
 //!
 //! A prompt continues the slot it shares most with, if most of that slot's lasting part is shared: then nothing of
 //! worth is lost. Otherwise it gets an empty or the longest unused slot, and the shared tokens are copied there, so
-//! that a look into another file does not throw away the file one came from.
+//! that a look into another file does not throw away the file one came from. What batch work left goes before what a
+//! person will come back to.
 
 /// What a slot holds.
 #[derive(Debug, Clone, Copy)]
@@ -10,10 +11,26 @@ pub(crate) struct Held<'t> {
     pub(crate) tokens: &'t [u32],
     /// How many tokens in front the next request of the same place would share.
     pub(crate) stable: usize,
-    /// When it was used last; greater is later.
-    pub(crate) used: u64,
+    pub(crate) worth: Worth,
     /// A running sequence writes here.
     pub(crate) busy: bool,
+}
+
+/// How much a slot is worth keeping; greater is more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Worth {
+    pub(crate) user: User,
+    /// When it was used last; greater is later.
+    pub(crate) used: u64,
+}
+
+/// For whom a slot was used last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum User {
+    #[default]
+    Batch,
+    /// Somebody who waits, or is expected to.
+    Person,
 }
 
 /// Where a prompt goes.
@@ -31,12 +48,12 @@ pub(crate) fn place(prompt: &[u32], stable: usize, slots: &[Held<'_>]) -> Option
     let reusable = &prompt[..prompt.len().saturating_sub(1)];
     let shared: Vec<usize> = slots.iter().map(|slot| common(reusable, slot.tokens)).collect();
     let free = || (0..slots.len()).filter(|&slot| !slots[slot].busy);
-    let best = (0..slots.len()).max_by_key(|&slot| (shared[slot], !slots[slot].busy, slots[slot].used))?;
+    let best = (0..slots.len()).max_by_key(|&slot| (shared[slot], !slots[slot].busy, slots[slot].worth))?;
     let most_is_shared = shared[best] * 2 >= slots[best].stable.min(stable).max(1);
     if !slots[best].busy && most_is_shared {
         return Some(Placement { slot: best, shared: shared[best], copy_from: None });
     }
-    let oldest = |slot: &usize| (!slots[*slot].tokens.is_empty(), slots[*slot].used);
+    let oldest = |slot: &usize| (!slots[*slot].tokens.is_empty(), slots[*slot].worth);
     let slot = free().filter(|&slot| slot != best).min_by_key(oldest).or_else(|| free().next())?;
     let copy_from = (slot != best && shared[best] > shared[slot]).then_some(best);
     Some(Placement { slot, shared: shared[copy_from.unwrap_or(slot)], copy_from })
@@ -48,10 +65,10 @@ fn common(a: &[u32], b: &[u32]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Held, Placement, place};
+    use super::{Held, Placement, User, Worth, place};
 
     fn held(tokens: &[u32], used: u64) -> Held<'_> {
-        Held { tokens, stable: tokens.len(), used, busy: false }
+        Held { tokens, stable: tokens.len(), worth: Worth { user: User::Person, used }, busy: false }
     }
 
     fn busy(tokens: &[u32], used: u64) -> Held<'_> {
@@ -103,6 +120,12 @@ mod tests {
     fn without_another_free_slot_the_good_one_is_used_after_all() {
         let good = [1, 2, 3, 4, 5, 6];
         check(&[1, 9, 9, 9, 9, 9], &[held(&good, 3), busy(&[7], 4)], 0, 1, None);
+    }
+
+    #[test]
+    fn what_batch_work_left_goes_before_what_a_person_used() {
+        let batch = Held { worth: Worth { user: User::Batch, used: 9 }, ..held(&[2], 0) };
+        check(&[6, 6], &[held(&[1], 5), batch, held(&[3], 4)], 1, 0, None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use finch_llm::{Lane, LlmError};
 
 use crate::{
     EngineError, Speculation,
-    cache::{self, Held},
+    cache::{self, Held, User, Worth},
     keep::{self, Keep, Kept},
     lanes::{self, Job, Lanes},
     limits,
@@ -63,7 +63,7 @@ pub(crate) struct Service {
 struct Shelf {
     slot: Slot,
     stable: usize,
-    used: u64,
+    worth: Worth,
 }
 
 /// What a turn came to.
@@ -83,7 +83,11 @@ impl Worker {
         lanes: Arc<Lanes>,
         service: Service,
     ) -> Result<Self, EngineError> {
-        let shelves = network.slots(service.slots).into_iter().map(|slot| Shelf { slot, stable: 0, used: 0 }).collect();
+        let shelves = network
+            .slots(service.slots)
+            .into_iter()
+            .map(|slot| Shelf { slot, stable: 0, worth: Worth::default() })
+            .collect();
         let watch = Watch::start(Arc::clone(&lanes), network.interrupter()).map_err(EngineError::Thread)?;
         Ok(Self {
             network,
@@ -139,7 +143,8 @@ impl Worker {
             let stable = kept.tokens.len();
             if self.network.restore(&mut shelf.slot, kept.tokens, &kept.state) {
                 self.clock += 1;
-                (shelf.stable, shelf.used) = (stable, self.clock);
+                shelf.stable = stable;
+                shelf.worth = Worth { user: User::Person, used: self.clock };
             }
         }
         self.kept = self.clock;
@@ -155,12 +160,12 @@ impl Worker {
         }
     }
 
-    /// Keeps the lasting part of what slots hold, the last used first, as far as there is room.
+    /// Keeps the lasting part of what slots hold, what is worth most first, as far as there is room.
     fn keep(&mut self) {
         let token_floats = self.token_floats();
         let Some(keep) = self.keep.as_mut().filter(|_| self.kept != self.clock) else { return };
         let mut shelves: Vec<&Shelf> = self.shelves.iter().collect();
-        shelves.sort_unstable_by_key(|shelf| Reverse(shelf.used));
+        shelves.sort_unstable_by_key(|shelf| Reverse(shelf.worth));
         let mut room = keep::tokens_max(token_floats);
         let mut kept = Vec::new();
         for shelf in shelves {
@@ -249,7 +254,7 @@ impl Worker {
         }
     }
 
-    /// Keeps what slots hold within its bound: the longest unused goes first, and none that a sequence runs in.
+    /// Keeps what slots hold within its bound: what is worth least goes first, and none that a sequence runs in.
     fn evict(&mut self) {
         let token_bytes = self.network.token_bytes();
         let tokens_max = self.cache_bytes_max / token_bytes.max(1);
@@ -259,7 +264,7 @@ impl Worker {
             let oldest = (0..self.shelves.len())
                 .filter(|&slot| self.shelves[slot].slot.touched() > 0)
                 .filter(is_idle)
-                .min_by_key(|&slot| self.shelves[slot].used);
+                .min_by_key(|&slot| self.shelves[slot].worth);
             let Some(oldest) = oldest else { return };
             let slot = &mut self.shelves[oldest].slot;
             // What was forgotten goes before what can still be used.
@@ -275,7 +280,7 @@ impl Worker {
             Ok(task) => task,
             Err(error) => return job.refuse(error),
         };
-        match self.prepare_slot(&task.prompt) {
+        match self.prepare_slot(&task.prompt, job.ask.lane()) {
             Some((slot, cached)) => {
                 let guesses = self.speculator.as_ref().map(|it| it.guesses(job.ask.references()));
                 let mut sequence = Sequence::begin(job, task, slot, cached);
@@ -287,13 +292,17 @@ impl Worker {
     }
 
     /// A free slot that holds the front of the prompt as far as anything does, and how far that is.
-    fn prepare_slot(&mut self, prompt: &Prompt) -> Option<(usize, usize)> {
+    fn prepare_slot(&mut self, prompt: &Prompt, lane: Lane) -> Option<(usize, usize)> {
+        let user = match lane {
+            Lane::Interactive | Lane::Warm => User::Person,
+            Lane::Batch => User::Batch,
+        };
         let busy = |slot: usize| self.sequences.iter().any(|sequence| sequence.slot == slot);
         let held: Vec<Held<'_>> = (self.shelves.iter().enumerate())
             .map(|(index, shelf)| Held {
                 tokens: shelf.slot.tokens(),
                 stable: shelf.stable,
-                used: shelf.used,
+                worth: shelf.worth,
                 busy: busy(index),
             })
             .collect();
@@ -312,7 +321,7 @@ impl Worker {
         }
         shelf.slot.truncate(place.shared);
         shelf.stable = prompt.stable;
-        shelf.used = self.clock;
+        shelf.worth = Worth { user, used: self.clock };
         Some((place.slot, place.shared))
     }
 

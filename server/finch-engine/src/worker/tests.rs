@@ -464,6 +464,25 @@ fn what_slots_keep_is_bounded_and_the_longest_unused_goes_first() {
 }
 
 #[test]
+fn batch_work_does_not_wipe_what_a_person_comes_back_to() {
+    let mut bench = Bench::new(512, 4);
+    let files = ["mod here;\n0123456789", "fn there() {}\nABCDEFGHIJ"];
+    for file in files {
+        let mut stream = bench.ask("a", Lane::Interactive, file, greedy(1));
+        bench.settle();
+        done(&mut stream);
+    }
+    let _batch: Vec<GenerateStream> =
+        (0..6).map(|at| bench.ask("b", Lane::Batch, &format!("{at} {at} {at} {at}"), greedy(2))).collect();
+    bench.settle();
+    // Three at once may run, so the longest unused file had to go, and the other stays.
+    let mut stream = bench.ask("a", Lane::Interactive, files[1], greedy(1));
+    bench.settle();
+    let usage = done(&mut stream).1.usage;
+    assert_eq!(usage.cached_tokens, usage.prompt_tokens - 1);
+}
+
+#[test]
 fn a_running_sequence_is_never_evicted() {
     let mut bench = Bench::new(512, 3);
     bench.worker.cache_bytes_max = 0;
