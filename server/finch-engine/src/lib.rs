@@ -6,6 +6,7 @@
 mod error;
 pub mod kl;
 mod limits;
+pub mod meter;
 pub mod parting;
 pub mod probe;
 pub mod runtime;
@@ -18,6 +19,7 @@ mod keep;
 mod lanes;
 mod memory;
 mod network;
+mod operators;
 mod pace;
 mod prompt;
 mod sampler;

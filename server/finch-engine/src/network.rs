@@ -16,13 +16,14 @@ use std::{
     },
 };
 
+use finch_kernels::Processor;
 use finch_model::manifest::{GRAPH_FILE, Manifest, Shape};
 use ort::{
     session::{NoSelectedOutputs, RunOptions, Session, builder::GraphOptimizationLevel},
     value::{Tensor, ValueType},
 };
 
-use crate::{EngineError, Runtime, error::one_line, graph, memory::Floats};
+use crate::{EngineError, Runtime, error::one_line, graph, memory::Floats, operators};
 use slots::{Buffer, Rows, Sizes};
 
 /// A loaded session and the buffers it shares between steps.
@@ -278,6 +279,13 @@ impl Slot {
         self.touched
     }
 
+    /// Takes what the memory holds for the keys and values of these tokens.
+    pub(crate) fn pretend(&mut self, tokens: &[u32]) {
+        self.tokens.clear();
+        self.tokens.extend_from_slice(tokens);
+        self.touched = self.touched.max(tokens.len());
+    }
+
     /// Forgets all but the first `count` tokens.
     pub(crate) fn truncate(&mut self, count: usize) {
         self.tokens.truncate(count);
@@ -300,16 +308,27 @@ impl Place<'_> {
 
 const LOGITS: &CStr = c"logits";
 
+/// Where the processor has kernels of ours, a graph that uses them; otherwise the file as it is.
 fn open(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<Session> {
-    Session::builder(runtime.environment())?
+    let mut builder = Session::builder(runtime.environment())?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         // Without spinning a token takes up to 40 % longer; a few dozen microseconds bridge the gaps inside a pass,
         // and between passes threads sleep, so an idle engine costs nothing.
         .with_config_entry("session.intra_op.spin_duration_us", "50")?
-        .with_config_entry("session.force_spinning_stop", "1")?
-        .commit_from_file(path)
+        .with_config_entry("session.force_spinning_stop", "1")?;
+    let Some(processor) = Processor::detect() else {
+        return builder.commit_from_file(path);
+    };
+    let other = |error: &dyn std::fmt::Display| ort::Error::new(error.to_string());
+    let graph = std::fs::read(path).map_err(|error| other(&error))?;
+    let graph = finch_model::kernels::rewrite(&graph).map_err(|error| other(&error))?;
+    let folder = path.parent().unwrap_or(path).to_string_lossy();
+    builder
+        .with_config_entry("session.model_external_initializers_file_folder_path", folder)?
+        .with_operators(operators::domain(processor, threads)?)?
+        .commit_from_memory(&graph)
 }
 
 fn layer_names(layer: usize) -> Result<LayerNames, std::ffi::NulError> {

@@ -9,6 +9,7 @@ pub mod gguf;
 pub mod home;
 pub mod hub;
 pub mod import;
+pub mod kernels;
 pub mod manifest;
 pub mod tiny;
 
