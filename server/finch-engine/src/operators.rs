@@ -3,7 +3,6 @@
 //! One domain serves one session. Pieces of work run on the session's threads. Knows no model; `network` registers it where
 //! the processor has kernels.
 
-
 mod linear;
 mod tensors;
 
@@ -19,9 +18,7 @@ use ort::operator::{ComputeContext, OperatorDomain};
 /// The domain to register with a session of so many threads.
 pub(crate) fn domain(processor: Processor, threads: usize) -> ort::Result<OperatorDomain> {
     let machine = Machine { processor, threads, room: Arc::default() };
-    OperatorDomain::new(DOMAIN)?
-        .add(linear::Linear(machine.clone()))?
-        .add(linear::GatedLinear(machine))
+    OperatorDomain::new(DOMAIN)?.add(linear::Linear(machine.clone()))?.add(linear::GatedLinear(machine))
 }
 
 /// What all kernels of a session share.

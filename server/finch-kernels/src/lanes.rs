@@ -3,11 +3,11 @@
 //! Every function here wants the instructions of `Kind::Avx512Vnni`; callers have the same wish written on them.
 
 use std::arch::x86_64::{
-    _MM_HINT_T0, _mm_prefetch, __m128i, __m512, __m512i, _mm_loadu_ps, _mm512_add_ps, _mm512_castps128_ps512, _mm512_cvtps_epi32,
-    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps,
-    _mm512_maskz_loadu_epi8, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_div_ps,
-    _mm_storeu_si128,
+    __m128i, __m512, __m512i, _MM_HINT_T0, _mm_loadu_ps, _mm_prefetch, _mm_storeu_si128, _mm512_add_ps,
+    _mm512_castps128_ps512, _mm512_cvtps_epi32, _mm512_div_ps, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_epi8, _mm512_maskz_loadu_ps, _mm512_max_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_storeu_ps,
+    _mm512_storeu_si512,
 };
 
 /// Floats in a register.

@@ -133,7 +133,7 @@ impl Product<'_> {
 pub(crate) const BLOCK: usize = 32;
 
 /// Rows of activations up to which the matrix is read in place.
-pub(crate) const FEW_ROWS_MAX: usize = 8;
+const FEW_ROWS_MAX: usize = 8;
 
 /// Memory that one product after another uses again.
 #[derive(Debug, Default)]
@@ -159,7 +159,9 @@ pub fn multiply(
     assert!(input.len() == rows * shape.columns && output.len() == rows * shape.rows, "whole rows");
     match processor.0 {
         #[cfg(target_arch = "x86_64")]
-        crate::processor::Kind::Avx512Vnni if rows <= FEW_ROWS_MAX => few::multiply(tasks, product, input, output, room),
+        crate::processor::Kind::Avx512Vnni if rows <= FEW_ROWS_MAX => {
+            few::multiply(tasks, product, input, output, room)
+        }
         #[cfg(target_arch = "x86_64")]
         crate::processor::Kind::Avx512Vnni => many::multiply(tasks, product, input, output, room),
     }

@@ -9,7 +9,6 @@ use prost::Message;
 
 use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
 
-
 /// The domain of finch's operators.
 pub const DOMAIN: &str = "finch";
 /// `MatMulNBits` with the inputs and attributes it has there.
@@ -52,7 +51,8 @@ fn operator(node: &NodeProto) -> &str {
 }
 
 fn is_linear(node: &NodeProto) -> bool {
-    let layout = matches!((integer(node, "bits"), integer(node, "block_size")), (Some(4), Some(32)) | (Some(8), Some(16 | 32)));
+    let layout =
+        matches!((integer(node, "bits"), integer(node, "block_size")), (Some(4), Some(32)) | (Some(8), Some(16 | 32)));
     // Shifted 8-bit codes and group indices have no kernel.
     let given = |index: usize| node.input.get(index).is_some_and(|name| !name.is_empty());
     let plain = !given(4) && !(integer(node, "bits") == Some(8) && given(3));
@@ -74,7 +74,9 @@ fn gate(graph: &mut GraphProto) {
         .flat_map(|(index, node)| node.output.iter().map(move |name| (name.as_str(), index)))
         .collect();
     let mut uses: HashMap<&str, usize> = HashMap::new();
-    for name in graph.node.iter().flat_map(|node| &node.input).chain(graph.output.iter().filter_map(|it| it.name.as_ref())) {
+    for name in
+        graph.node.iter().flat_map(|node| &node.input).chain(graph.output.iter().filter_map(|it| it.name.as_ref()))
+    {
         *uses.entry(name).or_default() += 1;
     }
     let mut joined = Vec::new();

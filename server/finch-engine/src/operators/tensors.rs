@@ -12,7 +12,9 @@ pub(super) fn required(context: &ComputeContext, index: usize) -> ort::Result<Va
 }
 
 /// The numbers of an input that need not be there.
-pub(super) fn numbers<'v, T: PrimitiveTensorElementType + Debug>(value: &'v Option<ValueRef<'_>>) -> ort::Result<Option<&'v [T]>> {
+pub(super) fn numbers<'v, T: PrimitiveTensorElementType + Debug>(
+    value: &'v Option<ValueRef<'_>>,
+) -> ort::Result<Option<&'v [T]>> {
     value.as_ref().map(|value| Ok(value.try_extract_tensor::<T>()?.1)).transpose()
 }
 

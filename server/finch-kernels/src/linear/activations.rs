@@ -4,10 +4,10 @@
 //! only the order in which a result is summed up.
 
 use std::arch::x86_64::{
-    __m512i, _mm512_abs_ps, _mm512_broadcast_i32x4, _mm512_castsi256_si512, _mm512_cvtepi16_epi8,
+    __m512i, _mm_setr_epi8, _mm512_abs_ps, _mm512_broadcast_i32x4, _mm512_castsi256_si512, _mm512_cvtepi16_epi8,
     _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_inserti64x4, _mm512_max_ps, _mm512_mul_ps,
     _mm512_reduce_max_ps, _mm512_set1_epi8, _mm512_set1_ps, _mm512_setzero_si512, _mm512_shuffle_epi8,
-    _mm512_srli_epi16, _mm512_xor_si512, _mm_setr_epi8,
+    _mm512_srli_epi16, _mm512_xor_si512,
 };
 
 use super::{BLOCK, Bits};
@@ -86,14 +86,15 @@ impl Rounded {
             round(row, codes, scales);
             match bits {
                 Bits::Four => {
+                    let pieces = self.four.iter_mut().skip(index).step_by(rows);
                     let groups = codes.as_chunks::<2>().0.iter().zip(scales.as_chunks::<4>().0);
-                    for (piece, (codes, scales)) in self.four.iter_mut().skip(index).step_by(rows).zip(groups) {
+                    for (piece, (codes, scales)) in pieces.zip(groups) {
                         piece.fill(codes, scales);
                     }
                 }
                 Bits::Eight => {
-                    let groups = codes.iter().zip(scales.as_chunks::<2>().0);
-                    for (piece, (codes, scales)) in self.eight.iter_mut().skip(index).step_by(rows).zip(groups) {
+                    let pieces = self.eight.iter_mut().skip(index).step_by(rows);
+                    for (piece, (codes, scales)) in pieces.zip(codes.iter().zip(scales.as_chunks::<2>().0)) {
                         piece.fill(codes, scales);
                     }
                 }
@@ -101,12 +102,12 @@ impl Rounded {
         }
     }
 
-    /// The pieces of `M` rows, a step of 128 columns each.
+    /// The pieces of all `M` rows, a step of 128 columns each.
     pub(super) fn four_pieces<const M: usize>(&self) -> &[[FourPiece; M]] {
         self.four.as_chunks::<M>().0
     }
 
-    /// The pieces of `M` rows, a step of 64 columns each.
+    /// The pieces of all `M` rows, a step of 64 columns each.
     pub(super) fn eight_pieces<const M: usize>(&self) -> &[[EightPiece; M]] {
         self.eight.as_chunks::<M>().0
     }
@@ -168,7 +169,8 @@ fn integers(lines: &[Line<[i32; LANES]>]) -> &[i32] {
 fn round(row: &[f32], codes: &mut [Line<[i8; 64]>], scales: &mut [f32]) {
     let blocks = row.as_chunks::<BLOCK>().0;
     for (index, block) in blocks.iter().enumerate() {
-        let [low, high] = halves(block).map(|half| load(half));
+        let [low, high] = halves(block);
+        let (low, high) = (load(low), load(high));
         let largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(low), _mm512_abs_ps(high)));
         scales[index] = largest / 127.0;
         let inverse = _mm512_set1_ps(if largest > 0.0 { 127.0 / largest } else { 0.0 });

@@ -4,16 +4,19 @@
 //! checking drafts is this.
 
 use std::arch::x86_64::{
-    __m512, __m512i, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps,
-    _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_reduce_add_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_setr_epi32, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_srlv_epi32,
+    __m512, __m512i, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
+    _mm512_fnmadd_ps, _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_reduce_add_ps, _mm512_set1_epi8, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setr_epi32, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_srlv_epi32,
 };
 use std::ops::Range;
 
-use super::{Bits, FEW_ROWS_MAX, Matrix, Product, Room, activations::{EightPiece, FourPiece, Rounded}};
+use super::{
+    Bits, FEW_ROWS_MAX, Matrix, Product, Room,
+    activations::{EightPiece, FourPiece, Rounded},
+};
 use crate::{
     Tasks,
-    lanes::{LANES, load, load_bytes, load_four, load_signed, load_some, load_some_bytes, ahead, silu, store_some},
+    lanes::{LANES, ahead, load, load_bytes, load_four, load_signed, load_some, load_some_bytes, silu, store_some},
     shared::Shared,
 };
 
@@ -24,13 +27,7 @@ const PIECES_PER_THREAD: usize = 4;
 const CODES_AHEAD: usize = 2048;
 const SCALES_AHEAD: usize = 512;
 
-pub(super) fn multiply(
-    tasks: &dyn Tasks,
-    product: &Product<'_>,
-    input: &[f32],
-    output: &mut [f32],
-    room: &mut Room,
-) {
+pub(super) fn multiply(tasks: &dyn Tasks, product: &Product<'_>, input: &[f32], output: &mut [f32], room: &mut Room) {
     let shape = product.shape();
     let rows = input.len() / shape.columns;
     #[expect(unsafe_code, reason = "calls functions for this processor")]
@@ -70,30 +67,38 @@ struct Job<'j> {
 impl Job<'_> {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     fn compute<const M: usize>(&self, range: Range<usize>) {
+        for start in range.clone().step_by(LANES) {
+            self.block::<M>(start..(start + LANES).min(range.end));
+        }
+    }
+
+    /// Up to sixteen matrix rows.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    fn block<const M: usize>(&self, block: Range<usize>) {
         let rounded = &self.room.rounded;
-        let mut start = range.start;
-        while start < range.end {
-            let count = LANES.min(range.end - start);
-            let sums = match self.product {
-                Product::Plain { matrix, bias } => {
-                    let mut sums = sixteen::<M>(matrix, start, count, rounded);
-                    if let Some(bias) = bias {
-                        let bias = load_some(&bias[start..start + count]);
-                        sums = sums.map(|sums| _mm512_fmadd_ps(sums, _mm512_set1_ps(1.0), bias));
+        let mut sums = [_mm512_setzero_ps(); M];
+        match self.product {
+            Product::Plain { matrix, bias } => {
+                sixteen(matrix, &block, rounded, &mut sums);
+                if let Some(bias) = bias {
+                    let bias = load_some(&bias[block.clone()]);
+                    for sums in &mut sums {
+                        *sums = _mm512_add_ps(*sums, bias);
                     }
-                    sums
                 }
-                Product::Gated { gate, up } => {
-                    let gates = sixteen::<M>(gate, start, count, rounded);
-                    let ups = sixteen::<M>(up, start, count, rounded);
-                    std::array::from_fn(|row| _mm512_mul_ps(silu(gates[row]), ups[row]))
-                }
-            };
-            for (row, sums) in sums.into_iter().enumerate() {
-                let place = row * self.width + start;
-                store_some(self.output.range(place..place + count), sums);
             }
-            start += count;
+            Product::Gated { gate, up } => {
+                let mut ups = sums;
+                sixteen(gate, &block, rounded, &mut sums);
+                sixteen(up, &block, rounded, &mut ups);
+                for (sums, ups) in sums.iter_mut().zip(ups) {
+                    *sums = _mm512_mul_ps(silu(*sums), ups);
+                }
+            }
+        }
+        for (row, sums) in sums.into_iter().enumerate() {
+            let place = row * self.width;
+            store_some(self.output.range(place + block.start..place + block.end), sums);
         }
     }
 }
@@ -101,10 +106,9 @@ impl Job<'_> {
 /// The products of up to 16 matrix rows, one to a lane.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn sixteen<const M: usize>(matrix: &Matrix<'_>, start: usize, count: usize, rounded: &Rounded) -> [__m512; M] {
+fn sixteen<const M: usize>(matrix: &Matrix<'_>, block: &Range<usize>, rounded: &Rounded, out: &mut [__m512; M]) {
     let mut sums = [[0.0; LANES]; M];
-    for at in 0..count {
-        let row = start + at;
+    for (at, row) in block.clone().enumerate() {
         let (codes, scales) = (matrix.row_codes(row), matrix.row_scales(row));
         let products = match (matrix.shape.bits, matrix.row_zeros(row)) {
             (Bits::Four, None) => four::<M>(codes, scales, std::iter::repeat(8 * 0x1111), rounded.four_pieces()),
@@ -118,7 +122,9 @@ fn sixteen<const M: usize>(matrix: &Matrix<'_>, start: usize, count: usize, roun
             sums[at] = product;
         }
     }
-    sums.map(|sums| load(&sums))
+    for (out, sums) in out.iter_mut().zip(&sums) {
+        *out = load(sums);
+    }
 }
 
 /// The zeros of four blocks each, the first in the lowest bits.
@@ -152,7 +158,11 @@ fn four<const M: usize>(
     {
         four_step(&mut sums, load_some_bytes(codes_rest), load_some(scales_rest), zeros, pieces);
     }
-    sums.map(|sum| _mm512_reduce_add_ps(sum))
+    let mut totals = [0.0; M];
+    for (total, sum) in totals.iter_mut().zip(sums) {
+        *total = _mm512_reduce_add_ps(sum);
+    }
+    totals
 }
 
 /// A register of codes with each row of activations.
@@ -182,11 +192,7 @@ fn four_step<const M: usize>(
 /// One row of 8-bit codes, `BLOCKS` of whose blocks fill a register, with each row of activations.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn eight<const M: usize, const BLOCKS: usize>(
-    codes: &[u8],
-    scales: &[f32],
-    pieces: &[[EightPiece; M]],
-) -> [f32; M] {
+fn eight<const M: usize, const BLOCKS: usize>(codes: &[u8], scales: &[f32], pieces: &[[EightPiece; M]]) -> [f32; M] {
     let mut sums = [_mm512_setzero_ps(); M];
     let (codes, codes_rest) = codes.as_chunks::<64>();
     let (scales, scales_rest) = scales.as_chunks::<BLOCKS>();
@@ -200,7 +206,11 @@ fn eight<const M: usize, const BLOCKS: usize>(
     {
         eight_step::<M, BLOCKS>(&mut sums, load_some_bytes(codes_rest), load_some(scales_rest), pieces);
     }
-    sums.map(|sum| _mm512_reduce_add_ps(sum))
+    let mut totals = [0.0; M];
+    for (total, sum) in totals.iter_mut().zip(sums) {
+        *total = _mm512_reduce_add_ps(sum);
+    }
+    totals
 }
 
 /// A register of codes with each row of activations.

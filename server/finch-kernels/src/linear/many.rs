@@ -6,10 +6,9 @@
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_mul_ps,
-    _mm512_mullo_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi16, _mm512_sub_epi8,
-    _mm512_sub_epi32, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
-    _mm512_xor_si512,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4,
+    _mm512_slli_epi32, _mm512_srli_epi16, _mm512_sub_epi8, _mm512_sub_epi32, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
 };
 use std::cell::RefCell;
 
@@ -20,7 +19,7 @@ use super::{
 use crate::{
     Tasks,
     lanes::{
-        LANES, load, load_integers, load_signed, load_some, load_some_bytes, silu, store_integers, store_signed,
+        LANES, ahead, load, load_integers, load_signed, load_some, load_some_bytes, silu, store_integers, store_signed,
         store_some,
     },
     shared::Shared,
@@ -44,13 +43,7 @@ thread_local! {
     static PANELS: RefCell<[Panel; 2]> = RefCell::default();
 }
 
-pub(super) fn multiply(
-    tasks: &dyn Tasks,
-    product: &Product<'_>,
-    input: &[f32],
-    output: &mut [f32],
-    room: &mut Room,
-) {
+pub(super) fn multiply(tasks: &dyn Tasks, product: &Product<'_>, input: &[f32], output: &mut [f32], room: &mut Room) {
     let shape = product.shape();
     room.rounded.for_many(tasks, input, shape.columns, shape.bits);
     // A pair of panels is 32 rows of one matrix, or the same 16 of two.
@@ -181,14 +174,24 @@ fn lay_out(matrix: &Matrix<'_>, start: usize, panel: &mut Panel) {
     panel.starts.resize(blocks, Line([0; LANES]));
     panel.scales.resize(blocks, Line([0.0; LANES]));
     for lane in 0..LANES {
-        for (target, scale) in panel.scales.iter_mut().zip(matrix.row_scales(row(lane))) {
-            target.0[lane] = *scale;
+        let scales = matrix.row_scales(row(lane));
+        for (target, scales) in panel.scales.chunks_mut(LANES).zip(scales.chunks(LANES)) {
+            ahead(scales.as_ptr(), LANES * blocks * size_of::<f32>());
+            for (target, scale) in target.iter_mut().zip(scales) {
+                target.0[lane] = *scale;
+            }
         }
     }
     // Sixteen registers of four columns from 64 bytes of each row; a byte of 4-bit codes makes two of them.
     for (index, byte) in (0..shape.row_bytes()).step_by(64).enumerate() {
-        let codes: [__m512i; LANES] = std::array::from_fn(|lane| load_some_bytes(&matrix.row_codes(row(lane))[byte..]));
-        let codes = transpose(codes);
+        let mut codes = [_mm512_setzero_si512(); LANES];
+        for (lane, codes) in codes.iter_mut().enumerate() {
+            let rest = &matrix.row_codes(row(lane))[byte..];
+            // The next sixteen rows are asked for while these are laid out.
+            ahead(rest.as_ptr(), LANES * shape.row_bytes());
+            *codes = load_some_bytes(rest);
+        }
+        let codes = transpose(&codes);
         match shape.bits {
             Bits::Eight => {
                 let middle = _mm512_set1_epi8(i8::MIN);
@@ -198,7 +201,10 @@ fn lay_out(matrix: &Matrix<'_>, start: usize, panel: &mut Panel) {
                 }
             }
             Bits::Four => {
-                let zeros: [__m512i; 4] = std::array::from_fn(|block| zeros_of(matrix, &row, index * 4 + block));
+                let mut zeros = [_mm512_setzero_si512(); 4];
+                for (block, zeros) in zeros.iter_mut().enumerate() {
+                    *zeros = zeros_of(matrix, start, index * 4 + block);
+                }
                 let out = panel.codes[index * 2 * LANES..].as_chunks_mut::<2>().0;
                 for (at, (out, codes)) in out.iter_mut().zip(codes).enumerate() {
                     let low = _mm512_and_si512(codes, _mm512_set1_epi8(15));
@@ -223,25 +229,27 @@ fn lay_out(matrix: &Matrix<'_>, start: usize, panel: &mut Panel) {
 /// The zeros of a block of sixteen rows, each in every byte of its lane.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn zeros_of(matrix: &Matrix<'_>, row: &impl Fn(usize) -> usize, block: usize) -> __m512i {
-    if matrix.zeros.is_none() || block >= matrix.shape.blocks() {
+fn zeros_of(matrix: &Matrix<'_>, start: usize, block: usize) -> __m512i {
+    let (Some(zeros), true) = (matrix.zeros, block < matrix.shape.blocks()) else {
         return _mm512_set1_epi8(8);
+    };
+    let bytes = matrix.shape.zero_bytes();
+    let mut spread = [0; LANES];
+    for (lane, spread) in spread.iter_mut().enumerate() {
+        let row = (start + lane).min(matrix.shape.rows - 1);
+        *spread = i32::from(zeros[row * bytes + block / 2] >> (block % 2 * 4) & 15) * 0x0101_0101;
     }
-    let zeros: [i32; LANES] = std::array::from_fn(|lane| {
-        let byte = matrix.row_zeros(row(lane)).map_or(0x88, |zeros| zeros[block / 2]);
-        i32::from(byte >> (block % 2 * 4) & 15)
-    });
-    _mm512_mullo_epi32(load_integers(&zeros), _mm512_set1_epi32(0x0101_0101))
+    load_integers(&spread)
 }
 
 /// Sixteen rows of sixteen integers become sixteen columns.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn transpose(rows: [__m512i; LANES]) -> [__m512i; LANES] {
+fn transpose(rows: &[__m512i; LANES]) -> [__m512i; LANES] {
     // First inside the four 128-bit quarters of four rows, then the quarters of the four groups of rows.
     let mut quarters = [[_mm512_setzero_si512(); 4]; 4];
     for (group, quarters) in quarters.iter_mut().enumerate() {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|row| rows[group * 4 + row]);
+        let [a, b, c, d] = rows.as_chunks::<4>().0[group];
         let (ab_low, ab_high) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
         let (cd_low, cd_high) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
         *quarters = [
@@ -253,7 +261,7 @@ fn transpose(rows: [__m512i; LANES]) -> [__m512i; LANES] {
     }
     let mut columns = [_mm512_setzero_si512(); LANES];
     for place in 0..4 {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|group| quarters[group][place]);
+        let (a, b, c, d) = (quarters[0][place], quarters[1][place], quarters[2][place], quarters[3][place]);
         let (ab_even, ab_odd) = (_mm512_shuffle_i32x4::<0x88>(a, b), _mm512_shuffle_i32x4::<0xdd>(a, b));
         let (cd_even, cd_odd) = (_mm512_shuffle_i32x4::<0x88>(c, d), _mm512_shuffle_i32x4::<0xdd>(c, d));
         columns[place] = _mm512_shuffle_i32x4::<0x88>(ab_even, cd_even);
