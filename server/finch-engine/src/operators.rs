@@ -3,6 +3,7 @@
 //! One domain serves one session. Pieces of work run on the session's threads. Knows no model; `network` registers it where
 //! the processor has kernels.
 
+mod attention;
 mod linear;
 mod tensors;
 
@@ -18,7 +19,10 @@ use ort::operator::{ComputeContext, OperatorDomain};
 /// The domain to register with a session of so many threads.
 pub(crate) fn domain(processor: Processor, threads: usize) -> ort::Result<OperatorDomain> {
     let machine = Machine { processor, threads, room: Arc::default() };
-    OperatorDomain::new(DOMAIN)?.add(linear::Linear(machine.clone()))?.add(linear::GatedLinear(machine))
+    OperatorDomain::new(DOMAIN)?
+        .add(linear::Linear(machine.clone()))?
+        .add(linear::GatedLinear(machine.clone()))?
+        .add(attention::Attention(machine))
 }
 
 /// What all kernels of a session share.

@@ -7,7 +7,9 @@ use std::collections::HashMap;
 
 use prost::Message;
 
-use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
+use crate::onnx::proto::{
+    AttributeProto, DimensionValue, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TypeValue, ValueInfoProto,
+};
 
 /// The domain of finch's operators.
 pub const DOMAIN: &str = "finch";
@@ -27,9 +29,12 @@ pub struct NoGraph(String);
 pub fn rewrite(model: &[u8]) -> Result<Vec<u8>, NoGraph> {
     let mut model = ModelProto::decode(model).map_err(|error| NoGraph(error.to_string()))?;
     let graph = model.graph.as_mut().ok_or_else(|| NoGraph("it has no graph".to_owned()))?;
+    let widths = widths(graph);
     for node in &mut graph.node {
         if is_linear(node) {
             rename(node, LINEAR);
+        } else if is_attention(node, &widths) {
+            rename(node, ATTENTION);
         }
     }
     gate(graph);
@@ -59,13 +64,31 @@ fn is_linear(node: &NodeProto) -> bool {
     operator(node) == "MatMulNBits" && layout && plain && integer(node, "K").is_some_and(|columns| columns % 32 == 0)
 }
 
-fn is_attention(node: &NodeProto) -> bool {
+/// The last dimension of every input of the graph.
+fn widths(graph: &GraphProto) -> HashMap<String, i64> {
+    let width = |input: &ValueInfoProto| {
+        let Some(TypeValue::Tensor(tensor)) = input.r#type.as_ref()?.value.as_ref() else { return None };
+        match tensor.shape.as_ref()?.dim.last()?.value {
+            Some(DimensionValue::Size(size)) => Some((input.name.clone()?, size)),
+            _ => None,
+        }
+    };
+    graph.input.iter().filter_map(width).collect()
+}
+
+fn is_attention(node: &NodeProto, widths: &HashMap<String, i64>) -> bool {
     const KNOWN: [&str; 7] =
         ["num_heads", "kv_num_heads", "scale", "do_rotary", "rotary_interleaved", "softcap", "local_window_size"];
-    // Position ids, biases and sinks have no kernel.
-    let inputs = node.input.iter().skip(9).all(String::is_empty);
     let known = |it: &AttributeProto| it.name.as_deref().is_some_and(|name| KNOWN.contains(&name));
-    operator(node) == "GroupQueryAttention" && inputs && node.attribute.iter().all(known)
+    let given = |index: usize| node.input.get(index).is_some_and(|name| !name.is_empty());
+    // Position ids, biases and sinks have no kernel; tables belong to rotary positions and to nothing else.
+    let inputs = !(9..node.input.len()).any(given) && (3..7).all(given) && given(1) == given(2);
+    let is_rotary = integer(node, "do_rotary") == Some(1);
+    let tables = given(7) == is_rotary && given(8) == is_rotary;
+    let apart = integer(node, "rotary_interleaved").unwrap_or(0) == 0;
+    let head_dim = node.input.get(3).and_then(|name| widths.get(name)).copied().unwrap_or(0);
+    let fits = head_dim > 0 && head_dim % 16 == 0 && node.output.len() == 3;
+    operator(node) == "GroupQueryAttention" && node.attribute.iter().all(known) && inputs && tables && apart && fits
 }
 
 /// Joins `Mul(Mul(gate, Sigmoid(gate)), up)` and the two linears behind it.
