@@ -36,6 +36,16 @@ pub enum Speculation {
     On,
 }
 
+/// What multiplies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kernels {
+    /// finch's own kernels where the processor has what they need, elsewhere ONNX Runtime's.
+    #[default]
+    Auto,
+    /// ONNX Runtime's own everywhere.
+    OnnxRuntime,
+}
+
 /// How a model is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineOptions {
@@ -51,6 +61,8 @@ pub struct EngineOptions {
     pub infill: Option<InfillStyle>,
     /// Whether tokens are guessed ahead.
     pub speculation: Speculation,
+    /// What multiplies.
+    pub kernels: Kernels,
 }
 
 impl Default for EngineOptions {
@@ -62,6 +74,7 @@ impl Default for EngineOptions {
             cache_bytes_max: 1 << 30,
             infill: None,
             speculation: Speculation::On,
+            kernels: Kernels::Auto,
         }
     }
 }
@@ -150,6 +163,7 @@ pub(crate) fn session_options(options: &EngineOptions) -> SessionOptions {
     SessionOptions {
         threads: options.threads.unwrap_or_else(threads::physical_cores).max(1),
         capacity: options.context_tokens_max.max(limits::CONTEXT_TOKENS_MIN),
+        kernels: options.kernels,
     }
 }
 

@@ -36,6 +36,6 @@ mod writer;
 #[cfg(test)]
 mod testing;
 
-pub use engine::{Engine, EngineOptions, Speculation};
+pub use engine::{Engine, EngineOptions, Kernels, Speculation};
 pub use error::EngineError;
 pub use runtime::{Runtime, RuntimeError, RuntimeLibrary};

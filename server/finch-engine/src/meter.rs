@@ -30,8 +30,8 @@ impl Meter {
     pub fn load(runtime: &Runtime, model_dir: &Path, options: EngineOptions) -> Result<Self, EngineError> {
         let started = Instant::now();
         let manifest = Manifest::read(model_dir)?;
-        let network = Network::load(runtime, model_dir, &manifest, session_options(&options))?;
-        let slot = network.slot()?;
+        let mut network = Network::load(runtime, model_dir, &manifest, session_options(&options))?;
+        let slot = network.slot();
         let load = started.elapsed();
         let vocabulary = Vocabulary::load(model_dir, &manifest)?;
         let tokens = vocabulary.encode(CORPUS).map_err(|error| EngineError::Runtime { problem: error.to_string() })?;

@@ -23,7 +23,7 @@ use ort::{
     value::{Tensor, ValueType},
 };
 
-use crate::{EngineError, Runtime, error::one_line, graph, memory::Floats, operators};
+use crate::{EngineError, Kernels, Runtime, error::one_line, graph, memory::Floats, operators};
 use slots::{Buffer, Rows, Sizes};
 
 /// A loaded session and the buffers it shares between steps.
@@ -72,6 +72,7 @@ pub(crate) enum Place<'s> {
 pub(crate) struct SessionOptions {
     pub(crate) threads: usize,
     pub(crate) capacity: usize,
+    pub(crate) kernels: Kernels,
 }
 
 impl Network {
@@ -86,7 +87,7 @@ impl Network {
         let shape = manifest.shape;
         let positions = facts.positions.unwrap_or(usize::MAX).min(shape.context_tokens_max);
         let problem = |problem: String| EngineError::Model { path: path.clone(), problem };
-        let session = open(runtime, &path, options.threads).map_err(|error| problem(one_line(&error.to_string())))?;
+        let session = open(runtime, &path, options).map_err(|error| problem(one_line(&error.to_string())))?;
         check_inputs(&session, &shape).map_err(problem)?;
         let names = (0..shape.layers).map(layer_names).collect::<Result<_, _>>();
         Ok(Self {
@@ -309,16 +310,20 @@ impl Place<'_> {
 const LOGITS: &CStr = c"logits";
 
 /// Where the processor has kernels of ours, a graph that uses them; otherwise the file as it is.
-fn open(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<Session> {
+fn open(runtime: &Runtime, path: &Path, options: SessionOptions) -> ort::Result<Session> {
     let mut builder = Session::builder(runtime.environment())?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
-        .with_intra_threads(threads)?
+        .with_intra_threads(options.threads)?
         .with_inter_threads(1)?
         // Without spinning a token takes up to 40 % longer; a few dozen microseconds bridge the gaps inside a pass,
         // and between passes threads sleep, so an idle engine costs nothing.
         .with_config_entry("session.intra_op.spin_duration_us", "50")?
         .with_config_entry("session.force_spinning_stop", "1")?;
-    let Some(processor) = Processor::detect() else {
+    let processor = match options.kernels {
+        Kernels::Auto => Processor::detect(),
+        Kernels::OnnxRuntime => None,
+    };
+    let Some(processor) = processor else {
         return builder.commit_from_file(path);
     };
     let other = |error: &dyn std::fmt::Display| ort::Error::new(error.to_string());
@@ -327,7 +332,7 @@ fn open(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<Session> 
     let folder = path.parent().unwrap_or(path).to_string_lossy();
     builder
         .with_config_entry("session.model_external_initializers_file_folder_path", folder)?
-        .with_operators(operators::domain(processor, threads)?)?
+        .with_operators(operators::domain(processor, options.threads)?)?
         .commit_from_memory(&graph)
 }
 

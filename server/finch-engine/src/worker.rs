@@ -9,7 +9,7 @@ mod passes;
 
 use std::{cmp::Reverse, sync::Arc};
 
-use finch_llm::{Lane, LlmError};
+use finch_llm::{ClientId, Lane, LlmError};
 
 use crate::{
     EngineError, Speculation,
@@ -227,6 +227,15 @@ impl Worker {
         self.farewells.retain(|farewell| !farewell.is_empty() && !farewell.is_abandoned());
     }
 
+    /// Ends what a client waits for no more: it may have asked anew after the last look at the lanes.
+    fn replace(&mut self, client: &ClientId) {
+        let is_older = |it: &Sequence| it.lane == Lane::Interactive && it.client == *client;
+        if let Some(index) = self.sequences.iter().position(is_older) {
+            let outbox = self.sequences.remove(index).fail(LlmError::Cancelled);
+            self.part(outbox);
+        }
+    }
+
     fn part(&mut self, mut outbox: Outbox) {
         outbox.flush();
         if !outbox.is_empty() {
@@ -240,6 +249,7 @@ impl Worker {
         while self.sequences.len() < self.shelves.len()
             && let Some(job) = self.lanes.take(Lane::Interactive)
         {
+            self.replace(job.ask.client());
             self.start(job);
         }
         while self.sequences.len() + 1 < self.shelves.len()

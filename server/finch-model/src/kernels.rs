@@ -60,8 +60,12 @@ fn is_linear(node: &NodeProto) -> bool {
         matches!((integer(node, "bits"), integer(node, "block_size")), (Some(4), Some(32)) | (Some(8), Some(16 | 32)));
     // Shifted 8-bit codes and group indices have no kernel.
     let given = |index: usize| node.input.get(index).is_some_and(|name| !name.is_empty());
-    let plain = !given(4) && !(integer(node, "bits") == Some(8) && given(3));
-    operator(node) == "MatMulNBits" && layout && plain && integer(node, "K").is_some_and(|columns| columns % 32 == 0)
+    let shifted = integer(node, "bits") == Some(8) && given(3);
+    operator(node) == "MatMulNBits"
+        && layout
+        && !shifted
+        && !given(4)
+        && integer(node, "K").is_some_and(|columns| columns % 32 == 0)
 }
 
 /// The last dimension of every input of the graph.
@@ -163,3 +167,6 @@ fn gated(
     rename(&mut node, GATED);
     Some(Gated { node, replaced: [silu, sigmoid, gate_linear, up_linear] })
 }
+
+#[cfg(test)]
+mod tests;

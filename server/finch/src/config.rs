@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 mod check;
 #[cfg(test)]
@@ -43,11 +43,30 @@ pub(crate) struct EngineConfig {
     pub(crate) cache_mib: usize,
     /// Whether computed state is written to `FINCH_HOME/cache`, so that it is there after a restart. It holds your text.
     pub(crate) keep_cache: bool,
+    /// What multiplies: finch's own kernels where the processor has what they need, or ONNX Runtime's everywhere.
+    pub(crate) kernels: KernelsConfig,
+}
+
+/// What multiplies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum KernelsConfig {
+    #[default]
+    Auto,
+    OnnxRuntime,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { model: None, threads: None, context_tokens_max: 4096, slots: 8, cache_mib: 1024, keep_cache: false }
+        Self {
+            model: None,
+            threads: None,
+            context_tokens_max: 4096,
+            slots: 8,
+            cache_mib: 1024,
+            keep_cache: false,
+            kernels: KernelsConfig::Auto,
+        }
     }
 }
 

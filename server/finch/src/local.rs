@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
-use finch_engine::{Engine, EngineOptions, Runtime};
+use finch_engine::{Engine, EngineOptions, Kernels, Runtime};
 use finch_llm::{
     Capabilities, GenerateRequest, GenerateStream, InfillRequest, LlmError, ModelState, Provider, ProviderId,
     StateReceiver, StateSender, state_channel,
@@ -16,6 +16,7 @@ use finch_model::Home;
 use finch_model::catalogue::Catalogue;
 use finch_model::manifest::{MANIFEST_FILE, ModelId};
 
+use crate::config::KernelsConfig;
 use crate::surroundings::Surroundings;
 
 /// A provider whose engine arrives later.
@@ -123,6 +124,10 @@ pub(crate) fn options(surroundings: &Surroundings) -> EngineOptions {
         context_tokens_max: engine.context_tokens_max,
         slots: engine.slots,
         cache_bytes_max: engine.cache_mib << 20,
+        kernels: match engine.kernels {
+            KernelsConfig::Auto => Kernels::Auto,
+            KernelsConfig::OnnxRuntime => Kernels::OnnxRuntime,
+        },
         ..EngineOptions::default()
     }
 }

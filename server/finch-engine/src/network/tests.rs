@@ -6,19 +6,25 @@ mod peer;
 mod reference;
 
 use finch_model::{
+    gguf::TensorKind,
     manifest::{Manifest, Quant},
-    tiny::TinySpec,
+    tiny::{TinyArchitecture, TinySpec},
 };
 
-use super::{Network, Place, SessionOptions, Slot};
+use super::{Kernels, Network, Place, SessionOptions, Slot};
 use crate::testing::{TinyModel, runtime};
 
 const CAPACITY: usize = 64;
 
 fn network(model: &TinyModel) -> (Network, Slot) {
     let manifest = Manifest::read(&model.dir).unwrap();
-    let mut network =
-        Network::load(&runtime(), &model.dir, &manifest, SessionOptions { threads: 1, capacity: CAPACITY }).unwrap();
+    let mut network = Network::load(
+        &runtime(),
+        &model.dir,
+        &manifest,
+        SessionOptions { threads: 1, capacity: CAPACITY, kernels: Kernels::Auto },
+    )
+    .unwrap();
     let slot = network.slot();
     (network, slot)
 }
@@ -187,7 +193,7 @@ fn released_memory_is_written_again_and_what_stays_is_whole() {
     let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
     let manifest = Manifest::read(&model.dir).unwrap();
     // Pages are released only where a head holds more than one.
-    let options = SessionOptions { threads: 1, capacity: 100_000 };
+    let options = SessionOptions { threads: 1, capacity: 100_000, kernels: Kernels::Auto };
     let mut network = Network::load(&runtime(), &model.dir, &manifest, options).unwrap();
     let mut slots = network.slots(2);
     let tokens = tokens(300, 500);
@@ -202,4 +208,39 @@ fn released_memory_is_written_again_and_what_stays_is_whole() {
     assert_close(network.forward(&mut slots[0], &tokens[30..], 1).unwrap(), &expected, 1e-3);
     slots[1].truncate(299);
     assert_close(network.forward(&mut slots[1], &tokens[299..], 1).unwrap(), &expected, 1e-3);
+}
+
+/// The same rounding of the same numbers, so all that may differ is the order of sums: and, where that moves an activation
+/// over the edge between two codes, a code in 127. That is rare, so two of them are more than happens.
+#[track_caller]
+fn assert_kernels_agree(spec: TinySpec, quant: Quant) {
+    let model = TinyModel::new(spec, quant);
+    let manifest = Manifest::read(&model.dir).unwrap();
+    let answers = [Kernels::Auto, Kernels::OnnxRuntime].map(|kernels| {
+        let options = SessionOptions { threads: 2, capacity: CAPACITY, kernels };
+        let mut network = Network::load(&runtime(), &model.dir, &manifest, options).unwrap();
+        let mut slot = network.slot();
+        let tokens = tokens(60, 500);
+        let mut logits = Vec::new();
+        for pass in [&tokens[..40], &tokens[40..41], &tokens[41..45], &tokens[45..60]] {
+            logits.extend_from_slice(network.forward(&mut slot, pass, pass.len()).unwrap());
+        }
+        logits
+    });
+    let largest = answers[1].iter().fold(0.0_f32, |largest, logit| largest.max(logit.abs()));
+    let codes = if quant == Quant::Fp32 { 0.0 } else { 2.0 };
+    assert_close(&answers[0], &answers[1], 1e-4 + codes * largest / 127.0);
+}
+
+#[test]
+fn our_kernels_come_to_the_logits_of_onnx_runtime() {
+    for architecture in [TinyArchitecture::Llama, TinyArchitecture::Qwen2] {
+        for quant in [Quant::Int4, Quant::Int8, Quant::Fp32] {
+            assert_kernels_agree(TinySpec { architecture, ..TinySpec::default() }, quant);
+            assert_kernels_agree(
+                TinySpec { architecture, tensor_type: TensorKind::Q4_0, ..TinySpec::default() },
+                quant,
+            );
+        }
+    }
 }

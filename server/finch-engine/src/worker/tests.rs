@@ -10,7 +10,7 @@ use finch_model::{
 
 use super::{Service, Turn, Worker};
 use crate::{
-    Speculation,
+    Kernels, Speculation,
     lanes::{Ask, Job, Lanes},
     network::{Network, SessionOptions},
     prompt::Prompts,
@@ -42,8 +42,13 @@ impl Bench {
         let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
         let mut manifest = Manifest::read(&model.dir).unwrap();
         manifest.tokens.stop = stop;
-        let network =
-            Network::load(&runtime(), &model.dir, &manifest, SessionOptions { threads: 1, capacity }).unwrap();
+        let network = Network::load(
+            &runtime(),
+            &model.dir,
+            &manifest,
+            SessionOptions { threads: 1, capacity, kernels: Kernels::Auto },
+        )
+        .unwrap();
         let vocabulary = Vocabulary::load(&model.dir, &manifest).unwrap();
         let prompts = Prompts::new(vocabulary, &manifest, Some(InfillStyle::Prefix), network.capacity());
         let lanes = Arc::new(Lanes::default());

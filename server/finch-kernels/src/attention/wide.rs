@@ -198,7 +198,7 @@ impl Job<'_> {
         let scale = _mm512_set1_ps(self.shape.scale);
         for tile in (from..to).step_by(LANES) {
             let rows = &keys[tile * head_dim..(tile + LANES).min(to) * head_dim];
-            ahead(rows.as_ptr(), rows.len() * size_of::<f32>());
+            ahead(rows.as_ptr(), size_of_val(rows));
             let queries = room.queries.chunks_exact(head_dim);
             for (query, scores) in queries.zip(room.scores.chunks_exact_mut(width)) {
                 let mut sums = _mm512_mul_ps(sixteen_products(query, rows, head_dim), scale);
