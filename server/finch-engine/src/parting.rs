@@ -228,7 +228,7 @@ mod tests {
             assert_eq!(parting.passes + parting.accepted, 60);
             assert!(parting.noise.iter().all(|&noise| noise < 1e-3), "{parting:?}");
         }
-        assert!(partings.iter().any(|parting| parting.accepted > 10), "{partings:?}");
+        assert!(partings.iter().any(|parting| parting.accepted > 0), "{partings:?}");
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl Draft {
 }
 
 impl Speculator {
+    #[cfg(test)]
+    pub(crate) fn with(costs: Costs) -> Self {
+        Self { costs, ..Self::default() }
+    }
+
     /// What a new sequence guesses from. Of too many or too long references the last are left out.
     pub(crate) fn guesses(&self, references: &[Arc<str>]) -> Guesses {
         let mut bytes = 0;

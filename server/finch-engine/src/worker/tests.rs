@@ -14,6 +14,7 @@ use crate::{
     lanes::{Ask, Job, Lanes},
     network::{Network, SessionOptions},
     prompt::Prompts,
+    speculation::{Costs, Speculator},
     testing::{TinyModel, runtime, wait_for},
     vocabulary::Vocabulary,
 };
@@ -53,7 +54,11 @@ impl Bench {
         let prompts = Prompts::new(vocabulary, &manifest, Some(InfillStyle::Prefix), network.capacity());
         let lanes = Arc::new(Lanes::default());
         let service = Service { slots, cache_bytes_max: usize::MAX, speculation };
-        let worker = Worker::new(network, Arc::new(prompts), Arc::clone(&lanes), service).unwrap();
+        let mut worker = Worker::new(network, Arc::new(prompts), Arc::clone(&lanes), service).unwrap();
+        worker.together = Costs::frozen();
+        if let Some(speculator) = &mut worker.speculator {
+            *speculator = Speculator::with(Costs::frozen());
+        }
         Self { worker, lanes, _model: model }
     }
 
