@@ -42,15 +42,38 @@ fn token_ids_are_those_of_llama_cpp() {
     check(&source, &home.join("models/smollm2-135m/tokenizer.json"));
 }
 
+/// A tiny model with that vocabulary, as both have it.
+fn check_tiny(vocabulary: TinyVocabulary) {
+    let home = tempfile::tempdir().unwrap();
+    let source = home.path().join("tiny.gguf");
+    write_tiny_gguf(&source, TinySpec { vocab: 9000, layers: 1, vocabulary, ..TinySpec::default() }).unwrap();
+    let said = finch(home.path(), &["model", "import", source.to_str().unwrap(), "--quant", "fp32"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    check(&source, &home.path().join("models/tiny/tokenizer.json"));
+}
+
 #[test]
 fn pieces_are_those_of_llama_cpp() {
-    let home = tempfile::tempdir().unwrap();
-    let source = home.path().join("pieces.gguf");
-    let spec = TinySpec { vocab: 6000, vocabulary: TinyVocabulary::Pieces, ..TinySpec::default() };
-    write_tiny_gguf(&source, spec).unwrap();
-    let said = finch(home.path(), &["model", "import", source.to_str().unwrap()]);
-    assert_eq!(said.code, 0, "{}", said.err);
-    check(&source, &home.path().join("models/pieces/tokenizer.json"));
+    check_tiny(TinyVocabulary::Pieces);
+}
+
+#[test]
+fn words_are_cut_where_llama_cpp_cuts_them() {
+    let cuts = [
+        "qwen2",
+        "deepseek-r1-qwen",
+        "llama-bpe",
+        "gpt-4o",
+        "smollm",
+        "starcoder",
+        "refact",
+        "gpt-2",
+        "deepseek-coder",
+    ];
+    for cut in cuts {
+        println!("{cut}");
+        check_tiny(TinyVocabulary::BytesCutAs(cut));
+    }
 }
 
 /// Encodes source code with a model of llama.cpp's and with what finch made of it.

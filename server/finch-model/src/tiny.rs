@@ -93,8 +93,10 @@ pub enum TinyPositions {
 /// What kind of vocabulary a tiny model has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TinyVocabulary {
-    /// Bytes, merged inside words.
+    /// Bytes, merged inside words that are cut as usual in the family.
     Bytes,
+    /// The same, cut by the rules of this name.
+    BytesCutAs(&'static str),
     /// Pieces with scores, as SentencePiece has them.
     Pieces,
 }
@@ -225,14 +227,18 @@ fn metadata(file: &mut GgufWriter, spec: &TinySpec) -> io::Result<()> {
     layout::keys(file, spec)?;
     file.text("general.license", "mit");
     let vocabulary = match spec.vocabulary {
-        TinyVocabulary::Bytes => Vocabulary::of(spec.vocab),
+        TinyVocabulary::Bytes | TinyVocabulary::BytesCutAs(_) => Vocabulary::of(spec.vocab),
         TinyVocabulary::Pieces => Vocabulary::of_pieces(spec.vocab),
     };
     file.texts("tokenizer.ggml.tokens", &vocabulary.tokens);
     file.integers("tokenizer.ggml.token_type", &vocabulary.kinds);
     match spec.vocabulary {
-        TinyVocabulary::Bytes => {
-            let pre = if spec.architecture == TinyArchitecture::Llama { "smollm" } else { "qwen2" };
+        TinyVocabulary::Bytes | TinyVocabulary::BytesCutAs(_) => {
+            let pre = match (spec.vocabulary, spec.architecture) {
+                (TinyVocabulary::BytesCutAs(pre), _) => pre,
+                (_, TinyArchitecture::Llama) => "smollm",
+                (_, _) => "qwen2",
+            };
             file.text("tokenizer.ggml.model", "gpt2");
             file.text("tokenizer.ggml.pre", pre);
             file.texts("tokenizer.ggml.merges", &vocabulary.merges);

@@ -34,7 +34,7 @@ pub(super) enum Words {
     Whole,
 }
 
-const PRE_TOKENIZERS: [PreTokenizer; 6] = [
+const PRE_TOKENIZERS: [PreTokenizer; 7] = [
     PreTokenizer {
         names: &["qwen2", "deepseek-r1-qwen"],
         composes: true,
@@ -56,6 +56,18 @@ const PRE_TOKENIZERS: [PreTokenizer; 6] = [
         words: Words::Whole,
         whole_tokens_first: true,
         begins_with_bos: true,
+    },
+    PreTokenizer {
+        names: &["gpt-4o"],
+        composes: false,
+        cuts: &[Cut::Around(concat!(
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+            r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+            r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+        ))],
+        words: Words::Whole,
+        whole_tokens_first: false,
+        begins_with_bos: false,
     },
     PreTokenizer {
         names: &["smollm", "starcoder", "refact"],
