@@ -1,9 +1,28 @@
-//! A GGUF file of the user's own becomes a model: built, measured against its source, used and removed.
+//! Weights of the user's own become a model: built, measured against their source, used and removed.
 
-use finch_model::tiny::{TinyArchitecture, TinySpec, write_tiny_gguf};
+use std::path::Path;
+
+use finch_engine::{Runtime, kl, runtime};
+use finch_model::Manifest;
+use finch_model::gguf::TensorKind;
+use finch_model::tiny::{HubSpec, TinyArchitecture, TinySpec, write_hub, write_tiny_gguf};
 use serde_json::Value;
 
-use crate::support::finch::{finch, fixture};
+use crate::support::finch::{Background, finch, fixture, home_with_a_model};
+
+/// Completes a place in the fixture with the only model of a home.
+fn complete(home: &Path) -> Value {
+    let place = format!("{}:17:5", fixture("demo.py").display());
+    let said = finch(home, &["complete", &place, "--json"]);
+    serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{}{}", said.out, said.err))
+}
+
+/// The names in the models folder but the lock file.
+fn names(home: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(home.join("models")).into_iter().flatten();
+    let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    names.filter(|name| name != ".import.lock").collect()
+}
 
 /// Imports a small random model with so many bits and uses it.
 #[track_caller]
@@ -43,4 +62,74 @@ fn every_family_in_8_bits() {
 #[test]
 fn a_qwen2_in_full_precision() {
     check(TinyArchitecture::Qwen2, "fp32");
+}
+
+#[test]
+fn a_real_model_in_safetensors_is_the_model_of_its_gguf_file() {
+    let shared = home_with_a_model();
+    let of_gguf = shared.join("models/smollm2-135m");
+    let source = shared.join("models/.downloads").join(Manifest::read(&of_gguf).unwrap().source.file);
+    let home = tempfile::tempdir().unwrap();
+    let hub = home.path().join("SmolLM2");
+    write_hub(&source, &hub, HubSpec { tensor_type: TensorKind::F16, shards: 2 }).unwrap();
+    let said = finch(home.path(), &["model", "import", hub.to_str().unwrap(), "--id", "from-hub"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let manifest = Manifest::read(&home.path().join("models/from-hub")).unwrap();
+    let (kl, tokens) = (manifest.build.kl.unwrap(), manifest.build.kl_tokens.unwrap());
+    assert!(kl > 0.0 && kl <= 0.02 && tokens >= 2_000, "{kl} over {tokens} tokens");
+    // Both round the same numbers to 8 bits, these after 16-bit floats.
+    let library = Runtime::load(&runtime::find(home.path()).unwrap()).unwrap();
+    let apart = kl::measure(&library, &of_gguf, &home.path().join("models/from-hub"), &kl::CORPUS[..2_000]).unwrap();
+    println!("safetensors against GGUF, both in 8 bits: {apart:?}; against the source: {kl:.5} over {tokens} tokens");
+    assert!(apart.mean_kl < 0.01 && apart.top1_agreement > 0.9, "{apart:?}");
+    let json = complete(home.path());
+    assert_eq!((&json["model"], &json["reason"]), (&Value::from("from-hub"), &Value::Null));
+    assert!(!json["text"].as_str().unwrap().trim().is_empty(), "{json}");
+}
+
+#[test]
+fn an_import_that_is_killed_goes_on_the_next_time() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("m.gguf");
+    // Large enough to be killed in the middle: several times what is made durable at once.
+    let spec = TinySpec { hidden: 1024, ff: 4096, heads: 16, kv_heads: 4, layers: 6, ..TinySpec::default() };
+    write_tiny_gguf(&file, spec).unwrap();
+    let arguments = ["model", "import", file.to_str().unwrap(), "--quant", "fp32"];
+    let mut running = Background::start(home.path(), &arguments);
+    let journal = loop {
+        assert!(running.is_running(), "it ended before it was killed");
+        let part = names(home.path()).into_iter().find(|name| name.contains(".part-"));
+        let journal = part.map(|part| home.path().join("models").join(part).join("progress"));
+        match journal.filter(|journal| std::fs::metadata(journal).is_ok_and(|file| file.len() > 0)) {
+            Some(journal) => break journal,
+            None => std::thread::yield_now(),
+        }
+    };
+    running.kill();
+    assert!(journal.is_file());
+    let said = finch(home.path(), &arguments);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(names(home.path()), ["m"]);
+    assert_eq!(complete(home.path())["model"], "m");
+}
+
+#[test]
+fn a_directory_that_is_no_model_is_refused_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = home.path().join("hub");
+    std::fs::create_dir(&hub).unwrap();
+    let import = || finch(home.path(), &["model", "import", hub.to_str().unwrap()]);
+    let said = import();
+    assert!(said.code == 1 && said.err.contains("it has no config.json"), "{}", said.err);
+    let gguf = home.path().join("m.gguf");
+    write_tiny_gguf(&gguf, TinySpec::default()).unwrap();
+    write_hub(&gguf, &hub, HubSpec::default()).unwrap();
+    let weights = hub.join("model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    for percent in [0, 1, 50, 99] {
+        std::fs::write(&weights, &whole[..whole.len() * percent / 100]).unwrap();
+        let said = import();
+        assert!(said.code == 1 && said.err.contains("model.safetensors"), "{percent} %: {}", said.err);
+    }
+    assert!(names(home.path()).is_empty(), "{:?}", names(home.path()));
 }

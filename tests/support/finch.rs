@@ -1,7 +1,7 @@
 //! The real binary, driven as a user drives it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// What one run of `finch` said.
@@ -22,6 +22,35 @@ pub(crate) fn finch_without_a_network(home: &Path, arguments: &[&str]) -> Said {
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--net", env!("CARGO_BIN_EXE_finch")]).args(arguments).env("FINCH_HOME", home);
     said(&mut command)
+}
+
+/// A run of `finch` that goes on meanwhile; killed at the latest when it is dropped.
+pub(crate) struct Background(Child);
+
+impl Background {
+    pub(crate) fn start(home: &Path, arguments: &[&str]) -> Self {
+        let quiet = (Stdio::null(), Stdio::null());
+        Self(command(home).args(arguments).stdout(quiet.0).stderr(quiet.1).spawn().unwrap())
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// As Ctrl-C does, only that nothing can be said against it.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        if self.is_running() {
+            self.kill();
+        }
+    }
 }
 
 fn command(home: &Path) -> Command {

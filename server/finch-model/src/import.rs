@@ -1,23 +1,26 @@
-//! Builds a model directory from a GGUF file: graph, weights, tokenizer, manifest.
+//! Builds a model directory from a checkpoint: graph, weights, tokenizer, manifest.
 //!
-//! Weights are streamed, so memory stays near the largest tensor however large the model is. Everything is written into a
+//! Weights are streamed, so memory stays far below the largest tensor however large the model is, and an import that was
+//! interrupted goes on where it stopped, unless its source has changed. Everything is written into a
 //! hidden directory beside the target and renamed at the end: a directory with a model's name is always whole. Blocking;
 //! callers put it on a thread of its own and cancel it through the progress callback.
 
+mod journal;
 mod staging;
 mod stream;
 
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
 
-use self::staging::Staging;
+use self::journal::{Done, Journal};
+use self::staging::Claim;
 use self::stream::Stream;
 use crate::chat::{self, ChatTemplates};
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -56,6 +59,8 @@ pub struct ImportRequest {
     pub infill: Option<InfillStyle>,
     /// The measured divergence from the source weights and over how many tokens, where it is known already.
     pub kl: Option<(f64, usize)>,
+    /// What to do if the same build is there already.
+    pub finished: Finished,
     /// The longest context the graph can attend over; the model's own limit if that is lower.
     pub context_tokens_max: usize,
 }
@@ -67,6 +72,15 @@ pub enum Reference {
     Source,
     /// What a plain 4-bit GGUF file of them would hold: the yardstick for 4-bit builds of unknown models.
     PlainFourBit,
+}
+
+/// What to do with a build of the same weights in the same way that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// Replace it.
+    BuildAgain,
+    /// Take it as the result.
+    Take,
 }
 
 impl ImportRequest {
@@ -84,6 +98,7 @@ impl ImportRequest {
             licence: None,
             infill: None,
             kl: None,
+            finished: Finished::BuildAgain,
             context_tokens_max: CONTEXT_TOKENS_DEFAULT,
         }
     }
@@ -128,7 +143,7 @@ pub enum ImportError {
         /// What was being written.
         path: PathBuf,
     },
-    /// The progress callback asked to stop. What was written is removed again.
+    /// The progress callback asked to stop. The next import of the same goes on from there.
     #[error("the import was cancelled")]
     Cancelled,
     /// The system refused.
@@ -171,29 +186,35 @@ pub fn import(
         (None, None) => InfillStyle::Prefix,
     };
 
-    let staging = Staging::begin(&request.home_models, &request.id)?;
+    let claim = Claim::of(&request.home_models)?;
     let total = source_bytes(&checkpoint) + stream::source_bytes(&plan, &checkpoint);
     let mut progress = Progress { done: 0, total, report: progress };
     let sha256 = digest(&checkpoint, &mut progress)?;
-    let mut files = vec![
-        write(staging.dir(), WEIGHTS_FILE, |out| {
-            let mut stream = Stream::new(&checkpoint, out);
-            plan.graph.initializer.extend(stream.write_all(&plan.weights, &mut progress)?);
-            Ok(stream.finish()?)
-        })?,
-        write(staging.dir(), GRAPH_FILE, |out| write_graph(&mut plan, out).map_err(Interrupted::from))?,
-        write(staging.dir(), TOKENIZER_FILE, |out| vocabulary.write_json(out).map_err(Interrupted::from))?,
-    ];
+    let recipe = recipe(&request, sha256, &plan);
+    if request.finished == Finished::Take
+        && let Some(dir) = finished(&request, recipe)
+    {
+        return Ok(dir);
+    }
+    let staging = claim.begin(&request.id, recipe)?;
+    let mut files = match write_weights(staging.dir(), &checkpoint, &mut plan, &mut progress) {
+        Ok(file) => vec![file],
+        Err(ImportError::Cancelled) => {
+            staging.keep();
+            return Err(ImportError::Cancelled);
+        }
+        Err(error) => return Err(error),
+    };
+    files.push(write(staging.dir(), GRAPH_FILE, |out| write_graph(&mut plan, out).map_err(Interrupted::from))?);
+    files.push(write(staging.dir(), TOKENIZER_FILE, |out| vocabulary.write_json(out).map_err(Interrupted::from))?);
     for (name, text) in ChatTemplates::of_checkpoint(&checkpoint).files() {
         files.push(write(staging.dir(), name, |out| chat::write(out, text).map_err(Interrupted::from))?);
     }
+    let licence = request.licence.or_else(|| checkpoint.text("general.license").map(str::to_owned));
     let manifest = Manifest {
         id: request.id,
         architecture: plan.architecture.to_owned(),
-        licence: request
-            .licence
-            .or_else(|| checkpoint.text("general.license").map(str::to_owned))
-            .unwrap_or_else(unknown),
+        licence: licence.unwrap_or_else(unknown),
         quant: request.quant,
         shape: plan.shape,
         tokens,
@@ -203,6 +224,7 @@ pub fn import(
             finch: env!("CARGO_PKG_VERSION").to_owned(),
             kl: request.kl.map(|(kl, _)| kl),
             kl_tokens: request.kl.map(|(_, tokens)| tokens),
+            recipe: Some(recipe),
         },
         files,
     };
@@ -210,12 +232,70 @@ pub fn import(
     staging.publish()
 }
 
+/// A sum over all that decides about the bytes of a build.
+fn recipe(request: &ImportRequest, source: Digest, plan: &Plan) -> Digest {
+    let mut text = format!(
+        "{} {source} {:?} {} {:?}",
+        env!("CARGO_PKG_VERSION"),
+        request.precisions(),
+        request.context_tokens_max,
+        request.infill
+    );
+    for view in plan.weights.iter().flat_map(|weight| &weight.views) {
+        text.push_str(&format!("\n{} {:?} {:?}", view.name, view.piece, view.dims));
+    }
+    Digest::of_bytes(text.as_bytes())
+}
+
+/// The model of this name, if it is whole and built by this recipe.
+fn finished(request: &ImportRequest, recipe: Digest) -> Option<PathBuf> {
+    let dir = request.home_models.join(&request.id);
+    let manifest = Manifest::read(&dir).ok()?;
+    (manifest.build.recipe == Some(recipe)).then_some(dir)
+}
+
+/// Writes the weights, or what an interrupted import has not written of them.
+fn write_weights(
+    part: &Path,
+    checkpoint: &Checkpoint,
+    plan: &mut Plan,
+    progress: &mut Progress<'_>,
+) -> Result<BuiltFile, ImportError> {
+    let path = part.join(WEIGHTS_FILE);
+    let mut filled = || {
+        let (mut journal, mut done) = Journal::open(part)?;
+        let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+        if file.metadata()?.len() < done.bytes || done.weights > plan.weights.len() {
+            done = Done::default();
+        }
+        file.set_len(done.bytes)?;
+        file.seek(SeekFrom::End(0))?;
+        let durable = file.try_clone()?;
+        let mut out = BufWriter::with_capacity(limits::IMPORT_CHUNK_BYTES, file);
+        let mut stream = Stream::new(checkpoint, &mut out);
+        let mut settle = |done| {
+            durable.sync_data()?;
+            journal.note(done)
+        };
+        plan.graph.initializer.extend(stream.write_all(&plan.weights, done.weights, progress, &mut settle)?);
+        stream.finish()?;
+        drop(out);
+        durable.sync_all()?;
+        journal.remove()?;
+        Ok(durable.metadata()?.len())
+    };
+    match filled() {
+        Ok(bytes) => Ok(BuiltFile { name: WEIGHTS_FILE.to_owned(), bytes }),
+        Err(interrupted) => Err(Interrupted::at(interrupted, &path)),
+    }
+}
+
 /// Moves a model that was built and measured elsewhere on the same disk among `home_models`, with its figure.
 pub fn adopt(built: &Path, home_models: &Path, kl: (f64, usize)) -> Result<PathBuf, ImportError> {
     let mut manifest = Manifest::read(built)?;
     manifest.build.kl = Some(kl.0);
     manifest.build.kl_tokens = Some(kl.1);
-    let staging = Staging::begin(home_models, &manifest.id)?;
+    let staging = Claim::of(home_models)?.begin(&manifest.id, manifest.source.sha256)?;
     for file in &manifest.files {
         let from = built.join(&file.name);
         fs::rename(&from, staging.dir().join(&file.name)).map_err(ImportError::at(&from))?;
@@ -303,7 +383,7 @@ fn write(
 ) -> Result<BuiltFile, ImportError> {
     let path = dir.join(name);
     let filled = || {
-        let mut out = BufWriter::with_capacity(limits::IMPORT_CHUNK_BYTES, File::create_new(&path)?);
+        let mut out = BufWriter::with_capacity(limits::IMPORT_CHUNK_BYTES, File::create(&path)?);
         fill(&mut out)?;
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;

@@ -82,4 +82,6 @@ pub(crate) const WHEEL_SLACK_BYTES: u64 = 128 * 1024 * 1024;
 // Importing: what is read, quantised and written in one step, and by how many.
 pub(crate) const IMPORT_CHUNK_BYTES: usize = 1 << 20;
 pub(crate) const IMPORT_CHUNK_NUMBERS: usize = 1 << 21;
+/// What an import that is killed loses at most: so much is written before it is made durable and noted.
+pub(crate) const IMPORT_STEP_BYTES: u64 = 64 * 1024 * 1024;
 pub(crate) const IMPORT_THREADS_MAX: usize = 4;

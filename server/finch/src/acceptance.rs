@@ -3,12 +3,13 @@
 //! The candidate and a full-precision build of the same file are made beside the installed models, compared, and only
 //! then is the candidate moved into place. The catalogue's own models have had this done once and carry the figure.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use finch_engine::kl;
-use finch_model::import::{self, ImportRequest, Reference};
-use finch_model::manifest::Quant;
+use finch_model::import::{self, Finished, ImportRequest, Reference};
+use finch_model::manifest::{ModelId, Quant};
 
 use crate::install;
 use crate::local;
@@ -41,9 +42,9 @@ pub(crate) fn import(surroundings: &Surroundings, mut request: ImportRequest, de
     if whole.into_iter().flatten().all(|quant| quant == Quant::Fp32) {
         return Ok(Verdict::Accepted { folder: install::build(request)?, kl: None });
     }
-    std::fs::create_dir_all(surroundings.home.models())?;
-    let bench = tempfile::Builder::new().prefix(".measuring-").tempdir_in(surroundings.home.models())?;
+    let bench = Bench::claim(&surroundings.home.models(), &request.id)?;
     request.home_models = bench.path().join("candidate");
+    request.finished = Finished::Take;
     let candidate = install::build(request.clone())?;
     install::runtime(surroundings)?;
     let source = reference(&request, bench.path(), Reference::Source)?;
@@ -62,6 +63,62 @@ pub(crate) fn import(surroundings: &Surroundings, mut request: ImportRequest, de
     let folder = import::adopt(&candidate, &surroundings.home.models(), (kl.mean_kl, kl.tokens))
         .context("installing the model")?;
     Ok(Verdict::Accepted { folder, kl: Some(kl.mean_kl) })
+}
+
+/// Where builds are compared: beside the models, so that the good one is only renamed, and under the id's own name, so that
+/// an import that was killed finds what it had built. Removed however the comparison ends.
+struct Bench {
+    folder: PathBuf,
+    /// Held open for its lock.
+    _lock: File,
+}
+
+const BENCH: &str = ".measuring-";
+
+impl Bench {
+    fn claim(models: &Path, id: &ModelId) -> Result<Self> {
+        let folder = models.join(format!("{BENCH}{id}"));
+        std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let Some(lock) = lock(&folder)? else {
+            bail!("another import of {id} is running; wait until it is done");
+        };
+        // What killed imports of other models left behind takes as much room as they.
+        for entry in std::fs::read_dir(models)?.flatten() {
+            let other = entry.path();
+            let left = entry.file_name().to_string_lossy().starts_with(BENCH) && other != folder;
+            if left && lock_of(&other).is_some() {
+                std::fs::remove_dir_all(&other).with_context(|| format!("removing {}", other.display()))?;
+            }
+        }
+        Ok(Self { folder, _lock: lock })
+    }
+
+    fn path(&self) -> &Path {
+        &self.folder
+    }
+}
+
+fn lock_of(bench: &Path) -> Option<File> {
+    lock(bench).ok().flatten()
+}
+
+/// None where somebody else has it.
+fn lock(bench: &Path) -> Result<Option<File>> {
+    let path = bench.join(".lock");
+    let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {}", path.display())),
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
+            tracing::warn!("{} stays behind: {error}", self.folder.display());
+        }
+    }
 }
 
 /// A full-precision build of the file, or of what a plain 4-bit file of it would hold.

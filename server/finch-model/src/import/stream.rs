@@ -6,6 +6,7 @@
 use std::io::{self, Write};
 use std::thread;
 
+use super::journal::Done;
 use super::{Interrupted, Progress};
 use crate::checkpoint::Checkpoint;
 use crate::gguf::Tensor;
@@ -18,14 +19,18 @@ use crate::quant::{self, Layout, QuantRow, RowQuantizer};
 
 /// How many bytes of tensors a plan reads.
 pub(super) fn source_bytes(plan: &Plan, checkpoint: &Checkpoint) -> u64 {
-    let parts = plan.weights.iter().flat_map(|weight| match &weight.content {
+    let parts = plan.weights.iter().flat_map(|weight| parts(&weight.content));
+    parts.filter_map(|part| Some(stored_bytes(checkpoint.tensor(&part.tensor)?, part.rows))).sum()
+}
+
+fn parts(content: &Content) -> &[Part] {
+    match content {
         Content::Floats { parts, .. }
         | Content::Halves { parts }
         | Content::Blocks { parts, .. }
-        | Content::Vector { parts } => parts.as_slice(),
+        | Content::Vector { parts } => parts,
         Content::Computed(_) => &[],
-    });
-    parts.filter_map(|part| Some(stored_bytes(checkpoint.tensor(&part.tensor)?, part.rows))).sum()
+    }
 }
 
 pub(super) struct Stream<'a, W> {
@@ -43,15 +48,35 @@ impl<'a, W: Write> Stream<'a, W> {
         Self { checkpoint, out: DataWriter::new(out), threads }
     }
 
-    /// Writes all weights and returns the initialisers that show them.
+    /// Writes all weights but those that are `done` and returns the initialisers that show all of them. `settle` makes
+    /// what is written so far durable; it is called now and then, and when the import is broken off.
     pub(super) fn write_all(
         &mut self,
         weights: &[Weight],
+        done: usize,
         progress: &mut Progress<'_>,
+        settle: &mut dyn FnMut(Done) -> io::Result<()>,
     ) -> Result<Vec<TensorProto>, Interrupted> {
         let mut initialisers = Vec::new();
-        for weight in weights {
-            let placed = self.write(&weight.content, progress)?;
+        let mut settled = 0;
+        for (index, weight) in weights.iter().enumerate() {
+            let before = Done { weights: index, bytes: self.out.at() };
+            let placed = if index < done {
+                settled = self.out.at();
+                self.pass(&weight.content, progress)
+            } else {
+                if before.bytes - settled >= limits::IMPORT_STEP_BYTES {
+                    self.out.flush()?;
+                    settle(before)?;
+                    settled = before.bytes;
+                }
+                self.write(&weight.content, progress)
+            };
+            if index >= done && matches!(placed, Err(Interrupted::Cancelled)) {
+                self.out.flush()?;
+                settle(before)?;
+            }
+            let placed = placed?;
             for view in &weight.views {
                 let extent = placed.iter().find(|(piece, _)| *piece == view.piece).map(|(_, extent)| *extent);
                 let extent = extent.ok_or_else(|| io::Error::other(format!("{} has nowhere to be", view.name)))?;
@@ -64,6 +89,32 @@ impl<'a, W: Write> Stream<'a, W> {
 
     pub(super) fn finish(self) -> io::Result<()> {
         self.out.finish().map(|_| ())
+    }
+
+    /// Where the pieces of a weight lie that is written already.
+    fn pass(&mut self, content: &Content, progress: &mut Progress<'_>) -> Result<Placed, Interrupted> {
+        let parts = parts(content);
+        let tensors = self.tensors(parts)?;
+        let row_len = tensors.first().map_or(1, |(tensor, _)| tensor.row_len());
+        let rows: usize = parts.iter().map(|part| part.rows).sum();
+        let sizes = match content {
+            Content::Computed(numbers) => vec![(Piece::Floats, size_of_val(numbers.as_slice()))],
+            Content::Vector { .. } => vec![(Piece::Floats, rows * 4)],
+            Content::Floats { .. } => vec![(Piece::Floats, rows * row_len * 4)],
+            Content::Halves { .. } => vec![(Piece::Halves, rows * row_len * 2)],
+            Content::Blocks { layout, .. } => {
+                let sizes = RowSizes::of(*layout, row_len);
+                vec![
+                    (Piece::Codes, rows * sizes.codes),
+                    (Piece::Scales, rows * sizes.scales * 4),
+                    (Piece::Zeros, rows * sizes.zeros),
+                ]
+            }
+        };
+        let placed = sizes.into_iter().map(|(piece, len)| (piece, self.out.pass(len as u64))).collect();
+        let source = tensors.iter().map(|(tensor, part)| stored_bytes(*tensor, part.rows)).sum();
+        progress.advance(source)?;
+        Ok(placed)
     }
 
     fn write(&mut self, content: &Content, progress: &mut Progress<'_>) -> Result<Placed, Interrupted> {

@@ -188,19 +188,85 @@ fn progress_ends_at_its_total() {
     assert_eq!(seen.last().map(|(done, total)| done == total), Some(true));
 }
 
+/// Breaks an import off when it has asked `asks` times whether to go on.
+fn break_off(request: ImportRequest, asks: usize) -> usize {
+    let mut left = asks;
+    let mut stop = |_, _| {
+        left = left.saturating_sub(1);
+        if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let error = import(request, &mut stop).expect_err("cancelled");
+    assert!(matches!(error, ImportError::Cancelled), "{error}");
+    asks
+}
+
+/// The bytes of weights in the part directory.
+fn part_bytes(place: &Place) -> Option<u64> {
+    let part = place.names().into_iter().find(|name| name.contains(".part-"))?;
+    fs::metadata(place.models().join(part).join(WEIGHTS_FILE)).ok().map(|file| file.len())
+}
+
 #[test]
-fn a_cancelled_import_leaves_nothing() {
-    let place = Place::with(TinySpec::default());
-    for stop_at in [1, 5, 12] {
-        let mut left = stop_at;
-        let mut stop = |_, _| {
-            left -= 1;
-            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        let error = import(place.request(Quant::Int4), &mut stop).expect_err("cancelled");
-        assert!(matches!(error, ImportError::Cancelled), "{error}");
-        assert_eq!(place.names(), Vec::<String>::new());
+fn an_import_goes_on_where_it_was_broken_off() {
+    for quant in Quant::ALL {
+        let place = Place::with(TinySpec::default());
+        let whole = Built::of(place.request(quant));
+        fs::remove_dir_all(place.models()).expect("removed");
+        let mut before = 0;
+        for asks in [4, 8, 12, 16] {
+            break_off(place.request(quant), asks);
+            let bytes = part_bytes(&place).expect("a part");
+            assert!(bytes > before, "{bytes} after {before}");
+            before = bytes;
+        }
+        let part = place.names().into_iter().find(|name| name.contains(".part-")).expect("a part");
+        let weights = place.models().join(part).join(WEIGHTS_FILE);
+        // What is written already is not written again: a mark in it stays.
+        let mut marked = fs::read(&weights).expect("weights");
+        marked[0] ^= 1;
+        fs::write(&weights, &marked).expect("written");
+        let resumed = Built::of(place.request(quant));
+        assert!(resumed.graph == whole.graph && resumed.data.len() == whole.data.len());
+        assert!(resumed.data[0] == whole.data[0] ^ 1 && resumed.data[1..] == whole.data[1..]);
+        assert_eq!(place.names(), ["tiny"]);
     }
+}
+
+#[test]
+fn a_source_that_changed_or_another_way_of_building_starts_over() {
+    let place = Place::with(TinySpec::default());
+    break_off(place.request(Quant::Int8), 12);
+    let first = place.names();
+    break_off(ImportRequest { head: Some(Quant::Fp16), ..place.request(Quant::Int8) }, 12);
+    let second = place.names();
+    assert!(first != second && second.len() == 1, "{first:?} {second:?}");
+    write_tiny_gguf(&place.root.path().join("m.gguf"), TinySpec { seed: 9, ..TinySpec::default() }).expect("written");
+    let changed = Built::of(place.request(Quant::Int8));
+    assert_eq!(place.names(), ["tiny"]);
+    assert!(changed.data == Built::of(place.request(Quant::Int8)).data);
+}
+
+#[test]
+fn a_part_that_was_cut_short_starts_over() {
+    let place = Place::with(TinySpec::default());
+    let whole = Built::of(place.request(Quant::Int4));
+    break_off(place.request(Quant::Int4), 12);
+    let part = place.names().into_iter().find(|name| name.contains(".part-")).expect("a part");
+    OpenOptions::new().write(true).open(place.models().join(part).join(WEIGHTS_FILE)).unwrap().set_len(5).unwrap();
+    assert!(Built::of(place.request(Quant::Int4)).data == whole.data);
+}
+
+#[test]
+fn a_build_that_is_there_is_taken_only_where_that_is_asked_for() {
+    let place = Place::with(TinySpec::default());
+    let dir = import(place.request(Quant::Int8), &mut go_on).expect("built");
+    let written = || fs::metadata(dir.join(WEIGHTS_FILE)).and_then(|file| file.modified()).expect("weights");
+    let first = written();
+    let taken = |quant| ImportRequest { finished: Finished::Take, ..place.request(quant) };
+    import(taken(Quant::Int8), &mut go_on).expect("taken");
+    assert_eq!(written(), first);
+    import(taken(Quant::Int4), &mut go_on).expect("built");
+    assert_ne!(written(), first);
 }
 
 #[test]

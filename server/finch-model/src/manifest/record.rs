@@ -129,6 +129,9 @@ pub struct Build {
     pub kl: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kl_tokens: Option<usize>,
+    /// A sum over the source and everything that decided about the build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Digest>,
 }
 
 /// A file of the built model.

@@ -40,6 +40,23 @@ impl<W: Write> DataWriter<W> {
         Ok(Extent { offset, len })
     }
 
+    /// Passes over an initialiser that an earlier writer has written.
+    pub(crate) fn pass(&mut self, len: u64) -> Extent {
+        let alignment = if len >= LARGE_BYTES { ALIGNMENT_LARGE } else { ALIGNMENT_SMALL };
+        let offset = self.at.next_multiple_of(alignment);
+        self.at = offset + len;
+        Extent { offset, len }
+    }
+
+    /// Where the next byte goes.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.out.write_all(bytes)?;
         self.at += bytes.len() as u64;
