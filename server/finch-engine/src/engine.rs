@@ -12,7 +12,10 @@ use std::{
 };
 
 use finch_llm::{Capabilities, GenerateRequest, GenerateStream, InfillRequest, Provider, ProviderId, stream};
-use finch_model::manifest::{InfillStyle, Manifest};
+use finch_model::{
+    chat::ChatTemplates,
+    manifest::{InfillStyle, Manifest},
+};
 
 use crate::{
     EngineError, Runtime,
@@ -88,9 +91,16 @@ pub struct Engine {
 struct Shared {
     manifest: Manifest,
     capacity: usize,
-    style: InfillStyle,
+    taught: Taught,
     lanes: Arc<Lanes>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the model can be asked for.
+struct Taught {
+    style: InfillStyle,
+    chat: bool,
+    tools: bool,
 }
 
 impl Engine {
@@ -120,8 +130,14 @@ impl Engine {
         let network = Network::load(runtime, model_dir, &manifest, session_options(&options))?;
         let capacity = network.capacity();
         let vocabulary = Vocabulary::load(model_dir, &manifest)?;
-        let prompts = Arc::new(Prompts::new(vocabulary, &manifest, options.infill, capacity));
-        let style = prompts.style();
+        let templates = ChatTemplates::read(model_dir, &manifest)?;
+        let prompts = Prompts::new(vocabulary, &manifest, options.infill, capacity);
+        let prompts = Arc::new(prompts.with_templates(templates, &manifest));
+        let taught = Taught {
+            style: prompts.style(),
+            chat: prompts.chat().is_taught(),
+            tools: prompts.chat().is_taught_tools(),
+        };
         let lanes = Arc::new(Lanes::default());
         let service = Service {
             slots: options.slots.clamp(limits::SLOTS_MIN, limits::SLOTS_MAX),
@@ -136,7 +152,7 @@ impl Engine {
             }
         }
         let thread = start(worker, Arc::clone(&lanes))?;
-        let shared = Shared { manifest, capacity, style, lanes, thread: Mutex::new(Some(thread)) };
+        let shared = Shared { manifest, capacity, taught, lanes, thread: Mutex::new(Some(thread)) };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -149,7 +165,7 @@ impl Engine {
     /// How this engine asks for an infill.
     #[must_use]
     pub fn infill_style(&self) -> InfillStyle {
-        self.shared.style
+        self.shared.taught.style
     }
 
     fn submit(&self, ask: Ask) -> GenerateStream {
@@ -193,10 +209,10 @@ impl Provider for Engine {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             model: self.shared.manifest.id.to_string(),
-            fill_in_the_middle: self.shared.style == InfillStyle::Fim,
-            chat: false,
-            tools: false,
-            structured_output: false,
+            fill_in_the_middle: self.shared.taught.style == InfillStyle::Fim,
+            chat: self.shared.taught.chat,
+            tools: self.shared.taught.tools,
+            structured_output: true,
             context_tokens_max: self.shared.capacity,
         }
     }

@@ -12,6 +12,7 @@ pub mod probe;
 pub mod runtime;
 
 mod cache;
+mod chat;
 mod decoder;
 mod engine;
 mod graph;
@@ -26,6 +27,7 @@ mod sampler;
 mod sequence;
 mod speculation;
 mod stop;
+mod structure;
 mod task;
 mod threads;
 mod vocabulary;

@@ -75,6 +75,27 @@ pub(crate) const SUFFIX_SHARE_PARTS: usize = 3;
 /// Text is cut to so many bytes a token before it is encoded; code has three to four.
 pub(crate) const BYTES_PER_TOKEN_MAX: usize = 8;
 
+/// What a chat template may do: instructions, or 64 bytes of text each. Real ones need a tenth.
+pub(crate) const TEMPLATE_FUEL: usize = 50_000;
+/// What it may do more for each message and each tool.
+pub(crate) const TEMPLATE_FUEL_PER_MESSAGE: usize = 1_000;
+/// It may do one thing more for so many bytes of the conversation: they are copied a few times.
+pub(crate) const TEMPLATE_BYTES_PER_FUEL: usize = 4;
+/// What it may do at most.
+pub(crate) const TEMPLATE_FUEL_MAX: usize = 800_000;
+/// Stack for every thing it may do: two nest a list one deeper, and 2.3 KB were measured for that.
+pub(crate) const TEMPLATE_STACK_PER_FUEL: usize = 1_200;
+/// Stack for every byte of it: one makes an expression one deeper, and 1.1 KB were measured for that.
+pub(crate) const TEMPLATE_STACK_PER_BYTE: usize = 1_280;
+/// Stack whatever it is.
+pub(crate) const TEMPLATE_STACK_MIN: usize = 8 << 20;
+/// Tool calls of one answer that have numbers of their own.
+pub(crate) const CALLS_OF_AN_ANSWER: u64 = 256;
+/// The widest step of indented JSON in a prompt.
+pub(crate) const TEMPLATE_INDENT_MAX: usize = 16;
+/// States of the automaton behind a wanted form; one has a kilobyte or two.
+pub(crate) const FORM_LEXER_STATES_MAX: usize = 50_000;
+
 /// The graph file, weights not included.
 pub(crate) const GRAPH_BYTES_MAX: u64 = 64 << 20;
 /// The tokenizer file.

@@ -4,12 +4,23 @@
 //! beginning, so while it grows key by key the cut stays where it is and the tokens in front stay the same: that
 //! is what the key-value cache lives on. Knows nothing about sessions or slots.
 
-use finch_llm::{GenerateRequest, InfillRequest, LlmError, Message};
-use finch_model::manifest::{InfillStyle, Manifest, Tokens};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use finch_llm::{GenerateRequest, InfillRequest, LlmError, ToolChoice};
+use finch_model::{
+    chat::ChatTemplates,
+    manifest::{InfillStyle, Manifest, Tokens},
+};
 
 use crate::{
+    chat::{self, Chat, Opening},
     limits,
+    structure::{Constraint, Structures},
     vocabulary::{NotEncoded, Vocabulary},
+    writer::Splitter,
 };
 
 /// A prompt, ready for the model.
@@ -22,9 +33,23 @@ pub(crate) struct Prompt {
     pub(crate) suffix: usize,
 }
 
+/// A conversation, ready for the model, and how its answer is read.
+pub(crate) struct Conversation {
+    pub(crate) prompt: Prompt,
+    pub(crate) splitter: Splitter,
+    /// What the answer has to look like.
+    pub(crate) form: Option<Constraint>,
+    /// The number of its first tool call.
+    pub(crate) first_call: u64,
+}
+
 /// Makes prompts for one model.
 pub(crate) struct Prompts {
     vocabulary: Vocabulary,
+    chat: Chat,
+    structures: Structures,
+    /// Numbers tool calls, from the time of loading on, so that they differ from those of an earlier run.
+    calls: AtomicU64,
     tokens: Tokens,
     style: InfillStyle,
     capacity: usize,
@@ -40,7 +65,20 @@ impl Prompts {
     ) -> Self {
         let wanted = style.unwrap_or(manifest.infill);
         let style = if manifest.tokens.fim.is_some() { wanted } else { InfillStyle::Prefix };
-        Self { vocabulary, tokens: manifest.tokens.clone(), style, capacity }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let calls = AtomicU64::new(u64::try_from(now.as_millis()).unwrap_or(0));
+        let chat = Chat::new(ChatTemplates::default(), manifest, &vocabulary);
+        let (tokens, structures) = (manifest.tokens.clone(), Structures::default());
+        Self { vocabulary, chat, structures, calls, tokens, style, capacity }
+    }
+
+    /// The same, with the chat templates that the model brings.
+    pub(crate) fn with_templates(self, templates: ChatTemplates, manifest: &Manifest) -> Self {
+        Self { chat: Chat::new(templates, manifest, &self.vocabulary), ..self }
+    }
+
+    pub(crate) fn chat(&self) -> &Chat {
+        &self.chat
     }
 
     pub(crate) fn style(&self) -> InfillStyle {
@@ -83,43 +121,29 @@ impl Prompts {
         Ok(Prompt { tokens, stable, suffix: suffix_tokens })
     }
 
-    /// The prompt for a conversation: ChatML where the vocabulary has its tokens, else the texts one after the other.
-    pub(crate) fn generate(&self, request: &GenerateRequest) -> Result<Prompt, LlmError> {
+    /// The prompt for a conversation, and how its answer is held to a form and read.
+    pub(crate) fn generate(&self, request: &GenerateRequest) -> Result<Conversation, LlmError> {
         let too_long = |tokens| LlmError::ContextTooLong { tokens, tokens_max: self.capacity - 1 };
-        let bytes: usize = request.messages.iter().map(|message| text_of(message).len()).sum();
         // No need to encode what cannot fit; code has three to four bytes a token.
+        let bytes = chat::bytes(request);
         if bytes > self.capacity * limits::BYTES_PER_TOKEN_MAX * 4 {
             return Err(too_long(bytes / 4));
         }
-        let mut tokens: Vec<u32> = self.tokens.bos.filter(|_| self.tokens.add_bos).into_iter().collect();
-        match (self.vocabulary.control("<|im_start|>"), self.vocabulary.control("<|im_end|>")) {
-            (Some(start), Some(end)) => self.chat_ml(request, (start, end), &mut tokens)?,
-            _ => {
-                let texts: Vec<&str> = request.messages.iter().map(text_of).collect();
-                tokens.extend(self.encode(&texts.join("\n\n"))?);
-            }
-        }
+        let Opening { tokens, thought } = self.chat.open(request, &self.vocabulary)?;
         if tokens.len() >= self.capacity {
             return Err(too_long(tokens.len()));
         }
-        Ok(Prompt { stable: tokens.len(), suffix: 0, tokens: self.not_empty(tokens)? })
-    }
-
-    fn chat_ml(
-        &self,
-        request: &GenerateRequest,
-        (start, end): (u32, u32),
-        tokens: &mut Vec<u32>,
-    ) -> Result<(), LlmError> {
-        for message in &request.messages {
-            tokens.push(start);
-            tokens.extend(self.encode(&format!("{}\n{}", role(message), text_of(message)))?);
-            tokens.push(end);
-            tokens.extend(self.encode("\n")?);
-        }
-        tokens.push(start);
-        tokens.extend(self.encode("assistant\n")?);
-        Ok(())
+        let dialect = self.chat.dialect();
+        let eos = self.tokens.eos.or(self.tokens.stop.first().copied());
+        let form = self.structures.constraint(request, thought, dialect, &self.vocabulary, eos)?;
+        let may_call = !request.tools.is_empty() && request.tool_choice != ToolChoice::None;
+        let prompt = Prompt { stable: tokens.len(), suffix: 0, tokens: self.not_empty(tokens)? };
+        let splitter = match self.chat.is_taught() || may_call {
+            true => Splitter::new(thought, may_call.then_some(dialect)),
+            false => Splitter::plain(),
+        };
+        let first_call = self.calls.fetch_add(limits::CALLS_OF_AN_ANSWER, Ordering::Relaxed);
+        Ok(Conversation { prompt, splitter, form, first_call })
     }
 
     /// A model needs one token to begin with.
@@ -163,23 +187,6 @@ impl Prompts {
 
     fn encode(&self, text: &str) -> Result<Vec<u32>, LlmError> {
         self.vocabulary.encode(text).map_err(|error: NotEncoded| LlmError::Protocol { reason: error.to_string() })
-    }
-}
-
-fn role(message: &Message) -> &'static str {
-    match message {
-        Message::System(_) => "system",
-        Message::User(_) => "user",
-        Message::Assistant(_) => "assistant",
-        Message::ToolResult(_) => "tool",
-    }
-}
-
-fn text_of(message: &Message) -> &str {
-    match message {
-        Message::System(text) | Message::User(text) => text,
-        Message::Assistant(answer) => &answer.text,
-        Message::ToolResult(result) => &result.text,
     }
 }
 

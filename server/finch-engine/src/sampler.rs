@@ -1,19 +1,40 @@
 //! The next token from logits: the likeliest, or one drawn with a seed.
 //!
 //! The same seed and logits give the same tokens on every machine: the generator is our own SplitMix64 and ties go
-//! to the smaller id. Knows numbers only; the sequence calls it.
+//! to the smaller id. Where the answer has to have a form, only tokens that keep to it are chosen from. Knows numbers
+//! only; the sequence calls it.
 
 use std::cmp::Ordering;
 
-use finch_llm::Sampling;
+use finch_llm::{LlmError, Sampling};
+
+use crate::structure::{BadForm, Constraint};
 
 /// Chooses tokens for one sequence.
-#[derive(Debug)]
 pub(crate) struct Sampler {
     temperature: f32,
     top_k: Option<usize>,
     top_p: f32,
     random: SplitMix64,
+    form: Option<Constraint>,
+}
+
+/// Why no token could be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoChoice {
+    #[error(transparent)]
+    NoNumber(#[from] NoNumber),
+    #[error(transparent)]
+    BadForm(#[from] BadForm),
+}
+
+impl From<NoChoice> for LlmError {
+    fn from(error: NoChoice) -> Self {
+        match error {
+            NoChoice::NoNumber(error) => Self::Unavailable { reason: error.to_string() },
+            NoChoice::BadForm(error) => error.into(),
+        }
+    }
 }
 
 /// No logit was a number: the weights are damaged.
@@ -28,10 +49,32 @@ impl Sampler {
             top_k: sampling.top_k,
             top_p: sampling.top_p,
             random: SplitMix64(sampling.seed),
+            form: None,
         }
     }
 
-    pub(crate) fn choose(&mut self, logits: &[f32]) -> Result<u32, NoNumber> {
+    /// The same, for an answer that has to have a form.
+    pub(crate) fn with_form(self, form: Option<Constraint>) -> Self {
+        Self { form, ..self }
+    }
+
+    /// The next token. The one after it is chosen from logits that follow it.
+    pub(crate) fn choose(&mut self, logits: &[f32]) -> Result<u32, NoChoice> {
+        let Some(mut form) = self.form.take() else { return Ok(self.pick(logits)?) };
+        // Damaged weights are told from a form that leaves no token.
+        likeliest(logits).ok_or(NoNumber)?;
+        let token = self.pick(form.allowed(logits)?).map_err(|_| BadForm::no_token())?;
+        form.advance(token)?;
+        self.form = Some(form);
+        Ok(token)
+    }
+
+    /// The answer has its form and nothing may follow.
+    pub(crate) fn is_over(&self) -> bool {
+        self.form.as_ref().is_some_and(Constraint::is_over)
+    }
+
+    fn pick(&mut self, logits: &[f32]) -> Result<u32, NoNumber> {
         let best = likeliest(logits).ok_or(NoNumber)?;
         if self.temperature <= 0.0 || self.top_k == Some(1) {
             return Ok(id_of(best));

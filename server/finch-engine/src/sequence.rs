@@ -129,8 +129,7 @@ impl Sequence {
             self.outbox.reader.report(Progress { usage: self.usage, timings: self.timings });
             return Ok(Step::Ended(StopReason::TokensMax));
         }
-        let damaged = |error: crate::sampler::NoNumber| LlmError::Unavailable { reason: error.to_string() };
-        let token = self.sampler.choose(logits).map_err(damaged)?;
+        let token = self.sampler.choose(logits)?;
         self.usage.generated_tokens += 1;
         self.outbox.reader.report(Progress { usage: self.usage, timings: self.timings });
         if prompts.is_stop(token) {
@@ -143,7 +142,9 @@ impl Sequence {
             return Ok(Step::Ended(reason));
         }
         self.next = Some(token);
-        Ok(if self.usage.generated_tokens >= self.tokens_max {
+        Ok(if self.sampler.is_over() {
+            Step::Ended(StopReason::EndOfText)
+        } else if self.usage.generated_tokens >= self.tokens_max {
             Step::Ended(StopReason::TokensMax)
         } else if room == 0 {
             Step::Ended(StopReason::ContextFull)

@@ -7,10 +7,10 @@ use finch_llm::LlmError;
 
 use crate::{
     lanes::Ask,
-    prompt::{Prompt, Prompts},
+    prompt::{Conversation, Prompt, Prompts},
     sampler::Sampler,
     stop::StopMatcher,
-    writer::Writer,
+    writer::{Splitter, Writer},
 };
 
 /// What a sequence needs besides a slot.
@@ -25,10 +25,16 @@ impl Task {
         let sampling = ask.sampling();
         let stops =
             StopMatcher::new(&sampling.stop).map_err(|error| LlmError::Refused { reason: error.to_string() })?;
-        let prompt = match ask {
-            Ask::Infill(request) => prompts.infill(request)?,
-            Ask::Generate(request) => prompts.generate(request)?,
-        };
-        Ok(Self { prompt, sampler: Sampler::new(sampling), writer: Writer::new(stops) })
+        match ask {
+            Ask::Infill(request) => {
+                let writer = Writer::new(stops, Splitter::plain(), 0);
+                Ok(Self { prompt: prompts.infill(request)?, sampler: Sampler::new(sampling), writer })
+            }
+            Ask::Generate(request) => {
+                let Conversation { prompt, splitter, form, first_call } = prompts.generate(request)?;
+                let sampler = Sampler::new(sampling).with_form(form);
+                Ok(Self { prompt, sampler, writer: Writer::new(stops, splitter, first_call) })
+            }
+        }
     }
 }

@@ -2,16 +2,19 @@
 //! ones are.
 
 use std::{
+    fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
 use finch_llm::{Chunk, Done, GenerateStream, LlmError};
 use finch_model::{
+    chat::TEMPLATE_FILE,
     import::{ImportRequest, import},
-    manifest::Quant,
+    manifest::{MANIFEST_FILE, Quant, TOKENIZER_FILE},
     tiny::{TinySpec, write_tiny_gguf},
 };
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{Engine, EngineOptions, Runtime, RuntimeLibrary, runtime};
@@ -66,9 +69,60 @@ impl TinyModel {
         ImportRequest::new(self.gguf.clone(), id.parse().unwrap(), self.root.path().join("models"), quant)
     }
 
+    /// The same model with more control tokens, the first of them ending an answer, and a chat template.
+    pub(crate) fn speaking(controls: &[&str], template: Option<&str>) -> Self {
+        let model = Self::new(TinySpec { layers: 1, vocab: 640, ..TinySpec::default() }, Quant::Fp32);
+        let path = model.dir.join(TOKENIZER_FILE);
+        let mut tokenizer: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let first = 500;
+        for (id, name) in (first..).zip(controls) {
+            rename(&mut tokenizer, id, name);
+        }
+        let text = tokenizer.to_string();
+        fs::write(&path, &text).unwrap();
+        model.amend(&|manifest| {
+            let manifest = manifest.replacen("stop = [", &format!("eos = {first}\nstop = [{first}, "), 1);
+            let (before, behind) = manifest.split_once("name = \"tokenizer.json\"\nbytes = ").unwrap();
+            let (_, behind) = behind.split_once('\n').unwrap_or(("", ""));
+            format!("{before}name = \"tokenizer.json\"\nbytes = {}\n{behind}", text.len())
+        });
+        if let Some(template) = template {
+            fs::write(model.dir.join(TEMPLATE_FILE), template).unwrap();
+            let entry = format!("\n[[files]]\nname = \"{TEMPLATE_FILE}\"\nbytes = {}\n", template.len());
+            model.amend(&|manifest| manifest + &entry);
+        }
+        model
+    }
+
+    fn amend(&self, change: &dyn Fn(String) -> String) {
+        let path = self.dir.join(MANIFEST_FILE);
+        let without_eos = |text: String| {
+            text.lines().filter(|line| !line.starts_with("eos = 6")).collect::<Vec<_>>().join("\n") + "\n"
+        };
+        let text = without_eos(fs::read_to_string(&path).unwrap());
+        fs::write(&path, change(text)).unwrap();
+    }
+
     pub(crate) fn engine(&self, options: EngineOptions) -> Engine {
         Engine::load(&runtime(), &self.dir, options).unwrap()
     }
+}
+
+/// Gives the token `id` another name and makes it a control token.
+fn rename(tokenizer: &mut Value, id: u64, name: &str) {
+    let vocab = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+    let old = vocab.iter().find(|(_, at)| at.as_u64() == Some(id)).unwrap().0.clone();
+    vocab.remove(&old);
+    vocab.insert(name.to_owned(), id.into());
+    let merges = tokenizer["model"]["merges"].as_array_mut().unwrap();
+    merges.retain(|merge| merge.as_str().unwrap().replacen(' ', "", 1) != old);
+    // Some families list the tags of calls and thoughts as text that only happens to be one token.
+    let special = !["<think>", "</think>", "<tool_call>", "</tool_call>"].contains(&name);
+    let token = json!({
+        "id": id, "content": name, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+        "special": special,
+    });
+    tokenizer["added_tokens"].as_array_mut().unwrap().push(token);
 }
 
 /// Reads a stream to its end.

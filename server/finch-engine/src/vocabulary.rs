@@ -6,7 +6,11 @@
 
 mod spelling;
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::Path,
+};
 
 use finch_model::manifest::{Manifest, TOKENIZER_FILE};
 use tokenizers::{AddedToken, AddedVocabulary, Tokenizer};
@@ -23,9 +27,19 @@ pub(crate) struct Vocabulary {
     ends: Vec<u32>,
     /// Tokens with a meaning of their own, by name.
     control: HashMap<String, u32>,
+    names: HashMap<u32, String>,
+    /// Control tokens that swallow the white space on one side of them.
+    swallowing: HashSet<(u32, Side)>,
     is_control: Vec<bool>,
     /// The token of each single byte, where there is one.
     single: Vec<Option<u32>>,
+}
+
+/// A side of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Side {
+    Before,
+    Behind,
 }
 
 /// Text that the tokenizer could not take.
@@ -54,10 +68,13 @@ impl Vocabulary {
         let added: HashMap<u32, AddedToken> = tokenizer.get_added_tokens_decoder().into_iter().collect();
         let (bytes, ends) = token_bytes(&tokenizer, size, &added, &spelling);
         let mut is_control = vec![false; size];
-        let mut control = HashMap::new();
+        let (mut control, mut names, mut swallowing) = (HashMap::new(), HashMap::new(), HashSet::new());
         for (&id, token) in added.iter().filter(|(_, token)| !is_text(token)) {
             is_control[id as usize] = true;
             control.insert(token.content.clone(), id);
+            names.insert(id, token.content.clone());
+            swallowing.extend(token.lstrip.then_some((id, Side::Before)));
+            swallowing.extend(token.rstrip.then_some((id, Side::Behind)));
         }
         let tokens = &manifest.tokens;
         let fim = tokens.fim.map(|fim| [fim.prefix, fim.suffix, fim.middle]);
@@ -65,7 +82,8 @@ impl Vocabulary {
             is_control[id as usize] = true;
         }
         keep_text_tokens(&mut tokenizer, &added).map_err(|error| one_line(&error.to_string()))?;
-        let mut vocabulary = Self { encoder: tokenizer, bytes, ends, control, is_control, single: vec![None; 256] };
+        let mut vocabulary =
+            Self { encoder: tokenizer, bytes, ends, control, names, swallowing, is_control, single: vec![None; 256] };
         vocabulary.find_single_bytes();
         Ok(vocabulary)
     }
@@ -106,6 +124,33 @@ impl Vocabulary {
         let end = self.ends.get(index).copied().unwrap_or(0);
         let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         self.bytes.get(start as usize..end as usize).unwrap_or(&[])
+    }
+
+    /// All control tokens that have a name.
+    pub(crate) fn controls(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.control.iter().map(|(name, &token)| (name.as_str(), token))
+    }
+
+    /// The name of a control token.
+    pub(crate) fn name(&self, token: u32) -> Option<&str> {
+        self.names.get(&token).map(String::as_str)
+    }
+
+    /// The text between two control tokens as the tokenizer takes it: some of them swallow the space beside them.
+    pub(crate) fn stripped<'t>(&self, text: &'t str, before: Option<u32>, behind: Option<u32>) -> &'t str {
+        let swallows = |token: Option<u32>, side: Side| token.is_some_and(|it| self.swallowing.contains(&(it, side)));
+        let text = if swallows(before, Side::Behind) { text.trim_start() } else { text };
+        if swallows(behind, Side::Before) { text.trim_end() } else { text }
+    }
+
+    /// Whether this token has a meaning of its own.
+    pub(crate) fn is_control(&self, token: u32) -> bool {
+        self.is_control.get(token as usize).copied().unwrap_or(false)
+    }
+
+    /// How many tokens the model knows.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
     }
 
     /// The control token of this name.

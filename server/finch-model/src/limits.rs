@@ -16,8 +16,8 @@ pub(crate) const HIDDEN_MAX: usize = 1 << 20;
 pub(crate) const VOCAB_MAX: usize = 1 << 24;
 pub(crate) const CONTEXT_TOKENS_MAX: usize = 1 << 24;
 
-/// A chat template. Real ones stay a tenth of it.
-pub(crate) const CHAT_TEMPLATE_BYTES_MAX: u64 = 512 * 1024;
+/// A chat template. Real ones stay a fifth of it, and a longer one would need a deep stack to be read.
+pub(crate) const CHAT_TEMPLATE_BYTES_MAX: u64 = 128 * 1024;
 
 /// One step of reading, hashing or copying a file.
 pub(crate) const COPY_BUFFER_BYTES: usize = 256 * 1024;

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Lsp,
     /// Print one ghost text for a place in a file.
     Complete(Complete),
+    /// Ask the local model one question and print its answer as it comes.
+    Ask(Ask),
     /// Fetch what finch needs: the ONNX Runtime library and a model.
     Setup(Setup),
     /// List, fetch, import, measure and remove models.
@@ -62,6 +64,38 @@ pub(crate) struct Complete {
     /// Print the exact prompt to stderr.
     #[arg(long)]
     pub(crate) explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ask {
+    /// The question; - reads it from stdin.
+    pub(crate) text: String,
+    /// Print JSON when the answer is whole: the text, the model, and what it cost.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// An installed model; the one in use when absent.
+    #[arg(long, value_name = "ID")]
+    pub(crate) model: Option<String>,
+    /// Instructions that go before the question.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+    /// Answer in JSON that the JSON Schema in this file accepts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
+    /// Tokens of the answer at most.
+    #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) tokens: u32,
+    /// 0 for the likeliest answer always, up to 2 for more and more chance.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.0, value_parser = temperature)]
+    pub(crate) temperature: f32,
+    /// Another seed, another answer, where there is chance.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    let number: Option<f32> = text.parse().ok();
+    number.filter(|number| (0.0..=2.0).contains(number)).ok_or_else(|| "expected a number from 0 to 2".to_owned())
 }
 
 /// A place in a file as people write it: 1-based line and column.

@@ -25,6 +25,8 @@ pub(crate) enum Exit {
     Done,
     Failed,
     NothingToOffer,
+    /// The user stopped it.
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -33,6 +35,8 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::NothingToOffer => 3,
+            // What shells report of a command that Ctrl-C ended.
+            Exit::Interrupted => 130,
         })
     }
 }

@@ -131,7 +131,7 @@ fn user(text: &str) -> Message {
 #[test]
 fn a_conversation_without_chat_tokens_is_its_texts() {
     let (prompts, manifest) = prompts(None);
-    let prompt = prompts.generate(&chat(&[Message::System("Be brief.".to_owned()), user("Why?")])).unwrap();
+    let prompt = prompts.generate(&chat(&[Message::System("Be brief.".to_owned()), user("Why?")])).unwrap().prompt;
     assert_eq!(spelled(&prompts, &manifest, &prompt), "Be brief.\n\nWhy?");
 }
 
@@ -139,11 +139,11 @@ fn a_conversation_without_chat_tokens_is_its_texts() {
 fn a_conversation_that_does_not_fit_is_never_cut_silently() {
     let (prompts, _) = prompts(None);
     let fits = "0".repeat(CAPACITY - 1);
-    assert_eq!(prompts.generate(&chat(&[user(&fits)])).unwrap().tokens.len(), CAPACITY - 1);
-    let error = prompts.generate(&chat(&[user(&(fits + "0"))])).unwrap_err();
+    assert_eq!(prompts.generate(&chat(&[user(&fits)])).unwrap().prompt.tokens.len(), CAPACITY - 1);
+    let error = prompts.generate(&chat(&[user(&(fits + "0"))])).err().unwrap();
     assert_eq!(error, LlmError::ContextTooLong { tokens: CAPACITY, tokens_max: CAPACITY - 1 });
     let huge = "0".repeat(1 << 20);
-    let error = prompts.generate(&chat(&[user(&huge)])).unwrap_err();
+    let error = prompts.generate(&chat(&[user(&huge)])).err().unwrap();
     assert!(matches!(error, LlmError::ContextTooLong { .. }));
 }
 

@@ -1,6 +1,6 @@
 use finch_llm::Sampling;
 
-use super::{NoNumber, Sampler, SplitMix64};
+use super::{NoChoice, NoNumber, Sampler, SplitMix64};
 
 const LOGITS: [f32; 5] = [0.0, 3.0, 1.0, 3.0, 2.0];
 
@@ -28,8 +28,8 @@ fn infinities_and_not_a_number_are_never_chosen() {
 #[test]
 fn logits_without_a_number_are_an_error() {
     for logits in [&[][..], &[f32::NAN, f32::NAN], &[f32::NEG_INFINITY]] {
-        assert_eq!(Sampler::new(&Sampling::default()).choose(logits), Err(NoNumber));
-        assert_eq!(Sampler::new(&warm(1)).choose(logits), Err(NoNumber));
+        assert_eq!(Sampler::new(&Sampling::default()).choose(logits), Err(NoChoice::NoNumber(NoNumber)));
+        assert_eq!(Sampler::new(&warm(1)).choose(logits), Err(NoChoice::NoNumber(NoNumber)));
     }
 }
 
