@@ -3,6 +3,8 @@
 //! `tests/run.sh` installs what they drive (ONNX Runtime, Neovim, llama.cpp) and runs them.
 
 #[cfg(test)]
+mod asks_the_model;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod completes_a_place;

@@ -53,7 +53,7 @@ impl Drop for Background {
     }
 }
 
-fn command(home: &Path) -> Command {
+pub(crate) fn command(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_finch"));
     command.env("FINCH_HOME", home);
     command
