@@ -82,7 +82,7 @@ const MARKS: std::ops::RangeInclusive<char> = '\u{f0000}'..='\u{ffffd}';
 impl<'s> Shield<'s> {
     /// Marks that none of the texts contains; `None` if they contain nearly all of them.
     pub(crate) fn new<'t>(spellings: &'s Spellings, texts: impl Iterator<Item = &'t str> + Clone) -> Option<Self> {
-        let mut free = MARKS.into_iter().filter(|&mark| !texts.clone().any(|text| text.contains(mark)));
+        let mut free = MARKS.filter(|&mark| !texts.clone().any(|text| text.contains(mark)));
         Some(Self { spellings, wall: free.next()?, guard: free.next()? })
     }
 
