@@ -1,6 +1,8 @@
 //! Weights of the user's own become a model: built, measured against their source, used and removed.
 
-use std::path::Path;
+#[cfg(unix)]
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 
 use finch_engine::{Runtime, kl, runtime};
 use finch_model::Manifest;
@@ -87,30 +89,81 @@ fn a_real_model_in_safetensors_is_the_model_of_its_gguf_file() {
     assert!(!json["text"].as_str().unwrap().trim().is_empty(), "{json}");
 }
 
+/// A file large enough to be broken off in the middle: several times what is made durable at once.
+fn large_file(home: &Path) -> PathBuf {
+    let file = home.join("m.gguf");
+    let spec = TinySpec { hidden: 1024, ff: 4096, heads: 16, kv_heads: 4, layers: 6, ..TinySpec::default() };
+    write_tiny_gguf(&file, spec).unwrap();
+    file
+}
+
+/// The directory of an import that has made some of its weights durable.
+fn part(home: &Path) -> Option<PathBuf> {
+    let part = names(home).into_iter().find(|name| name.contains(".part-")).map(|name| home.join("models").join(name));
+    part.filter(|part| std::fs::metadata(part.join("progress")).is_ok_and(|file| file.len() > 0))
+}
+
 #[test]
 fn an_import_that_is_killed_goes_on_the_next_time() {
     let home = tempfile::tempdir().unwrap();
-    let file = home.path().join("m.gguf");
-    // Large enough to be killed in the middle: several times what is made durable at once.
-    let spec = TinySpec { hidden: 1024, ff: 4096, heads: 16, kv_heads: 4, layers: 6, ..TinySpec::default() };
-    write_tiny_gguf(&file, spec).unwrap();
+    let file = large_file(home.path());
     let arguments = ["model", "import", file.to_str().unwrap(), "--quant", "fp32"];
     let mut running = Background::start(home.path(), &arguments);
-    let journal = loop {
-        assert!(running.is_running(), "it ended before it was killed");
-        let part = names(home.path()).into_iter().find(|name| name.contains(".part-"));
-        let journal = part.map(|part| home.path().join("models").join(part).join("progress"));
-        match journal.filter(|journal| std::fs::metadata(journal).is_ok_and(|file| file.len() > 0)) {
-            Some(journal) => break journal,
-            None => std::thread::yield_now(),
-        }
-    };
+    running.wait_until(|| part(home.path()).is_some());
     running.kill();
-    assert!(journal.is_file());
+    assert!(part(home.path()).is_some());
     let said = finch(home.path(), &arguments);
     assert_eq!(said.code, 0, "{}", said.err);
     assert_eq!(names(home.path()), ["m"]);
     assert_eq!(complete(home.path())["model"], "m");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_an_import_and_the_next_one_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let file = large_file(home.path());
+    let arguments = ["model", "import", file.to_str().unwrap(), "--quant", "fp32"];
+    let mut running = Background::start(home.path(), &arguments);
+    running.wait_until(|| part(home.path()).is_some());
+    let said = running.interrupt();
+    assert_eq!((said.code, said.out.as_str()), (130, ""), "{}", said.err);
+    assert!(said.err.contains("run the same command again, and it goes on from there"), "{}", said.err);
+    let stopped = said.err.lines().find(|line| line.starts_with("importing m (fp32): stopped at ")).unwrap();
+    assert!(stopped.contains(" MB of ") && stopped.ends_with(" s"), "{stopped}");
+    // What was written is not written again: a mark in it is still there at the end.
+    let mark = b"written before the interrupt";
+    let weights = part(home.path()).unwrap().join("model.onnx.data");
+    let whole = std::fs::OpenOptions::new().write(true).open(&weights).unwrap();
+    whole.write_all_at(mark, 4096).unwrap();
+    let said = finch(home.path(), &arguments);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(names(home.path()), ["m"]);
+    let mut found = [0; 28];
+    let built = std::fs::File::open(home.path().join("models/m/model.onnx.data")).unwrap();
+    built.read_exact_at(&mut found, 4096).unwrap();
+    assert_eq!(&found, mark);
+    let done = said.err.lines().find(|line| line.starts_with("importing m (fp32): ")).unwrap();
+    assert!(done.contains(" MB, done in ") && done.ends_with(" s"), "{done}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_a_measurement_and_keeps_what_is_built() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("m.gguf");
+    let spec = TinySpec { hidden: 512, ff: 1024, heads: 8, layers: 4, ..TinySpec::default() };
+    write_tiny_gguf(&file, spec).unwrap();
+    let arguments = ["model", "import", file.to_str().unwrap()];
+    let mut running = Background::start(home.path(), &arguments);
+    let bench = home.path().join("models/.measuring-m");
+    running.wait_until(|| bench.join("Source/m/model.toml").is_file());
+    let said = running.interrupt();
+    assert_eq!((said.code, said.out.as_str()), (130, ""), "{}", said.err);
+    assert!(bench.join("candidate/m/model.toml").is_file() && bench.join("Source/m/model.toml").is_file());
+    let said = finch(home.path(), &arguments);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(names(home.path()), ["m"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The real binary, driven as a user drives it.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -29,8 +30,27 @@ pub(crate) struct Background(Child);
 
 impl Background {
     pub(crate) fn start(home: &Path, arguments: &[&str]) -> Self {
-        let quiet = (Stdio::null(), Stdio::null());
-        Self(command(home).args(arguments).stdout(quiet.0).stderr(quiet.1).spawn().unwrap())
+        Self(command(home).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Goes on once the folder or file is there, while `finch` still runs.
+    pub(crate) fn wait_until(&mut self, there: impl Fn() -> bool) {
+        while !there() {
+            assert!(self.is_running(), "it ended too early");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ctrl-C, and what it said until it ended.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(mut self) -> Said {
+        let interrupted = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
+        assert!(interrupted.success());
+        let (mut out, mut err) = (String::new(), String::new());
+        self.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        let status = self.0.wait().unwrap();
+        Said { code: status.code().unwrap_or_else(|| panic!("finch ended by a signal: {status}")), out, err }
     }
 
     pub(crate) fn is_running(&mut self) -> bool {

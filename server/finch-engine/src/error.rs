@@ -22,6 +22,9 @@ pub enum EngineError {
     /// The text given to a measurement is too short.
     #[error("the text has {tokens} tokens and a measurement needs {tokens_min}")]
     TextTooShort { tokens: usize, tokens_min: usize },
+    /// Whoever asked for a measurement broke it off.
+    #[error("the measurement was cancelled")]
+    Cancelled,
 }
 
 impl From<ort::Error> for EngineError {

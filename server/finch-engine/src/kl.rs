@@ -2,7 +2,7 @@
 //!
 //! Both models read the same text in windows; the import accepts a build by the result. Not used while serving.
 
-use std::path::Path;
+use std::{ops::ControlFlow, path::Path};
 
 use finch_model::manifest::Manifest;
 
@@ -42,6 +42,17 @@ pub fn measure(
     candidate_dir: &Path,
     text: &str,
 ) -> Result<KlReport, EngineError> {
+    measure_while(runtime, reference_dir, candidate_dir, text, &mut |_, _| ControlFlow::Continue(()))
+}
+
+/// The same; `progress` hears how many tokens of how many are compared, and may break off.
+pub fn measure_while(
+    runtime: &Runtime,
+    reference_dir: &Path,
+    candidate_dir: &Path,
+    text: &str,
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<KlReport, EngineError> {
     let mut reference = Reader::load(runtime, reference_dir)?;
     let mut candidate = Reader::load(runtime, candidate_dir)?;
     let tokens = reference.tokens(text)?;
@@ -51,11 +62,15 @@ pub fn measure(
     let (rows_theirs, rows_ours) = (reference.vocab, candidate.vocab);
     // Vocabularies are padded differently by different builds; what both have is compared.
     let vocab = rows_theirs.min(rows_ours);
-    let (mut kl_sum, mut agreed) = (0.0, 0usize);
+    let (mut kl_sum, mut agreed, mut compared) = (0.0, 0usize, 0usize);
     for window in tokens.chunks(WINDOW_TOKENS) {
         reference.slot.truncate(0);
         candidate.slot.truncate(0);
         for pass in window.chunks(PASS_TOKENS) {
+            if progress(compared, tokens.len()).is_break() {
+                return Err(EngineError::Cancelled);
+            }
+            compared += pass.len();
             let theirs = reference.read(pass)?;
             let ours = candidate.read(pass)?;
             for (theirs, ours) in theirs.chunks_exact(rows_theirs).zip(ours.chunks_exact(rows_ours)) {

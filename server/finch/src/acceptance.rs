@@ -7,11 +7,12 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use finch_engine::kl;
+use finch_engine::{EngineError, kl};
 use finch_model::import::{self, Finished, ImportRequest, Reference};
 use finch_model::manifest::{ModelId, Quant};
 
 use crate::install;
+use crate::interrupt::{Interrupt, Interrupted};
 use crate::local;
 use crate::progress::Step;
 use crate::surroundings::Surroundings;
@@ -37,24 +38,45 @@ pub(crate) enum Verdict {
 }
 
 /// Builds a model from a file and installs it if it is close enough to the file's weights.
-pub(crate) fn import(surroundings: &Surroundings, mut request: ImportRequest, demand: Demand) -> Result<Verdict> {
+///
+/// An interrupt keeps what is built, and the next import of the same takes it.
+pub(crate) fn import(
+    surroundings: &Surroundings,
+    request: ImportRequest,
+    demand: Demand,
+    interrupt: &Interrupt,
+) -> Result<Verdict> {
     let whole = [Some(request.quant), request.head, request.embeddings];
     if whole.into_iter().flatten().all(|quant| quant == Quant::Fp32) {
-        return Ok(Verdict::Accepted { folder: install::build(request)?, kl: None });
+        return Ok(Verdict::Accepted { folder: install::build(request, interrupt)?, kl: None });
     }
     let bench = Bench::claim(&surroundings.home.models(), &request.id)?;
-    request.home_models = bench.path().join("candidate");
+    let verdict = judge(surroundings, request, demand, bench.path(), interrupt);
+    if verdict.as_ref().is_err_and(|error| error.is::<Interrupted>()) {
+        bench.keep();
+    }
+    verdict
+}
+
+fn judge(
+    surroundings: &Surroundings,
+    mut request: ImportRequest,
+    demand: Demand,
+    bench: &Path,
+    interrupt: &Interrupt,
+) -> Result<Verdict> {
+    request.home_models = bench.join("candidate");
     request.finished = Finished::Take;
-    let candidate = install::build(request.clone())?;
-    install::runtime(surroundings)?;
-    let source = reference(&request, bench.path(), Reference::Source)?;
-    let kl = measure(surroundings, &source, &candidate)?;
+    let candidate = install::build(request.clone(), interrupt)?;
+    install::runtime(surroundings, interrupt)?;
+    let source = reference(&request, bench, Reference::Source, interrupt)?;
+    let kl = measure(surroundings, &source, &candidate, interrupt)?;
     let kl_max = match request.quant {
         Quant::Int8 => KL_INT8_MAX,
         Quant::Fp16 | Quant::Fp32 => KL_FP16_MAX,
         Quant::Int4 => {
-            let plain = reference(&request, bench.path(), Reference::PlainFourBit)?;
-            measure(surroundings, &source, &plain)?.mean_kl
+            let plain = reference(&request, bench, Reference::PlainFourBit, interrupt)?;
+            measure(surroundings, &source, &plain, interrupt)?.mean_kl
         }
     };
     if kl.mean_kl > kl_max && demand == Demand::Refuse {
@@ -66,9 +88,10 @@ pub(crate) fn import(surroundings: &Surroundings, mut request: ImportRequest, de
 }
 
 /// Where builds are compared: beside the models, so that the good one is only renamed, and under the id's own name, so that
-/// an import that was killed finds what it had built. Removed however the comparison ends.
+/// an import that was broken off finds what it had built. Removed however the comparison ends.
 struct Bench {
     folder: PathBuf,
+    kept: bool,
     /// Held open for its lock.
     _lock: File,
 }
@@ -90,11 +113,16 @@ impl Bench {
                 std::fs::remove_dir_all(&other).with_context(|| format!("removing {}", other.display()))?;
             }
         }
-        Ok(Self { folder, _lock: lock })
+        Ok(Self { folder, kept: false, _lock: lock })
     }
 
     fn path(&self) -> &Path {
         &self.folder
+    }
+
+    /// Leaves everything for the next import of the same.
+    fn keep(mut self) {
+        self.kept = true;
     }
 }
 
@@ -115,6 +143,9 @@ fn lock(bench: &Path) -> Result<Option<File>> {
 
 impl Drop for Bench {
     fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
         if let Err(error) = std::fs::remove_dir_all(&self.folder) {
             tracing::warn!("{} stays behind: {error}", self.folder.display());
         }
@@ -122,21 +153,34 @@ impl Drop for Bench {
 }
 
 /// A full-precision build of the file, or of what a plain 4-bit file of it would hold.
-fn reference(request: &ImportRequest, bench: &Path, reference: Reference) -> Result<PathBuf> {
+fn reference(request: &ImportRequest, bench: &Path, reference: Reference, interrupt: &Interrupt) -> Result<PathBuf> {
     let home_models = bench.join(format!("{reference:?}"));
-    install::build(ImportRequest {
-        quant: Quant::Fp32,
-        head: None,
-        embeddings: None,
-        reference,
-        home_models,
-        ..request.clone()
-    })
+    let request =
+        ImportRequest { quant: Quant::Fp32, head: None, embeddings: None, reference, home_models, ..request.clone() };
+    install::build(request, interrupt)
 }
 
-fn measure(surroundings: &Surroundings, source: &Path, candidate: &Path) -> Result<kl::KlReport> {
+fn measure(
+    surroundings: &Surroundings,
+    source: &Path,
+    candidate: &Path,
+    interrupt: &Interrupt,
+) -> Result<kl::KlReport> {
     let step = Step::start("measuring the divergence from the source weights");
-    let report = kl::measure(&local::runtime(surroundings)?, source, candidate, kl::CORPUS)?;
-    step.done();
-    Ok(report)
+    let report =
+        kl::measure_while(&local::runtime(surroundings)?, source, candidate, kl::CORPUS, &mut |done, total| {
+            step.tokens(done, total);
+            interrupt.flow()
+        });
+    match report {
+        Err(EngineError::Cancelled) => {
+            step.stopped();
+            Err(Interrupted.into())
+        }
+        report => {
+            let report = report?;
+            step.done();
+            Ok(report)
+        }
+    }
 }

@@ -2,16 +2,16 @@
 //!
 //! Every step longer than a second shows how far it is. Nothing that is there already is fetched or built again.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use finch_model::catalogue::{self, Catalogue, Entry};
 use finch_model::fetch::{self, Endpoint, FetchEvent, FetchOptions, Network};
-use finch_model::import::{self, ImportRequest};
+use finch_model::import::{self, ImportError, ImportRequest};
 use finch_model::manifest::Quant;
 
 use crate::command;
+use crate::interrupt::{Interrupt, Interrupted};
 use crate::progress::{Step, say};
 use crate::surroundings::Surroundings;
 
@@ -23,16 +23,16 @@ pub(crate) enum FetchedSource {
 }
 
 /// Fetches the ONNX Runtime library unless one is there.
-pub(crate) fn runtime(surroundings: &Surroundings) -> Result<()> {
+pub(crate) fn runtime(surroundings: &Surroundings, interrupt: &Interrupt) -> Result<()> {
     if finch_engine::runtime::find(surroundings.home.root()).is_ok() {
         return Ok(());
     }
     let options = options(surroundings)?;
     let mut steps = Steps::default();
     let mut hear = |event| steps.hear(event);
-    command::runtime()?
-        .block_on(fetch::fetch_runtime(&Catalogue::builtin(), &surroundings.home, &options, &mut hear))
-        .context("fetching the ONNX Runtime library")?;
+    let catalogue = Catalogue::builtin();
+    let fetching = fetch::fetch_runtime(&catalogue, &surroundings.home, &options, &mut hear);
+    command::runtime()?.block_on(interrupt.or_done(fetching))?.context("fetching the ONNX Runtime library")?;
     Ok(())
 }
 
@@ -42,38 +42,47 @@ pub(crate) fn model(
     entry: &Entry,
     quant: Quant,
     source: FetchedSource,
+    interrupt: &Interrupt,
 ) -> Result<PathBuf> {
     say(&format!("{} ({}, {}, {} MB to fetch)", entry.id, entry.name, entry.licence, entry.file.bytes / 1_000_000));
     let options = options(surroundings)?;
     let mut steps = Steps::default();
     let mut hear = |event| steps.hear(event);
-    let fetched = command::runtime()?
-        .block_on(fetch::fetch_model(entry, &surroundings.home, &options, &mut hear))
-        .with_context(|| format!("fetching {}", entry.id))?;
+    let fetching = fetch::fetch_model(entry, &surroundings.home, &options, &mut hear);
+    let fetched = command::runtime()?.block_on(interrupt.or_done(fetching));
+    let fetched = fetched?.with_context(|| format!("fetching {}", entry.id))?;
     drop(steps);
     let mut request = ImportRequest::new(fetched.clone(), entry.id.clone(), surroundings.home.models(), quant);
     request.licence = Some(entry.licence.clone());
     request.infill = Some(entry.infill);
     request.kl = entry.kl.get(&quant).map(|kl| (*kl, catalogue::KL_TOKENS));
-    let folder = build(request)?;
+    let folder = build(request, interrupt)?;
     if source == FetchedSource::Delete {
         fetch::forget_model(entry, &surroundings.home).context("deleting the fetched weights")?;
     }
     Ok(folder)
 }
 
-/// Builds a model with a progress bar.
-pub(crate) fn build(request: ImportRequest) -> Result<PathBuf> {
+/// Builds a model and shows how far it is. What was built before an interrupt is kept for the next time.
+pub(crate) fn build(request: ImportRequest, interrupt: &Interrupt) -> Result<PathBuf> {
     let label = format!("importing {} ({:?})", request.id, request.quant).to_lowercase();
     let source = request.source.display().to_string();
     let step = Step::start(label);
-    let folder = import::import(request, &mut |done, total| {
+    let built = import::import(request, &mut |done, total| {
         step.bytes(done, Some(total));
-        ControlFlow::Continue(())
-    })
-    .with_context(|| format!("importing {source}"))?;
-    step.done();
-    Ok(folder)
+        interrupt.flow()
+    });
+    match built {
+        Ok(folder) => {
+            step.done();
+            Ok(folder)
+        }
+        Err(ImportError::Cancelled) => {
+            step.stopped();
+            Err(Interrupted.into())
+        }
+        Err(error) => Err(error).with_context(|| format!("importing {source}")),
+    }
 }
 
 fn options(surroundings: &Surroundings) -> Result<FetchOptions> {

@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod config;
 mod install;
+mod interrupt;
 mod local;
 mod place;
 mod progress;
@@ -19,6 +20,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::interrupt::Interrupted;
+
 /// How a command ended, as its exit code tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -29,15 +32,21 @@ pub(crate) enum Exit {
     Interrupted,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::NothingToOffer => 3,
             // What shells report of a command that Ctrl-C ended.
             Exit::Interrupted => 130,
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
     }
 }
 
@@ -53,7 +62,7 @@ fn main() -> ExitCode {
             // Nobody is left to tell when stderr is closed too.
             let told = writeln!(std::io::stderr(), "finch: {error:#}");
             drop(told);
-            Exit::Failed.into()
+            if error.is::<Interrupted>() { Exit::Interrupted.into() } else { Exit::Failed.into() }
         }
     }
 }

@@ -6,7 +6,7 @@ use finch_model::{
     tiny::{TinyArchitecture, TinySpec},
 };
 
-use super::{CORPUS, divergence, measure};
+use super::{CORPUS, divergence, measure, measure_while};
 use crate::{
     EngineError,
     testing::{TinyModel, runtime},
@@ -66,6 +66,21 @@ fn a_text_that_says_little_is_refused() {
     let model = TinyModel::new(TinySpec { layers: 1, ..TinySpec::default() }, Quant::Fp32);
     let error = measure(&runtime(), &model.dir, &model.dir, "0 1").unwrap_err();
     assert!(matches!(error, EngineError::TextTooShort { tokens: 3, .. }), "{error}");
+}
+
+#[test]
+fn a_measurement_says_how_far_it_is_and_can_be_broken_off() {
+    let model = TinyModel::new(TinySpec { layers: 1, ..TinySpec::default() }, Quant::Fp32);
+    let mut heard = Vec::new();
+    let mut hear = |done, total| {
+        heard.push((done, total));
+        if heard.len() < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let error = measure_while(&runtime(), &model.dir, &model.dir, &CORPUS[..1500], &mut hear).unwrap_err();
+    assert!(matches!(error, EngineError::Cancelled), "{error}");
+    let total = heard[0].1;
+    assert_eq!(heard, [(0, total), (64, total), (128, total)]);
+    assert!(total > 700, "{total}");
 }
 
 #[test]

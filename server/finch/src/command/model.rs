@@ -13,6 +13,7 @@ use crate::Exit;
 use crate::acceptance::{self, Verdict};
 use crate::cli;
 use crate::install::{self, FetchedSource};
+use crate::interrupt::Interrupt;
 use crate::local;
 use crate::surroundings::Surroundings;
 
@@ -113,7 +114,7 @@ fn pull(surroundings: &Surroundings, id: &str, quant: Option<&str>, source: Fetc
     let catalogue = Catalogue::builtin();
     let entry = setup::find(&catalogue, id)?;
     let quant = quant.map_or(Ok(entry.quant), parse_quant)?;
-    let folder = install::model(surroundings, entry, quant, source)?;
+    let folder = install::model(surroundings, entry, quant, source, &Interrupt::listen()?)?;
     print(&format!("installed {id} in {}\n", folder.display()))?;
     Ok(Exit::Done)
 }
@@ -123,7 +124,7 @@ fn parse_quant(text: &str) -> Result<Quant> {
 }
 
 fn add(surroundings: &Surroundings, request: ImportRequest, demand: acceptance::Demand) -> Result<Exit> {
-    match acceptance::import(surroundings, request, demand)? {
+    match acceptance::import(surroundings, request, demand, &Interrupt::listen()?)? {
         Verdict::Accepted { folder, kl } => {
             let kl = kl.map(|kl| format!("; divergence from the source weights {kl:.4}")).unwrap_or_default();
             print(&format!("installed in {}{kl}\n", folder.display()))?;

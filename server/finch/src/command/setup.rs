@@ -10,6 +10,7 @@ use super::print;
 use crate::Exit;
 use crate::cli;
 use crate::install::{self, FetchedSource};
+use crate::interrupt::Interrupt;
 use crate::local;
 use crate::progress::say;
 use crate::surroundings::Surroundings;
@@ -24,10 +25,11 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Setup) -> Result
             None => return Ok(Exit::NothingToOffer),
         },
     };
-    install::runtime(surroundings)?;
+    let interrupt = Interrupt::listen()?;
+    install::runtime(surroundings, &interrupt)?;
     let folder = surroundings.home.model(&entry.id);
     if !local::installed(&surroundings.home).contains(&entry.id) {
-        install::model(surroundings, entry, entry.quant, FetchedSource::Delete)?;
+        install::model(surroundings, entry, entry.quant, FetchedSource::Delete, &interrupt)?;
     }
     remember(surroundings, &entry.id, catalogue.default_id())?;
     print(&format!("ready: {} in {}\n", entry.id, folder.display()))?;
@@ -44,14 +46,14 @@ pub(super) fn ensure(surroundings: &Surroundings) -> Result<PathBuf> {
     }
     // Looking for the library may ask Python, which a command that has everything need not do twice.
     if !has_runtime {
-        install::runtime(surroundings)?;
+        install::runtime(surroundings, &Interrupt::never())?;
     }
     match model {
         Ok(folder) => Ok(folder),
         Err(_) => {
             let catalogue = Catalogue::builtin();
             let entry = wanted(surroundings, &catalogue)?;
-            install::model(surroundings, entry, entry.quant, FetchedSource::Delete)
+            install::model(surroundings, entry, entry.quant, FetchedSource::Delete, &Interrupt::never())
         }
     }
 }
