@@ -62,6 +62,22 @@ fn every_family_in_8_bits() {
 }
 
 #[test]
+fn a_build_that_strays_too_far_is_refused_unless_forced() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("m.gguf");
+    write_tiny_gguf(&file, TinySpec::default()).unwrap();
+    let import = ["model", "import", file.to_str().unwrap(), "--head", "int4", "--embeddings", "int4"];
+    let refused = finch(home.path(), &import);
+    assert_eq!((refused.code, refused.out.as_str()), (1, ""), "{}", refused.err);
+    assert!(refused.err.contains("strays too far") && refused.err.contains("at most 0.02"), "{}", refused.err);
+    assert!(names(home.path()).is_empty(), "{:?}", names(home.path()));
+    let forced = finch(home.path(), &[&import[..], &["--force"]].concat());
+    assert_eq!(forced.code, 0, "{}", forced.err);
+    let build = Manifest::read(&home.path().join("models/m")).unwrap().build;
+    assert!(build.kl.unwrap() > 0.02 && build.kl_tokens.unwrap() >= 2_000, "{build:?}");
+}
+
+#[test]
 fn a_qwen2_in_full_precision() {
     check(TinyArchitecture::Qwen2, "fp32");
 }

@@ -13,6 +13,8 @@ mod imports_any_file;
 #[cfg(test)]
 mod neovim;
 #[cfg(test)]
+mod pulls_from_a_hub;
+#[cfg(test)]
 mod speaks_lsp;
 #[cfg(test)]
 mod tokens_like_the_peer;
@@ -24,6 +26,7 @@ mod tidy;
 mod support {
     pub(crate) mod client;
     pub(crate) mod finch;
+    pub(crate) mod hub;
     pub(crate) mod llama;
     pub(crate) mod neovim;
     pub(crate) mod screen;

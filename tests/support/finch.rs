@@ -30,7 +30,11 @@ pub(crate) struct Background(Child);
 
 impl Background {
     pub(crate) fn start(home: &Path, arguments: &[&str]) -> Self {
-        Self(command(home).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        Self::spawn(command(home).args(arguments))
+    }
+
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
     /// Goes on once the folder or file is there, while `finch` still runs.
@@ -79,7 +83,8 @@ pub(crate) fn command(home: &Path) -> Command {
     command
 }
 
-fn said(command: &mut Command) -> Said {
+/// What a command said when it ended.
+pub(crate) fn said(command: &mut Command) -> Said {
     let Output { status, stdout, stderr } = command.output().unwrap();
     Said {
         code: status.code().unwrap_or_else(|| panic!("finch ended by a signal: {status}")),

@@ -6,6 +6,8 @@
 
 mod record;
 
+pub(crate) use record::{plain_name, plain_path};
+
 use std::collections::BTreeMap;
 
 use crate::{

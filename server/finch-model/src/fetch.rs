@@ -11,14 +11,17 @@ mod file;
 mod hub;
 mod pip;
 mod record;
+mod repository;
 mod runtime;
 mod slot;
+mod small;
 
 use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 pub use error::{FetchError, PipError, SourceError, SourceFailure, StorageError};
 pub use hub::{BadEndpoint, Endpoint};
 pub use pip::PipCommand;
+pub use repository::{BadReference, FetchedRepository, HubReference, fetch_repository, forget_repository};
 pub use runtime::{fetch_runtime, fetched_runtime};
 
 use crate::{

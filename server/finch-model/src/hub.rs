@@ -28,14 +28,17 @@ use crate::checkpoint::CheckpointError;
 use crate::gguf::{Tensor, TensorInfo, TensorKind};
 use crate::limits;
 
-const CONFIG: &str = "config.json";
-const WEIGHTS: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const CONFIG: &str = "config.json";
+pub(crate) const WEIGHTS: &str = "model.safetensors";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const GENERATION: &str = "generation_config.json";
 const TEMPLATE: &str = "chat_template.jinja";
 const CARD: &str = "README.md";
+
+/// What is read beside the weights, but for the card: a hub states the licence in its list of files.
+pub(crate) const SIDE_FILES: [&str; 5] = [CONFIG, TOKENIZER, TOKENIZER_CONFIG, GENERATION, TEMPLATE];
 
 /// One metadata value under a GGUF key.
 #[derive(Debug, Clone, PartialEq)]
@@ -237,6 +240,18 @@ impl Hub {
     }
 }
 
+/// The files of weights that a directory lacks yet. A model that cannot be built is an error, as far as can be told so early.
+pub(crate) fn weights_to_fetch(path: &Path) -> Result<Vec<String>, CheckpointError> {
+    let reader = Directory { path };
+    let config = reader.json(CONFIG, limits::HUB_CONFIG_BYTES_MAX)?;
+    config::translate(&reader, &config, families::of(&reader, &config)?)?;
+    reader.json(TOKENIZER, limits::HUB_TOKENIZER_BYTES_MAX)?;
+    match reader.indexed()? {
+        Some(shards) => Ok(shards.into_iter().map(|shard| shard.file).collect()),
+        None => Ok(vec![WEIGHTS.to_owned()]),
+    }
+}
+
 /// The licence in the head of a model card.
 fn licence(card: &str) -> Option<String> {
     let head = card.strip_prefix("---\n")?.split("\n---").next()?;
@@ -308,13 +323,18 @@ impl Directory<'_> {
         if self.path.join(WEIGHTS).is_file() {
             return Ok(vec![Shard { file: WEIGHTS.to_owned(), ..Shard::default() }]);
         }
-        let index = self.json_if_there(INDEX, limits::HUB_INDEX_BYTES_MAX)?;
-        let Some(map) = index["weight_map"].as_object() else {
+        self.indexed()?.ok_or_else(|| {
             let pickled =
                 self.path.join("pytorch_model.bin").exists() || self.path.join("pytorch_model.bin.index.json").exists();
             let what = if pickled { ", and finch never loads pickled weights (pytorch_model.bin)" } else { "" };
-            return Err(self.unsupported("", format!("it has neither {WEIGHTS} nor {INDEX}{what}")));
-        };
+            self.unsupported("", format!("it has neither {WEIGHTS} nor {INDEX}{what}"))
+        })
+    }
+
+    /// The files of weights that the index names, if there is one.
+    fn indexed(&self) -> Result<Option<Vec<Shard>>, CheckpointError> {
+        let index = self.json_if_there(INDEX, limits::HUB_INDEX_BYTES_MAX)?;
+        let Some(map) = index["weight_map"].as_object() else { return Ok(None) };
         let mut shards: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (tensor, file) in map {
             match file.as_str() {
@@ -326,7 +346,7 @@ impl Directory<'_> {
             let what = format!("{} files of weights, 1 to {} are read", shards.len(), limits::HUB_SHARDS_MAX);
             return Err(self.broken(INDEX, what));
         }
-        Ok(shards.into_iter().map(|(file, tensors)| Shard { file: file.to_owned(), tensors }).collect())
+        Ok(Some(shards.into_iter().map(|(file, tensors)| Shard { file: file.to_owned(), tensors }).collect()))
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) const HUB_CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub(crate) const HUB_TOKENIZER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub(crate) const HUB_INDEX_BYTES_MAX: u64 = 32 * 1024 * 1024;
 pub(crate) const HUB_SHARDS_MAX: usize = 1024;
+/// What a hub says of a repository; the longest lists of files stay a tenth of it.
+pub(crate) const HUB_LISTING_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Parsing takes several times this; a header of real weights stays below a megabyte.
 pub(crate) const SAFETENSORS_HEADER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 

@@ -130,17 +130,8 @@ pub(crate) struct Setup {
 pub(crate) enum Model {
     /// List the models that are installed and those that can be fetched.
     List(Json),
-    /// Fetch a model of the catalogue and install it.
-    Pull {
-        /// Its id in `finch model list`.
-        id: String,
-        /// Bits of the weights: int4, int8, fp16 or fp32; the catalogue's choice when absent.
-        #[arg(long)]
-        quant: Option<String>,
-        /// Keep the fetched weights after the model is built from them.
-        #[arg(long)]
-        keep_source: bool,
-    },
+    /// Fetch a model of the catalogue, or any model of a hub that finch can build, and install it.
+    Pull(Pull),
     /// Install a model from a GGUF file, or from a directory with config.json, safetensors and tokenizer.json.
     Import {
         /// The GGUF file or the directory.
@@ -174,6 +165,24 @@ pub(crate) enum Model {
         /// An installed model.
         id: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// An id in `finch model list`, or on a hub OWNER/REPO, OWNER/REPO/FILE.gguf or OWNER/REPO:Q4_K_M.
+    pub(crate) model: String,
+    /// Bits of the weights: int4, int8, fp16 or fp32; the catalogue's choice, or int8, when absent.
+    #[arg(long)]
+    pub(crate) quant: Option<String>,
+    /// The id to give a model of a hub; the name of the repository or the file when absent.
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Keep the fetched weights after the model is built from them.
+    #[arg(long)]
+    pub(crate) keep_source: bool,
+    /// Install a model of a hub even if the build strays too far from the source weights.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use finch_model::catalogue::{self, Catalogue, Entry};
-use finch_model::fetch::{self, Endpoint, FetchEvent, FetchOptions, Network};
+use finch_model::fetch::{self, Endpoint, FetchEvent, FetchOptions, FetchedRepository, HubReference, Network};
 use finch_model::import::{self, ImportError, ImportRequest};
 use finch_model::manifest::Quant;
 
@@ -61,6 +61,25 @@ pub(crate) fn model(
         fetch::forget_model(entry, &surroundings.home).context("deleting the fetched weights")?;
     }
     Ok(folder)
+}
+
+/// Fetches what a model of a hub is built from.
+pub(crate) fn repository(
+    surroundings: &Surroundings,
+    reference: &HubReference,
+    interrupt: &Interrupt,
+) -> Result<FetchedRepository> {
+    let options = options(surroundings)?;
+    let mut steps = Steps::default();
+    let mut hear = |event| steps.hear(event);
+    let fetching = fetch::fetch_repository(reference, &surroundings.home, &options, &mut hear);
+    let fetched = command::runtime()?.block_on(interrupt.or_done(fetching));
+    fetched?.with_context(|| format!("fetching {reference}"))
+}
+
+/// Deletes what [`repository`] has fetched.
+pub(crate) fn forget(surroundings: &Surroundings, reference: &HubReference) -> Result<()> {
+    fetch::forget_repository(reference, &surroundings.home).context("deleting the fetched files")
 }
 
 /// Builds a model and shows how far it is. What was built before an interrupt is kept for the next time.

@@ -175,7 +175,7 @@ fn runtimes(runtime: Runtime) -> Result<Vec<RuntimeEntry>, String> {
 }
 
 /// A name that is safe as a file name, as a segment of an address and as an argument of a command.
-fn plain_name(name: String) -> Result<String, String> {
+pub(crate) fn plain_name(name: String) -> Result<String, String> {
     let first_is_plain = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     if first_is_plain && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
         Ok(name)
@@ -184,7 +184,8 @@ fn plain_name(name: String) -> Result<String, String> {
     }
 }
 
-fn plain_path(path: String) -> Result<String, String> {
+/// A path of such names.
+pub(crate) fn plain_path(path: String) -> Result<String, String> {
     for segment in path.split('/') {
         plain_name(segment.to_owned()).map_err(|_| format!("{path:?} is no plain path"))?;
     }

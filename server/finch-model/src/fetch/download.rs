@@ -59,11 +59,7 @@ impl Download<'_> {
             if tries >= limits::DOWNLOAD_TRIES_MAX {
                 return Err(SourceError::Interrupted { tries, reason });
             }
-            let wait = match wait {
-                Some(wait) if wait > limits::RETRY_AFTER_MAX => return Err(SourceError::RateLimited { wait }),
-                Some(wait) => wait,
-                None => backoff(tries),
-            };
+            let wait = patience(wait, tries)?;
             events(FetchEvent::Retrying { source: self.source.to_owned(), reason, wait });
             self.pace.sleep(wait).await;
         }
@@ -87,7 +83,7 @@ impl Download<'_> {
             endpoint: self.endpoint,
             url: url.clone(),
             headers: range_headers(resumable.as_ref()),
-            sha256: file.sha256,
+            sha256: Some(file.sha256),
             answer: self.pace.answer,
         };
         let response = request.send().await?;
@@ -136,10 +132,7 @@ impl Download<'_> {
             StatusCode::NOT_FOUND | StatusCode::GONE => {
                 Err(Fault::Stop(SourceError::NotFound { status: response.status().as_u16() }))
             }
-            status if is_passing(status) => {
-                Err(Fault::Again { reason: format!("HTTP {}", status.as_u16()), wait: retry_after(headers) })
-            }
-            status => Err(answer(&format!("HTTP {}", status.as_u16()))),
+            _ => Err(unhelpful(response)),
         }
     }
 
@@ -259,7 +252,7 @@ fn content_range(value: &str) -> Option<(u64, Option<u64>)> {
 }
 
 /// A login page or a packed body is not the file, whatever its size.
-fn check_kind(headers: &HeaderMap) -> Result<(), Fault> {
+pub(super) fn check_kind(headers: &HeaderMap) -> Result<(), Fault> {
     if text(headers, &CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")) {
         return Err(answer("a web page instead of the file"));
     }
@@ -269,12 +262,28 @@ fn check_kind(headers: &HeaderMap) -> Result<(), Fault> {
     }
 }
 
+/// An answer that is neither the file nor a refusal.
+pub(super) fn unhelpful(response: &Response) -> Fault {
+    let status = response.status();
+    let reason = format!("HTTP {}", status.as_u16());
+    if is_passing(status) { Fault::Again { reason, wait: retry_after(response.headers()) } } else { answer(&reason) }
+}
+
 fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     text(headers, &RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// How long to wait before the next try, unless the server asks for too much.
+pub(super) fn patience(asked: Option<Duration>, tries: u32) -> Result<Duration, SourceError> {
+    match asked {
+        Some(wait) if wait > limits::RETRY_AFTER_MAX => Err(SourceError::RateLimited { wait }),
+        Some(wait) => Ok(wait),
+        None => Ok(backoff(tries)),
+    }
 }
 
 /// Doubles with every try; between half and all of it, so that many clients do not come back at once.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::digest::Digest;
+use crate::{checkpoint::CheckpointError, digest::Digest};
 
 /// Why a file could not be had, by what the caller does next.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,17 @@ pub enum FetchError {
     /// Another finch process has the download and does not get on.
     #[error("another finch process is fetching {file} and has not got further for {} s; end it and try again", idle.as_secs())]
     Busy { file: String, idle: Duration },
+    /// The hub gave no list of files, or not one of the small ones.
+    #[error(
+        "{file} of {repo}: the hub {endpoint} {error}\ntry again later; where that hub cannot be reached, set HF_ENDPOINT to a mirror of it, or bring the files here some other way and run `finch model import` on them"
+    )]
+    NoAnswer { repo: String, file: String, endpoint: String, error: SourceError },
+    /// The repository is not what was asked for: name another one, or another file.
+    #[error("{repo}: {problem}")]
+    Repository { repo: String, problem: String },
+    /// The model is none that finch builds.
+    #[error(transparent)]
+    Unusable(CheckpointError),
     /// There is no such file for this kind of machine.
     #[error("there is no ONNX Runtime to fetch for {os} on {arch}; install one and set ORT_DYLIB_PATH to its library")]
     Unsupported { os: String, arch: String },

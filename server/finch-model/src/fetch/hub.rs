@@ -80,7 +80,19 @@ impl Endpoint {
 
     /// The page a person reads about the model.
     pub(super) fn page(&self, file: &HubFile) -> String {
-        self.join(file.repo.split('/')).to_string()
+        self.repository(&file.repo)
+    }
+
+    /// The page of a repository.
+    pub(super) fn repository(&self, repo: &str) -> String {
+        self.join(repo.split('/')).to_string()
+    }
+
+    /// `{endpoint}/api/models/{repo}/revision/main`, with what is needed to check the files.
+    pub(super) fn listing(&self, repo: &str) -> Url {
+        let mut url = self.join(["api", "models"].into_iter().chain(repo.split('/')).chain(["revision", "main"]));
+        url.set_query(Some("blobs=true"));
+        url
     }
 
     /// Invariant: a catalogue's paths are plain, so nothing here can climb or need quoting.
@@ -136,7 +148,8 @@ pub(super) struct Request<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
-    pub(super) sha256: Digest,
+    /// The sum of the file, where it is known.
+    pub(super) sha256: Option<Digest>,
     pub(super) answer: Duration,
 }
 
@@ -191,7 +204,8 @@ fn is_redirect(status: StatusCode) -> bool {
 }
 
 /// A hub that names another sum need not send the file.
-fn check_sum(response: &Response, expected: Digest) -> Result<(), Fault> {
+fn check_sum(response: &Response, expected: Option<Digest>) -> Result<(), Fault> {
+    let Some(expected) = expected else { return Ok(()) };
     let Some(header) = response.headers().get(SUM_HEADER).and_then(|value| value.to_str().ok()) else { return Ok(()) };
     match header.trim_matches('"').parse::<Digest>() {
         Ok(found) if found != expected => Err(Fault::Stop(SourceError::WrongHash { found, expected })),

@@ -1,5 +1,7 @@
 //! `finch model`: what is installed, and adding, measuring and removing it.
 
+mod pull;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -8,11 +10,10 @@ use finch_model::import::ImportRequest;
 use finch_model::manifest::{Manifest, ModelId, Quant};
 use serde::Serialize;
 
-use super::{print, setup};
+use super::print;
 use crate::Exit;
 use crate::acceptance::{self, Verdict};
 use crate::cli;
-use crate::install::{self, FetchedSource};
 use crate::interrupt::Interrupt;
 use crate::local;
 use crate::surroundings::Surroundings;
@@ -20,17 +21,13 @@ use crate::surroundings::Surroundings;
 pub(super) fn run(surroundings: &Surroundings, command: cli::Model) -> Result<Exit> {
     match command {
         cli::Model::List(arguments) => list(surroundings, arguments.json),
-        cli::Model::Pull { id, quant, keep_source } => {
-            let source = if keep_source { FetchedSource::Keep } else { FetchedSource::Delete };
-            pull(surroundings, &id, quant.as_deref(), source)
-        }
+        cli::Model::Pull(arguments) => pull::run(surroundings, &arguments),
         cli::Model::Import { path, id, quant, head, embeddings, force } => {
             let id = id.as_deref().map_or_else(|| id_of(&path), |id| Ok(id.parse()?))?;
             let mut request = ImportRequest::new(path, id, surroundings.home.models(), parse_quant(&quant)?);
             request.head = head.as_deref().map(parse_quant).transpose()?;
             request.embeddings = embeddings.as_deref().map(parse_quant).transpose()?;
-            let demand = if force { acceptance::Demand::Measure } else { acceptance::Demand::Refuse };
-            add(surroundings, request, demand)
+            add(surroundings, request, demand(force), &Interrupt::listen()?)
         }
         cli::Model::Probe { id, json } => probe(surroundings, id.as_deref(), json),
         cli::Model::Remove { id } => remove(surroundings, &id),
@@ -110,21 +107,22 @@ fn installed_row(id: &ModelId, folder: &Path) -> Row {
     }
 }
 
-fn pull(surroundings: &Surroundings, id: &str, quant: Option<&str>, source: FetchedSource) -> Result<Exit> {
-    let catalogue = Catalogue::builtin();
-    let entry = setup::find(&catalogue, id)?;
-    let quant = quant.map_or(Ok(entry.quant), parse_quant)?;
-    let folder = install::model(surroundings, entry, quant, source, &Interrupt::listen()?)?;
-    print(&format!("installed {id} in {}\n", folder.display()))?;
-    Ok(Exit::Done)
+/// What `--force` means.
+fn demand(force: bool) -> acceptance::Demand {
+    if force { acceptance::Demand::Measure } else { acceptance::Demand::Refuse }
 }
 
 fn parse_quant(text: &str) -> Result<Quant> {
     text.parse().ok().with_context(|| format!("{text} is no way to store weights; use int4, int8, fp16 or fp32"))
 }
 
-fn add(surroundings: &Surroundings, request: ImportRequest, demand: acceptance::Demand) -> Result<Exit> {
-    match acceptance::import(surroundings, request, demand, &Interrupt::listen()?)? {
+fn add(
+    surroundings: &Surroundings,
+    request: ImportRequest,
+    demand: acceptance::Demand,
+    interrupt: &Interrupt,
+) -> Result<Exit> {
+    match acceptance::import(surroundings, request, demand, interrupt)? {
         Verdict::Accepted { folder, kl } => {
             let kl = kl.map(|kl| format!("; divergence from the source weights {kl:.4}")).unwrap_or_default();
             print(&format!("installed in {}{kl}\n", folder.display()))?;

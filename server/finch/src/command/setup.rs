@@ -72,7 +72,7 @@ pub(super) fn find<'a>(catalogue: &'a Catalogue, id: &str) -> Result<&'a Entry> 
     match catalogue.find(&parsed) {
         Some(entry) => Ok(entry),
         None => bail!(
-            "{id} is not in the catalogue; see `finch model list`, or import a GGUF file with `finch model import`"
+            "{id} is not in the catalogue; see `finch model list`, pull one of a hub as OWNER/REPO, or import your own with `finch model import`"
         ),
     }
 }
