@@ -32,7 +32,7 @@ pub enum FetchError {
     #[error(
         "{file} of {repo}: the hub {endpoint} {error}\ntry again later; where that hub cannot be reached, set HF_ENDPOINT to a mirror of it, or bring the files here some other way and run `finch model import` on them"
     )]
-    NoAnswer { repo: String, file: String, endpoint: String, error: SourceError },
+    NoAnswer { repo: String, file: String, endpoint: String, error: Box<SourceError> },
     /// The repository is not what was asked for: name another one, or another file.
     #[error("{repo}: {problem}")]
     Repository { repo: String, problem: String },

@@ -224,7 +224,7 @@ fn no_answer(reference: &HubReference, options: &FetchOptions, file: &str, error
             repo: reference.repo().to_owned(),
             file: file.to_owned(),
             endpoint: options.endpoint.to_string(),
-            error,
+            error: error.into(),
         },
     }
 }
