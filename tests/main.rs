@@ -15,6 +15,8 @@ mod neovim;
 #[cfg(test)]
 mod pulls_from_a_hub;
 #[cfg(test)]
+mod refuses_hostile_models;
+#[cfg(test)]
 mod speaks_lsp;
 #[cfg(test)]
 mod tokens_like_the_peer;

@@ -10,6 +10,7 @@ pub mod meter;
 pub mod parting;
 pub mod probe;
 pub mod runtime;
+pub mod trial;
 
 mod cache;
 mod chat;

@@ -83,9 +83,9 @@ impl Network {
         options: SessionOptions,
     ) -> Result<Self, EngineError> {
         let path = dir.join(GRAPH_FILE);
-        let facts = graph::check(dir, manifest)?;
+        let outline = graph::check(dir, manifest)?;
         let shape = manifest.shape;
-        let positions = facts.positions.unwrap_or(usize::MAX).min(shape.context_tokens_max);
+        let positions = outline.positions.unwrap_or(usize::MAX).min(shape.context_tokens_max);
         let problem = |problem: String| EngineError::Model { path: path.clone(), problem };
         let session = open(runtime, &path, options).map_err(|error| problem(one_line(&error.to_string())))?;
         check_inputs(&session, &shape).map_err(problem)?;

@@ -57,6 +57,12 @@ impl Home {
         self.root.join("cache")
     }
 
+    /// Where it is kept which models were loaded on this machine before.
+    #[must_use]
+    pub fn tried(&self) -> PathBuf {
+        self.root.join("tried")
+    }
+
     /// Where the ONNX Runtime library lives.
     #[must_use]
     pub fn runtime(&self) -> PathBuf {

@@ -11,6 +11,7 @@ pub mod hub;
 pub mod import;
 pub mod kernels;
 pub mod manifest;
+pub mod outline;
 pub mod tiny;
 
 mod bytes;

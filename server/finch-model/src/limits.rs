@@ -46,6 +46,9 @@ pub(crate) const SAFETENSORS_HEADER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Positions in the rotary tables of a graph; a build asks for fewer unless told otherwise.
 pub(crate) const ROTARY_POSITIONS_MAX: usize = 1 << 17;
 
+/// Dimensions of a tensor in a graph; real ones have five or six.
+pub(crate) const GRAPH_RANK_MAX: usize = 16;
+
 // Fetching.
 
 /// Larger than any file a catalogue may pin.

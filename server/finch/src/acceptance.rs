@@ -16,6 +16,7 @@ use crate::interrupt::{Interrupt, Interrupted};
 use crate::local;
 use crate::progress::Step;
 use crate::surroundings::Surroundings;
+use crate::trial;
 
 /// An 8-bit build may stray so far from its source weights: mean Kullback-Leibler divergence in nats.
 const KL_INT8_MAX: f64 = 0.02;
@@ -69,6 +70,7 @@ fn judge(
     request.finished = Finished::Take;
     let candidate = install::build(request.clone(), interrupt)?;
     install::runtime(surroundings, interrupt)?;
+    trial::try_out(surroundings, &candidate)?;
     let source = reference(&request, bench, Reference::Source, interrupt)?;
     let kl = measure(surroundings, &source, &candidate, interrupt)?;
     let kl_max = match request.quant {
@@ -84,6 +86,7 @@ fn judge(
     }
     let folder = import::adopt(&candidate, &surroundings.home.models(), (kl.mean_kl, kl.tokens))
         .context("installing the model")?;
+    trial::vouch(surroundings, &folder)?;
     Ok(Verdict::Accepted { folder, kl: Some(kl.mean_kl) })
 }
 

@@ -44,6 +44,12 @@ pub(crate) enum Command {
     /// Show where the configuration is, check it, or print its schema.
     #[command(subcommand)]
     Config(Config),
+    /// Load a model under bounds and say how that went; finch starts itself with it.
+    #[command(name = crate::trial::SUBCOMMAND, hide = true)]
+    TryModel {
+        /// The model's folder.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 use crate::Exit;
 use crate::cli::{Cli, Command};
 use crate::surroundings::Surroundings;
+use crate::trial;
 
 /// Carries out a command line.
 pub(crate) fn run(cli: Cli) -> Result<Exit> {
@@ -26,6 +27,10 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Setup(arguments) => setup::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Model(command) => model::run(&Surroundings::read(&cli.global)?, command),
         Command::Doctor(arguments) => doctor::run(&Surroundings::read(&cli.global)?, &arguments),
+        Command::TryModel { folder } => {
+            print(&trial::run_child(&Surroundings::read(&cli.global)?, &folder)?)?;
+            Ok(Exit::Done)
+        }
     }
 }
 

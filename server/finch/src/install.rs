@@ -14,6 +14,7 @@ use crate::command;
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::progress::{Step, say};
 use crate::surroundings::Surroundings;
+use crate::trial;
 
 /// What happens to the weights as they were fetched, once the model is built from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,7 @@ pub(crate) fn model(
     request.infill = Some(entry.infill);
     request.kl = entry.kl.get(&quant).map(|kl| (*kl, catalogue::KL_TOKENS));
     let folder = build(request, interrupt)?;
+    trial::vouch(surroundings, &folder)?;
     if source == FetchedSource::Delete {
         fetch::forget_model(entry, &surroundings.home).context("deleting the fetched weights")?;
     }

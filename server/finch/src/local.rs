@@ -18,6 +18,7 @@ use finch_model::manifest::{MANIFEST_FILE, ModelId};
 
 use crate::config::KernelsConfig;
 use crate::surroundings::Surroundings;
+use crate::trial;
 
 /// A provider whose engine arrives later.
 pub(crate) struct LocalProvider {
@@ -109,6 +110,7 @@ pub(crate) fn load(surroundings: &Surroundings, folder: &Path) -> Result<Engine>
     let id = folder.file_name().unwrap_or_default().to_string_lossy();
     let next = || format!("the model {id} cannot be loaded; if its files are damaged, run `finch model pull {id}`");
     let (runtime, options) = (runtime(surroundings)?, options(surroundings));
+    trial::admit(surroundings, folder).with_context(next)?;
     if surroundings.config.engine.keep_cache {
         Engine::load_keeping(&runtime, folder, options, &surroundings.home.cache()).with_context(next)
     } else {

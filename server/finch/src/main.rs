@@ -9,10 +9,12 @@ mod command;
 mod config;
 mod install;
 mod interrupt;
+mod limits;
 mod local;
 mod place;
 mod progress;
 mod surroundings;
+mod trial;
 
 use std::io::Write as _;
 use std::process::ExitCode;

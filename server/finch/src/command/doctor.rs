@@ -9,6 +9,7 @@ use crate::Exit;
 use crate::cli::Json;
 use crate::local;
 use crate::surroundings::Surroundings;
+use crate::trial;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -80,6 +81,7 @@ fn model(surroundings: &Surroundings) -> Result<String> {
 fn completion(surroundings: &Surroundings) -> Result<String> {
     let folder = local::wanted_model(surroundings)?;
     let runtime = local::runtime(surroundings)?;
+    trial::admit(surroundings, &folder)?;
     let report = finch_engine::probe::probe(&runtime, &folder)?;
     Ok(format!("{:.0} tokens/s read, {:.0} tokens/s written", report.prefill_tokens_per_s, report.decode_tokens_per_s))
 }

@@ -17,6 +17,7 @@ use crate::cli;
 use crate::interrupt::Interrupt;
 use crate::local;
 use crate::surroundings::Surroundings;
+use crate::trial;
 
 pub(super) fn run(surroundings: &Surroundings, command: cli::Model) -> Result<Exit> {
     match command {
@@ -151,6 +152,7 @@ fn probe(surroundings: &Surroundings, id: Option<&str>, json: bool) -> Result<Ex
         None => local::wanted_model(surroundings)?,
     };
     let step = crate::progress::Step::start("measuring");
+    trial::admit(surroundings, &folder)?;
     let report = finch_engine::probe::probe(&local::runtime(surroundings)?, &folder)?;
     step.done();
     if json {

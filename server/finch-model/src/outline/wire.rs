@@ -4,11 +4,14 @@
 
 /// Bytes that are no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Malformed {
+pub enum Malformed {
+    /// A length goes past the end.
     #[error("it is cut short")]
     CutShort,
+    /// A field is of a kind that has gone out of use, or of another than it should be.
     #[error("it has a field of an unknown kind")]
     Kind,
+    /// A number has more than 64 bits, or is none.
     #[error("it has a number out of range")]
     Number,
 }
@@ -31,6 +34,13 @@ impl<'m> Field<'m> {
         match self.value {
             Value::Bytes(bytes) => Ok(bytes),
             Value::Number(_) => Err(Malformed::Kind),
+        }
+    }
+
+    pub(super) fn number(&self) -> Result<u64, Malformed> {
+        match self.value {
+            Value::Number(number) => Ok(number),
+            Value::Bytes(_) => Err(Malformed::Kind),
         }
     }
 }
@@ -87,9 +97,18 @@ fn fixed(bytes: &[u8]) -> Value<'_> {
     Value::Number(bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
 }
 
-/// The first number of a packed list, none if it is empty.
-pub(super) fn first_varint(mut packed: &[u8]) -> Result<Option<u64>, Malformed> {
-    if packed.is_empty() { Ok(None) } else { varint(&mut packed).map(Some) }
+/// The numbers of a packed list; ends behind the first malformed one.
+pub(super) fn varints(mut packed: &[u8]) -> impl Iterator<Item = Result<u64, Malformed>> {
+    std::iter::from_fn(move || {
+        if packed.is_empty() {
+            return None;
+        }
+        let number = varint(&mut packed);
+        if number.is_err() {
+            packed = &[];
+        }
+        Some(number)
+    })
 }
 
 fn varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
