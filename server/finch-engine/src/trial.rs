@@ -5,7 +5,10 @@
 
 use std::path::Path;
 
-use finch_model::{chat::ChatTemplates, manifest::Manifest};
+use finch_model::{
+    chat::ChatTemplates,
+    manifest::{GRAPH_FILE, Manifest},
+};
 
 use crate::{
     EngineError, EngineOptions, Kernels, Runtime, engine::session_options, graph, limits, network::Network,
@@ -34,10 +37,10 @@ pub fn run(runtime: &Runtime, model_dir: &Path, kernels: Kernels) -> Result<(), 
     let last = u32::try_from(manifest.shape.vocab - 1).unwrap_or(u32::MAX);
     // Several at once, and one behind them: what an engine does. The last id shows whether there are as many.
     for tokens in [[0, last / 2, last].as_slice(), &[0]] {
-        let logits = network.forward(&mut slot, tokens, 1)?;
+        let of_graph = |problem: String| EngineError::Model { path: model_dir.join(GRAPH_FILE), problem };
+        let logits = network.forward(&mut slot, tokens, 1).map_err(|error| of_graph(error.to_string()))?;
         if !logits.iter().all(|logit| logit.is_finite()) {
-            let problem = "computes what are no numbers".to_owned();
-            return Err(EngineError::Model { path: model_dir.to_owned(), problem });
+            return Err(of_graph("computes what are no numbers".to_owned()));
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ use std::{
 };
 
 use finch_model::manifest::{Manifest, TOKENIZER_FILE};
+use serde::de::IgnoredAny;
 use tokenizers::{AddedToken, AddedVocabulary, Tokenizer};
 
 use crate::{EngineError, error::one_line, limits};
@@ -55,7 +56,10 @@ impl Vocabulary {
         if bytes > limits::TOKENIZER_BYTES_MAX {
             return Err(problem(format!("{bytes} bytes are too many for a tokenizer")));
         }
-        let tokenizer = Tokenizer::from_file(&path).map_err(|error| problem(one_line(&error.to_string())))?;
+        let text = fs::read(&path).map_err(|error| problem(error.to_string()))?;
+        // The tokenizer's own reader panics at what is no JSON.
+        serde_json::from_slice::<IgnoredAny>(&text).map_err(|error| problem(format!("is no JSON: {error}")))?;
+        let tokenizer = Tokenizer::from_bytes(&text).map_err(|error| problem(one_line(&error.to_string())))?;
         Self::new(tokenizer, manifest).map_err(problem)
     }
 

@@ -22,11 +22,8 @@ fn changed(model: &TinyModel, file: &str, bytes: &[u8]) -> Result<(), EngineErro
     let (whole, stated) = (fs::read(&path).unwrap(), fs::read_to_string(&manifest).unwrap());
     fs::write(&path, bytes).unwrap();
     if file != MANIFEST_FILE {
-        let restated = stated.replace(
-            &format!("name = \"{file}\"\nbytes = {}", whole.len()),
-            &format!("name = \"{file}\"\nbytes = {}", bytes.len()),
-        );
-        fs::write(&manifest, restated).unwrap();
+        let entry = |bytes: usize| format!("name = \"{file}\"\nbytes = {bytes}\n");
+        fs::write(&manifest, stated.replace(&entry(whole.len()), &entry(bytes.len()))).unwrap();
     }
     let tried = run(&runtime(), &model.dir, Kernels::Auto);
     fs::write(&path, whole).unwrap();
@@ -36,7 +33,7 @@ fn changed(model: &TinyModel, file: &str, bytes: &[u8]) -> Result<(), EngineErro
 
 fn names(error: &EngineError, file: &str, dir: &Path) -> bool {
     let text = error.to_string();
-    text.contains(file) || text.contains(&*dir.to_string_lossy()) || matches!(error, EngineError::Runtime { .. })
+    text.contains(file) || text.contains(&*dir.to_string_lossy())
 }
 
 /// Files of a model cut short, with a manifest that knows no better.
