@@ -199,6 +199,9 @@ impl Outline {
     }
 }
 
+/// A file, an offset and a length.
+type Extent = (String, u64, u64);
+
 struct Walk<'m, 'b> {
     beside: &'b dyn Fn(&str) -> Option<u64>,
     /// The first dimension of each initializer, `usize::MAX` where it has none.
@@ -206,7 +209,7 @@ struct Walk<'m, 'b> {
     /// The names of rotary tables.
     tables: HashSet<&'m [u8]>,
     /// Where the bytes of each tensor beside the graph are: file, offset and length.
-    extents: Vec<(&'m [u8], (String, u64, u64))>,
+    extents: Vec<(&'m [u8], Extent)>,
     /// The inputs of nodes that read a tensor whole.
     whole: HashSet<&'m [u8]>,
     outline: Outline,
@@ -227,7 +230,7 @@ impl<'m, 'b> Walk<'m, 'b> {
     /// Names may share one stretch of bytes, which counts once.
     fn token_bytes(&self) -> u64 {
         let read = self.extents.iter().filter(|(name, _)| self.whole.contains(name) && !self.tables.contains(name));
-        let stretches: BTreeSet<&(String, u64, u64)> = read.map(|(_, extent)| extent).collect();
+        let stretches: BTreeSet<&Extent> = read.map(|(_, extent)| extent).collect();
         stretches.iter().fold(0, |sum, (_, _, length)| sum.saturating_add(*length))
     }
 
