@@ -7,6 +7,8 @@ mod asks_the_model;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod chooses_a_model;
+#[cfg(test)]
 mod completes_a_place;
 #[cfg(test)]
 mod imports_any_file;

@@ -4,8 +4,10 @@
 //! measure it. Nothing else in finch knows ONNX Runtime.
 
 mod error;
+pub mod estimate;
 pub mod kl;
 mod limits;
+pub mod machine;
 pub mod meter;
 pub mod parting;
 pub mod probe;
@@ -26,6 +28,7 @@ mod pace;
 mod prompt;
 mod sampler;
 mod sequence;
+mod session;
 mod speculation;
 mod stop;
 mod structure;

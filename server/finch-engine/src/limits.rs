@@ -107,3 +107,23 @@ pub(crate) const PYTHON_ANSWER_MAX: Duration = Duration::from_secs(5);
 pub(crate) const PYTHON_ANSWER_POLL: Duration = Duration::from_millis(5);
 /// What is read of that answer.
 pub(crate) const PYTHON_ANSWER_BYTES_MAX: u64 = 64 << 10;
+
+/// What is read to measure memory: more than any cache holds.
+pub(crate) const BANDWIDTH_BYTES: usize = 256 << 20;
+/// It is at most one part in this many of the memory that is available.
+pub(crate) const BANDWIDTH_SHARE_PARTS: u64 = 8;
+/// What is timed at once. Short enough to fall between two disturbances; all else is read before it comes again.
+pub(crate) const BANDWIDTH_STRETCH_BYTES: usize = 32 << 20;
+/// How often everything is read; the fastest stretch counts, as others were disturbed.
+pub(crate) const BANDWIDTH_PASSES: usize = 4;
+
+/// Rows and columns of the matrix, and rows of activations, by which multiplying is measured: like those of small models.
+pub(crate) const YARDSTICK: [usize; 3] = [2048, 1024, 256];
+/// How often it is multiplied; the fastest time counts.
+pub(crate) const YARDSTICK_PASSES: usize = 6;
+
+/// What a process takes beside weights, keys and values: tokenizer, graph, buffers of a pass, the library.
+pub(crate) const PROCESS_BYTES: u64 = 256 << 20;
+
+/// Tokens of context at most behind which a probe measures how fast a model writes.
+pub(crate) const PROBE_CONTEXT_TOKENS_MAX: usize = 4096;

@@ -16,14 +16,19 @@ use std::{
     },
 };
 
-use finch_kernels::Processor;
 use finch_model::manifest::{GRAPH_FILE, Manifest, Shape};
 use ort::{
-    session::{NoSelectedOutputs, RunOptions, Session, builder::GraphOptimizationLevel},
+    session::{NoSelectedOutputs, RunOptions, Session},
     value::{Tensor, ValueType},
 };
 
-use crate::{EngineError, Kernels, Runtime, error::one_line, graph, memory::Floats, operators};
+use crate::{
+    EngineError, Runtime,
+    error::one_line,
+    graph,
+    memory::Floats,
+    session::{self, SessionOptions},
+};
 use slots::{Buffer, Rows, Sizes};
 
 /// A loaded session and the buffers it shares between steps.
@@ -67,14 +72,6 @@ pub(crate) enum Place<'s> {
     Between(&'s mut Slot),
 }
 
-/// How a session is made.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SessionOptions {
-    pub(crate) threads: usize,
-    pub(crate) capacity: usize,
-    pub(crate) kernels: Kernels,
-}
-
 impl Network {
     pub(crate) fn load(
         runtime: &Runtime,
@@ -87,7 +84,7 @@ impl Network {
         let shape = manifest.shape;
         let positions = outline.positions.unwrap_or(usize::MAX).min(shape.context_tokens_max);
         let problem = |problem: String| EngineError::Model { path: path.clone(), problem };
-        let session = open(runtime, &path, options).map_err(|error| problem(one_line(&error.to_string())))?;
+        let session = session::open(runtime, &path, options).map_err(|error| problem(one_line(&error.to_string())))?;
         check_inputs(&session, &shape).map_err(problem)?;
         let names = (0..shape.layers).map(layer_names).collect::<Result<_, _>>();
         Ok(Self {
@@ -308,33 +305,6 @@ impl Place<'_> {
 }
 
 const LOGITS: &CStr = c"logits";
-
-/// Where the processor has kernels of ours, a graph that uses them; otherwise the file as it is.
-fn open(runtime: &Runtime, path: &Path, options: SessionOptions) -> ort::Result<Session> {
-    let mut builder = Session::builder(runtime.environment())?
-        .with_optimization_level(GraphOptimizationLevel::Level3)?
-        .with_intra_threads(options.threads)?
-        .with_inter_threads(1)?
-        // Without spinning a token takes up to 40 % longer; a few dozen microseconds bridge the gaps inside a pass,
-        // and between passes threads sleep, so an idle engine costs nothing.
-        .with_config_entry("session.intra_op.spin_duration_us", "50")?
-        .with_config_entry("session.force_spinning_stop", "1")?;
-    let processor = match options.kernels {
-        Kernels::Auto => Processor::detect(),
-        Kernels::OnnxRuntime => None,
-    };
-    let Some(processor) = processor else {
-        return builder.commit_from_file(path);
-    };
-    let other = |error: &dyn std::fmt::Display| ort::Error::new(error.to_string());
-    let graph = std::fs::read(path).map_err(|error| other(&error))?;
-    let graph = finch_model::kernels::rewrite(&graph).map_err(|error| other(&error))?;
-    let folder = path.parent().unwrap_or(path).to_string_lossy();
-    builder
-        .with_config_entry("session.model_external_initializers_file_folder_path", folder)?
-        .with_operators(operators::domain(processor, options.threads)?)?
-        .commit_from_memory(&graph)
-}
 
 fn layer_names(layer: usize) -> Result<LayerNames, std::ffi::NulError> {
     let name = |side: &str, part: &str| CString::new(format!("{side}.{layer}.{part}"));

@@ -125,6 +125,11 @@ impl GenerateStream {
         self.chunks.recv().await
     }
 
+    /// The same, from a thread outside the runtime.
+    pub fn next_blocking(&mut self) -> Option<Result<Chunk, LlmError>> {
+        self.chunks.blocking_recv()
+    }
+
     /// What the provider last reported; all zero from a provider that does not.
     #[must_use]
     pub fn progress(&self) -> Progress {

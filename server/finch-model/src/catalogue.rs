@@ -43,8 +43,23 @@ pub struct Entry {
     pub infill: InfillStyle,
     /// Mean divergence from the source weights, where measured.
     pub kl: BTreeMap<Quant, f64>,
+    /// What a build comes to, where it was made.
+    pub built: BTreeMap<Quant, BuiltSizes>,
     /// In the order they are tried.
     pub sources: Vec<Source>,
+}
+
+/// The sizes of a build, known before it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BuiltSizes {
+    pub weights_bytes: u64,
+    /// The weights that each token reads.
+    pub token_bytes: u64,
+    /// Numbers of matrices in blocks that a token of a prompt is multiplied with.
+    pub token_products: u64,
+    /// Keys and values of one token.
+    pub cache_bytes: u64,
 }
 
 /// A file that is known to the byte.

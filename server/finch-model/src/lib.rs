@@ -13,6 +13,7 @@ pub mod kernels;
 pub mod manifest;
 pub mod outline;
 pub mod tiny;
+pub mod yardstick;
 
 mod bytes;
 mod graph;

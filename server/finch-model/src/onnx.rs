@@ -89,6 +89,11 @@ pub(crate) fn constant(name: &str, dims: &[usize], numbers: &[i64]) -> TensorPro
     }
 }
 
+/// An initialiser whose bytes lie in the graph.
+pub(crate) fn inline(name: &str, element: Element, dims: &[usize], bytes: Vec<u8>) -> TensorProto {
+    TensorProto { raw_data: Some(bytes), ..tensor(name, element, dims) }
+}
+
 /// An initialiser whose bytes lie in a file beside the graph.
 pub(crate) fn external(name: &str, element: Element, dims: &[usize], file: &str, extent: Extent) -> TensorProto {
     let entry = |key: &str, value: String| StringStringEntryProto { key: Some(key.to_owned()), value: Some(value) };

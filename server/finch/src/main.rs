@@ -4,6 +4,7 @@
 //! code. stdout carries a command's result, or the language server's protocol, and nothing else.
 
 mod acceptance;
+mod choice;
 mod cli;
 mod command;
 mod config;

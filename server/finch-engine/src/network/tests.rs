@@ -11,8 +11,11 @@ use finch_model::{
     tiny::{TinyArchitecture, TinySpec},
 };
 
-use super::{Kernels, Network, Place, SessionOptions, Slot};
-use crate::testing::{TinyModel, runtime};
+use super::{Network, Place, SessionOptions, Slot};
+use crate::{
+    Kernels,
+    testing::{TinyModel, runtime},
+};
 
 const CAPACITY: usize = 64;
 

@@ -12,8 +12,9 @@ use super::{Service, Turn, Worker};
 use crate::{
     Kernels, Speculation,
     lanes::{Ask, Job, Lanes},
-    network::{Network, SessionOptions},
+    network::Network,
     prompt::Prompts,
+    session::SessionOptions,
     speculation::{Costs, Speculator},
     testing::{TinyModel, runtime, wait_for},
     vocabulary::Vocabulary,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Catalogue, Entry, HubFile, Piece, PinnedFile, RuntimeEntry, Source};
+use super::{BuiltSizes, Catalogue, Entry, HubFile, Piece, PinnedFile, RuntimeEntry, Source};
 use crate::{
     digest::Digest,
     limits,
@@ -34,7 +34,18 @@ struct Model {
     infill: InfillStyle,
     #[serde(default)]
     kl: BTreeMap<Quant, f64>,
+    #[serde(default)]
+    built: BTreeMap<Quant, BuiltRecord>,
     sources: Vec<SourceRecord>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BuiltRecord {
+    weights_bytes: u64,
+    token_bytes: u64,
+    token_products: u64,
+    cache_bytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +114,15 @@ fn entry(model: Model) -> Result<Entry, String> {
     if model.kl.values().any(|kl| !kl.is_finite() || *kl < 0.0) {
         return Err(wrong("kl is no divergence".to_owned()));
     }
+    if model.built.values().any(|built| built.token_bytes == 0 || built.token_bytes > built.weights_bytes) {
+        return Err(wrong("a token reads some of the weights and no more than all".to_owned()));
+    }
+    let sizes = |built: BuiltRecord| BuiltSizes {
+        weights_bytes: built.weights_bytes,
+        token_bytes: built.token_bytes,
+        token_products: built.token_products,
+        cache_bytes: built.cache_bytes,
+    };
     Ok(Entry {
         id,
         name: model.name,
@@ -113,6 +133,7 @@ fn entry(model: Model) -> Result<Entry, String> {
         quant: model.quant,
         infill: model.infill,
         kl: model.kl,
+        built: model.built.into_iter().map(|(quant, built)| (quant, sizes(built))).collect(),
         sources,
     })
 }

@@ -14,6 +14,7 @@ context_tokens_max = 128
 quant = "int8"
 infill = "prefix"
 kl = { int8 = 0.005 }
+built = { int8 = { weights_bytes = 9, token_bytes = 7, token_products = 5, cache_bytes = 2 } }
 [[models.sources]]
 kind = "hub"
 repo = "owner/name"
@@ -70,6 +71,7 @@ fn sources_are_read_in_order() {
     let hub = HubFile { repo: "owner/name".to_owned(), revision: "main".to_owned(), file: "tiny.gguf".to_owned() };
     assert_eq!(catalogue.models()[0].sources, [Source::Hub(hub), Source::Pip(vec![piece(1, 3), piece(2, 4)])]);
     assert_eq!(catalogue.models()[0].kl[&Quant::Int8], 0.005);
+    assert_eq!(catalogue.models()[0].built[&Quant::Int8].token_bytes, 7);
 }
 
 #[test]
@@ -77,6 +79,8 @@ fn a_key_nobody_reads_is_refused() {
     refused("name = \"Tiny\"", "name = \"Tiny\"\ncolour = 1", "unknown field");
     refused("revision = \"main\"", "revision = \"main\"\nbranch = \"x\"", "unknown field");
     refused("bytes = 3 }", "bytes = 3, sha = 1 }", "unknown field");
+    refused("token_bytes = 7", "token_bytes = 10", "no more than all");
+    refused("token_bytes = 7", "token_bytes = 0", "no more than all");
     refused("kl = { int8 = 0.005 }", "kl = { int3 = 0.005 }", "unknown variant");
 }
 

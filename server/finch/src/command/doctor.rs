@@ -82,6 +82,8 @@ fn completion(surroundings: &Surroundings) -> Result<String> {
     let folder = local::wanted_model(surroundings)?;
     let runtime = local::runtime(surroundings)?;
     trial::admit(surroundings, &folder)?;
-    let report = finch_engine::probe::probe(&runtime, &folder)?;
-    Ok(format!("{:.0} tokens/s read, {:.0} tokens/s written", report.prefill_tokens_per_s, report.decode_tokens_per_s))
+    let report = finch_engine::probe::probe(&runtime, &folder, local::options(surroundings))?;
+    let (read, written) =
+        (report.measured.prefill_tokens_per_s.unwrap_or_default(), report.measured.decode_tokens_per_s);
+    Ok(format!("{read:.0} tokens/s read, {written:.0} tokens/s written"))
 }

@@ -8,6 +8,7 @@ use finch_model::manifest::ModelId;
 
 use super::print;
 use crate::Exit;
+use crate::choice::Here;
 use crate::cli;
 use crate::install::{self, FetchedSource};
 use crate::interrupt::Interrupt;
@@ -17,6 +18,9 @@ use crate::surroundings::Surroundings;
 
 pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Setup) -> Result<Exit> {
     let catalogue = Catalogue::builtin();
+    // How fast prompts are read is measured with the library.
+    let interrupt = Interrupt::listen()?;
+    install::runtime(surroundings, &interrupt)?;
     let wanted = wanted(surroundings, &catalogue)?;
     let entry = match arguments.yes || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
         true => wanted,
@@ -25,8 +29,6 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Setup) -> Result
             None => return Ok(Exit::NothingToOffer),
         },
     };
-    let interrupt = Interrupt::listen()?;
-    install::runtime(surroundings, &interrupt)?;
     let folder = surroundings.home.model(&entry.id);
     if !local::installed(&surroundings.home).contains(&entry.id) {
         install::model(surroundings, entry, entry.quant, FetchedSource::Delete, &interrupt)?;
@@ -58,12 +60,20 @@ pub(super) fn ensure(surroundings: &Surroundings) -> Result<PathBuf> {
     }
 }
 
-/// The model of the configuration, or the default one.
+/// The model of the configuration, or the one that suits this machine.
 fn wanted<'a>(surroundings: &Surroundings, catalogue: &'a Catalogue) -> Result<&'a Entry> {
-    match &surroundings.config.engine.model {
-        Some(id) => find(catalogue, id),
-        None => catalogue.find(catalogue.default_id()).context("the catalogue has no default model"),
+    if let Some(id) = &surroundings.config.engine.model {
+        return find(catalogue, id);
     }
+    let suited = Here::measure(surroundings).suited(catalogue).context("the catalogue has no models")?;
+    let default = catalogue.default_id();
+    if suited.id != *default {
+        say(&format!(
+            "{default} would not fit or be too slow here now, so it is {}; see `finch model list`",
+            suited.id
+        ));
+    }
+    Ok(suited)
 }
 
 /// A model that finch knows where to get.
