@@ -10,6 +10,13 @@ fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&said.out).unwrap()
 }
 
+/// The configuration of the home with other devices.
+fn config(devices: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("[engine]\nmodel = \"smollm2-135m\"\ndevices = {devices}\n")).unwrap();
+    file
+}
+
 fn number(value: &Value, name: &str) -> f64 {
     value[name].as_f64().unwrap_or_else(|| panic!("no {name} in {value}"))
 }
@@ -59,4 +66,38 @@ fn a_probe_measures_speed_and_tries_the_model_out() {
     }
     assert!(number(&probe, "far_context_tokens") > 512.0 && number(&probe, "far_decode_tokens_per_s") > 0.0, "{probe}");
     assert!(number(&probe, "context_tokens") >= number(&probe, "far_context_tokens"), "{probe}");
+}
+
+/// The library that `finch setup` fetches on Linux has the processor alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_that_the_library_does_not_have_is_said_and_the_processor_answers() {
+    let config = config("[\"cuda\", \"openvino:gpu\", \"cpu\"]");
+    let with = ["--config", config.path().to_str().unwrap()];
+    let cuda = "cuda:0 is not in this ONNX Runtime, which has cpu; cpu computes";
+    let openvino = "openvino:gpu is not in this ONNX Runtime, which has cpu; cpu computes";
+
+    let probe = json(&[&["model", "probe", "--json"], &with[..]].concat());
+    assert_eq!(probe["devices"], serde_json::json!(["cpu"]), "{probe}");
+    assert_eq!(probe["devices_unused"], serde_json::json!([cuda, openvino]), "in the order they are named: {probe}");
+
+    let doctor = json(&[&["doctor", "--json"], &with[..]].concat());
+    let found = doctor.as_array().unwrap().iter().find(|finding| finding["what"] == "devices").unwrap();
+    assert_eq!(found["said"], format!("cpu; {cuda}; {openvino}"), "{doctor}");
+
+    let place = format!("{}:17:5", crate::support::finch::fixture("demo.py").display());
+    let said = finch(home_with_a_model(), &[&["complete", &place], &with[..]].concat());
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(!said.out.trim().is_empty() && said.err.contains(cuda), "{}{}", said.out, said.err);
+}
+
+#[test]
+fn a_device_that_is_none_is_refused_with_its_place() {
+    let config = config("[\"cpu\", \"gpu\"]");
+    let path = config.path().to_str().unwrap();
+    let said = finch(home_with_a_model(), &["config", "check", "--config", path]);
+    assert_eq!(said.code, 1, "{}", said.out);
+    for part in [path, "line 3, column 11", "\"gpu\" is no device; write cpu, cuda"] {
+        assert!(said.err.contains(part), "does not say {part:?}:\n{}", said.err);
+    }
 }

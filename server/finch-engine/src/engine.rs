@@ -19,6 +19,7 @@ use finch_model::{
 
 use crate::{
     EngineError, Runtime,
+    device::{Devices, Placement},
     keep::Keep,
     lanes::{Ask, Job, Lanes},
     limits,
@@ -67,6 +68,8 @@ pub struct EngineOptions {
     pub speculation: Speculation,
     /// What multiplies.
     pub kernels: Kernels,
+    /// Where it computes, in order; the processor stands behind them all.
+    pub devices: Devices,
 }
 
 impl Default for EngineOptions {
@@ -79,6 +82,7 @@ impl Default for EngineOptions {
             infill: None,
             speculation: Speculation::On,
             kernels: Kernels::Auto,
+            devices: Devices::default(),
         }
     }
 }
@@ -92,6 +96,7 @@ pub struct Engine {
 struct Shared {
     manifest: Manifest,
     capacity: usize,
+    placement: Placement,
     taught: Taught,
     lanes: Arc<Lanes>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -130,6 +135,7 @@ impl Engine {
         let manifest = Manifest::read(model_dir)?;
         let network = Network::load(runtime, model_dir, &manifest, session_options(&options))?;
         let capacity = network.capacity();
+        let placement = network.placement().clone();
         let vocabulary = Vocabulary::load(model_dir, &manifest)?;
         let templates = ChatTemplates::read(model_dir, &manifest)?;
         let prompts = Prompts::new(vocabulary, &manifest, options.infill, capacity);
@@ -153,7 +159,7 @@ impl Engine {
             }
         }
         let thread = start(worker, Arc::clone(&lanes))?;
-        let shared = Shared { manifest, capacity, taught, lanes, thread: Mutex::new(Some(thread)) };
+        let shared = Shared { manifest, capacity, placement, taught, lanes, thread: Mutex::new(Some(thread)) };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -161,6 +167,12 @@ impl Engine {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.shared.manifest
+    }
+
+    /// Where it computes, and what became of the devices that were asked for.
+    #[must_use]
+    pub fn placement(&self) -> &Placement {
+        &self.shared.placement
     }
 
     /// How this engine asks for an infill.
@@ -181,6 +193,7 @@ pub(crate) fn session_options(options: &EngineOptions) -> SessionOptions {
         threads: options.threads.unwrap_or_else(threads::physical_cores).max(1),
         capacity: options.context_tokens_max.max(limits::CONTEXT_TOKENS_MIN),
         kernels: options.kernels,
+        devices: options.devices,
     }
 }
 

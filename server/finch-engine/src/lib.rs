@@ -3,6 +3,7 @@
 //! In reading order: find and load ONNX Runtime, load a model directory, ask it through `finch_llm::Provider`,
 //! measure it. Nothing else in finch knows ONNX Runtime.
 
+pub mod device;
 mod error;
 pub mod estimate;
 pub mod kl;

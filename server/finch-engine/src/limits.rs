@@ -127,3 +127,8 @@ pub(crate) const PROCESS_BYTES: u64 = 256 << 20;
 
 /// Tokens of context at most behind which a probe measures how fast a model writes.
 pub(crate) const PROBE_CONTEXT_TOKENS_MAX: usize = 4096;
+
+/// Devices of a list.
+pub(crate) const DEVICES_MAX: usize = 8;
+/// What is shown of a name that is none.
+pub(crate) const NAME_SHOWN_CHARS: usize = 64;

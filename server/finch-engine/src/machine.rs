@@ -15,7 +15,7 @@ use std::{
 use finch_model::yardstick;
 use ort::value::Tensor;
 
-use crate::{EngineError, EngineOptions, Runtime, engine::session_options, limits, session};
+use crate::{EngineError, EngineOptions, Runtime, device::Placement, engine::session_options, limits, session};
 
 pub use memory::available_bytes;
 
@@ -76,7 +76,7 @@ fn read(words: &[u64], threads: usize) -> Duration {
 fn products_per_s(runtime: &Runtime, options: &EngineOptions) -> Result<f64, EngineError> {
     let [rows, columns, tokens] = limits::YARDSTICK;
     let graph = yardstick::product(rows, columns);
-    let mut session = session::open_whole(runtime, &graph, session_options(options))?;
+    let mut session = session::open_whole(runtime, &graph, session_options(options))?.session;
     let activations = Tensor::from_array(([tokens, columns], vec![1f32; tokens * columns]))?;
     let mut fastest = Duration::MAX;
     for _ in 0..limits::YARDSTICK_PASSES {
@@ -85,6 +85,12 @@ fn products_per_s(runtime: &Runtime, options: &EngineOptions) -> Result<f64, Eng
         fastest = fastest.min(started.elapsed());
     }
     Ok((rows * columns * tokens) as f64 / seconds(fastest))
+}
+
+/// Where a model that is loaded with `options` computes, found out with a product so small that it takes no time.
+pub fn placement(runtime: &Runtime, options: &EngineOptions) -> Result<Placement, EngineError> {
+    let [rows, columns] = [32; 2];
+    Ok(session::open_whole(runtime, &yardstick::product(rows, columns), session_options(options))?.placement)
 }
 
 fn seconds(time: Duration) -> f64 {

@@ -24,10 +24,11 @@ use ort::{
 
 use crate::{
     EngineError, Runtime,
+    device::Placement,
     error::one_line,
     graph,
     memory::Floats,
-    session::{self, SessionOptions},
+    session::{self, Opened, SessionOptions},
 };
 use slots::{Buffer, Rows, Sizes};
 
@@ -38,6 +39,7 @@ pub(crate) struct Network {
     shape: Shape,
     capacity: usize,
     names: Vec<LayerNames>,
+    placement: Placement,
     logits: Floats,
     interrupter: Interrupter,
 }
@@ -84,8 +86,12 @@ impl Network {
         let shape = manifest.shape;
         let positions = outline.positions.unwrap_or(usize::MAX).min(shape.context_tokens_max);
         let problem = |problem: String| EngineError::Model { path: path.clone(), problem };
-        let session = session::open(runtime, &path, options).map_err(|error| problem(one_line(&error.to_string())))?;
+        let Opened { session, placement } =
+            session::open(runtime, &path, options).map_err(|error| problem(one_line(&error.to_string())))?;
         check_inputs(&session, &shape).map_err(problem)?;
+        for complaint in placement.complaints() {
+            tracing::warn!("{complaint}");
+        }
         let names = (0..shape.layers).map(layer_names).collect::<Result<_, _>>();
         Ok(Self {
             buffers: Vec::new(),
@@ -93,6 +99,7 @@ impl Network {
             shape,
             capacity: options.capacity.min(positions),
             names: names.map_err(|_| problem("a name holds a zero byte".to_owned()))?,
+            placement,
             logits: Floats::zeroed(shape.vocab),
             interrupter: Interrupter::new()?,
         })
@@ -101,6 +108,11 @@ impl Network {
     /// Tokens a slot holds.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// Where it computes.
+    pub(crate) fn placement(&self) -> &Placement {
+        &self.placement
     }
 
     /// What ends a pass of this network.

@@ -3,7 +3,7 @@
 //! Loads the model in this process and runs it a little. `finch model probe` prints the reports; `finch doctor` takes the
 //! first of them for its proof.
 
-mod trial;
+mod abilities;
 
 use std::{
     path::Path,
@@ -14,6 +14,7 @@ use finch_model::manifest::{InfillStyle, Manifest, Quant};
 
 use crate::{
     EngineError, EngineOptions, Runtime,
+    device::Placement,
     engine::session_options,
     estimate::{Sizes, Speed},
     kl::CORPUS,
@@ -24,7 +25,7 @@ use crate::{
     vocabulary::Vocabulary,
 };
 
-pub use trial::{Abilities, Ability, try_out};
+pub use abilities::{Abilities, Ability, examine};
 
 /// Prompt tokens of the measurement, as far as the context allows.
 const PREFILL_TOKENS: usize = 256;
@@ -44,6 +45,8 @@ pub struct ProbeReport {
     pub context_tokens: usize,
     pub load: Duration,
     pub threads: usize,
+    /// Where it computes.
+    pub placement: Placement,
     pub rates: Rates,
     /// How fast it would be if nothing but reading weights and multiplying took time.
     pub limit: Speed,
@@ -91,6 +94,7 @@ pub fn probe(runtime: &Runtime, model_dir: &Path, options: EngineOptions) -> Res
         context_tokens: network.capacity(),
         load,
         threads: session.threads,
+        placement: network.placement().clone(),
         rates,
         limit: sizes.limit(&rates),
         expected: sizes.expected(&rates),

@@ -27,7 +27,21 @@ mod system {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_os = "macos")]
+mod system {
+    use std::process::Command;
+
+    /// The fast ones where there are two kinds: slow ones make the others wait.
+    pub(super) fn physical_cores() -> Option<usize> {
+        let count = |name| {
+            let output = Command::new("/usr/sbin/sysctl").args(["-n", name]).output().ok()?;
+            std::str::from_utf8(&output.stdout).ok()?.trim().parse::<usize>().ok()
+        };
+        ["hw.perflevel0.physicalcpu", "hw.physicalcpu"].into_iter().find_map(count).filter(|&cores| cores > 0)
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 mod system {
     /// Not known here: every processor counts.
     pub(super) fn physical_cores() -> Option<usize> {

@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use finch_engine::device::{BadDevices, Device, Devices};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 mod check;
 #[cfg(test)]
@@ -45,6 +46,30 @@ pub(crate) struct EngineConfig {
     pub(crate) keep_cache: bool,
     /// What multiplies: finch's own kernels where the processor has what they need, or ONNX Runtime's everywhere.
     pub(crate) kernels: KernelsConfig,
+    /// Where the model computes, in order: `cuda:0`, `coreml`, `directml:0`, `openvino:gpu`, `cpu`. The processor stands
+    /// behind them all, named or not.
+    #[schemars(with = "Vec<String>")]
+    pub(crate) devices: DevicesConfig,
+}
+
+/// Devices in order, checked when the file is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub(crate) struct DevicesConfig(pub(crate) Devices);
+
+impl TryFrom<Vec<String>> for DevicesConfig {
+    type Error = BadDevices;
+
+    fn try_from(names: Vec<String>) -> Result<Self, BadDevices> {
+        Devices::parse(&names).map(Self)
+    }
+}
+
+impl Serialize for DevicesConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let devices = self.0.before_cpu().chain([Device::Cpu]);
+        serializer.collect_seq(devices.map(|device| device.to_string()))
+    }
 }
 
 /// What multiplies.
@@ -66,6 +91,7 @@ impl Default for EngineConfig {
             cache_mib: 1024,
             keep_cache: false,
             kernels: KernelsConfig::Auto,
+            devices: DevicesConfig::default(),
         }
     }
 }

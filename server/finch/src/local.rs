@@ -130,6 +130,7 @@ pub(crate) fn options(surroundings: &Surroundings) -> EngineOptions {
             KernelsConfig::Auto => Kernels::Auto,
             KernelsConfig::OnnxRuntime => Kernels::OnnxRuntime,
         },
+        devices: engine.devices.0,
         ..EngineOptions::default()
     }
 }

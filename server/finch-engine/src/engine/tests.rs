@@ -7,7 +7,10 @@ use finch_model::{
 };
 
 use super::{Engine, EngineOptions};
-use crate::testing::{TinyModel, read, runtime, wait_for};
+use crate::{
+    device::{Device, Devices},
+    testing::{TinyModel, read, runtime, wait_for},
+};
 
 fn infill(client: &str, lane: Lane, tokens_max: usize) -> InfillRequest {
     InfillRequest {
@@ -39,6 +42,32 @@ fn an_engine_says_what_it_is_and_answers() {
         let mut request = GenerateRequest::new(ClientId::new("a"), Lane::Batch, messages);
         request.sampling.tokens_max = 8;
         assert!(read(engine.generate(request)).unwrap().1.usage.generated_tokens >= 1);
+    }
+}
+
+#[test]
+fn devices_that_are_not_there_are_told_and_the_next_one_answers() {
+    let model = tiny(TinyArchitecture::Llama);
+    let answer = |names: &[&str]| {
+        let devices = Devices::parse(names).unwrap();
+        let engine = model.engine(EngineOptions { devices, context_tokens_max: 512, ..EngineOptions::default() });
+        let (text, _) = read(engine.infill(infill("a", Lane::Interactive, 8))).unwrap();
+        (text, engine.placement().clone())
+    };
+    let (expected, alone) = answer(&["cpu"]);
+    assert_eq!((alone.used(), alone.complaints().count()), (&[Device::Cpu][..], 0));
+    for names in [&["cuda", "cpu"][..], &["coreml"], &["directml:1", "openvino:npu", "cuda:3"]] {
+        let (text, placement) = answer(names);
+        let wanted: Vec<Device> = Devices::parse(names).unwrap().before_cpu().collect();
+        let (last, used) = placement.used().split_last().unwrap();
+        assert_eq!((*last, used.len() + placement.complaints().count()), (Device::Cpu, wanted.len()), "{placement:?}");
+        for (device, _) in placement.unused() {
+            assert!(wanted.contains(device) && !used.contains(device), "{placement:?}");
+        }
+        // Another device rounds in another way.
+        if used.is_empty() {
+            assert_eq!(text, expected);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use finch_model::{
 use super::{Network, Place, SessionOptions, Slot};
 use crate::{
     Kernels,
+    device::Devices,
     testing::{TinyModel, runtime},
 };
 
@@ -25,7 +26,7 @@ fn network(model: &TinyModel) -> (Network, Slot) {
         &runtime(),
         &model.dir,
         &manifest,
-        SessionOptions { threads: 1, capacity: CAPACITY, kernels: Kernels::Auto },
+        SessionOptions { threads: 1, capacity: CAPACITY, kernels: Kernels::Auto, devices: Devices::default() },
     )
     .unwrap();
     let slot = network.slot();
@@ -196,7 +197,7 @@ fn released_memory_is_written_again_and_what_stays_is_whole() {
     let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
     let manifest = Manifest::read(&model.dir).unwrap();
     // Pages are released only where a head holds more than one.
-    let options = SessionOptions { threads: 1, capacity: 100_000, kernels: Kernels::Auto };
+    let options = SessionOptions { threads: 1, capacity: 100_000, kernels: Kernels::Auto, devices: Devices::default() };
     let mut network = Network::load(&runtime(), &model.dir, &manifest, options).unwrap();
     let mut slots = network.slots(2);
     let tokens = tokens(300, 500);
@@ -220,7 +221,7 @@ fn assert_kernels_agree(spec: TinySpec, quant: Quant) {
     let model = TinyModel::new(spec, quant);
     let manifest = Manifest::read(&model.dir).unwrap();
     let answers = [Kernels::Auto, Kernels::OnnxRuntime].map(|kernels| {
-        let options = SessionOptions { threads: 2, capacity: CAPACITY, kernels };
+        let options = SessionOptions { threads: 2, capacity: CAPACITY, kernels, devices: Devices::default() };
         let mut network = Network::load(&runtime(), &model.dir, &manifest, options).unwrap();
         let mut slot = network.slot();
         let tokens = tokens(60, 500);

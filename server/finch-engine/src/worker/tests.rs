@@ -11,6 +11,7 @@ use finch_model::{
 use super::{Service, Turn, Worker};
 use crate::{
     Kernels, Speculation,
+    device::Devices,
     lanes::{Ask, Job, Lanes},
     network::Network,
     prompt::Prompts,
@@ -48,7 +49,7 @@ impl Bench {
             &runtime(),
             &model.dir,
             &manifest,
-            SessionOptions { threads: 1, capacity, kernels: Kernels::Auto },
+            SessionOptions { threads: 1, capacity, kernels: Kernels::Auto, devices: Devices::default() },
         )
         .unwrap();
         let vocabulary = Vocabulary::load(&model.dir, &manifest).unwrap();

@@ -1,6 +1,7 @@
 //! `finch doctor`: what works, what does not, and what to do about it.
 
 use anyhow::Result;
+use finch_engine::machine;
 use finch_model::Manifest;
 use serde::Serialize;
 
@@ -34,6 +35,7 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &Json) -> Result<Exit>
         Finding::of("home", home(surroundings)),
         Finding::of("configuration", configuration(surroundings)),
         Finding::of("ONNX Runtime", runtime(surroundings)),
+        Finding::of("devices", devices(surroundings)),
         Finding::of("model", model(surroundings)),
         Finding::of("completion", completion(surroundings)),
     ];
@@ -69,6 +71,13 @@ fn runtime(surroundings: &Surroundings) -> Result<String> {
     let library = finch_engine::runtime::find(surroundings.home.root())?;
     finch_engine::Runtime::load(&library)?;
     Ok(library.path().display().to_string())
+}
+
+/// Where models compute. A device that the user wants and does not get is said, and is no failure: the next one computes.
+fn devices(surroundings: &Surroundings) -> Result<String> {
+    let placement = machine::placement(&local::runtime(surroundings)?, &local::options(surroundings))?;
+    let said = std::iter::once(placement.to_string()).chain(placement.complaints());
+    Ok(said.collect::<Vec<_>>().join("; "))
 }
 
 fn model(surroundings: &Surroundings) -> Result<String> {

@@ -24,7 +24,7 @@ pub(super) fn run(surroundings: &Surroundings, id: Option<&str>, json: bool) -> 
     let report = probe::probe(&runtime, &folder, options)?;
     step.done();
     let step = Step::start("trying out");
-    let abilities = probe::try_out(&runtime, &folder, options)?;
+    let abilities = probe::examine(&runtime, &folder, options)?;
     step.done();
     if json {
         print(&format!("{:#}\n", serde_json::to_value(Probe::of(&report, &abilities))?))?;
@@ -42,14 +42,16 @@ fn said(report: &ProbeReport, abilities: &Abilities) -> String {
     let products = report.rates.products_per_s.map_or("?".to_owned(), |rate| format!("{:.0}", rate / 1e9));
     let memory = report.memory_bytes.map_or(String::new(), |bytes| format!(", takes {} MB", bytes.div_ceil(1_000_000)));
     let (far_tokens, far) = report.far;
+    let complaints: String = report.placement.complaints().map(|complaint| format!("  {complaint}\n")).collect();
     format!(
-        "{} ({}, {}, {} threads)\n  loads in {:.1} s{memory}\n  measured: {}, {far:.0} tokens/s behind {far_tokens} tokens\n  \
+        "{} ({}, {}, {} threads, on {})\n{complaints}  loads in {:.1} s{memory}\n  measured: {}, {far:.0} tokens/s behind {far_tokens} tokens\n  \
          expected: {}\n  at most:  {}, as memory is read with {:.1} GB/s and {products} billion numbers a second are multiplied\n  \
          context {} tokens of {}, asked for infills by {}\n  fill-in-the-middle {}, chat {}, tools {}\n",
         report.model,
         report.architecture,
         report.quant,
         report.threads,
+        report.placement,
         report.load.as_secs_f64(),
         speed(&report.measured),
         speed(&report.expected),
@@ -82,6 +84,10 @@ struct Probe {
     context_tokens: usize,
     load_ms: u128,
     threads: usize,
+    /// Where it computes, in order.
+    devices: Vec<String>,
+    /// A sentence for each device that was wanted and is not used.
+    devices_unused: Vec<String>,
     /// Behind a prompt of 256 tokens.
     prefill_tokens_per_s: f64,
     decode_tokens_per_s: f64,
@@ -112,6 +118,8 @@ impl Probe {
             context_tokens: report.context_tokens,
             load_ms: report.load.as_millis(),
             threads: report.threads,
+            devices: report.placement.used().iter().map(ToString::to_string).collect(),
+            devices_unused: report.placement.complaints().collect(),
             prefill_tokens_per_s: report.measured.prefill_tokens_per_s.unwrap_or_default(),
             decode_tokens_per_s: report.measured.decode_tokens_per_s,
             far_context_tokens: report.far.0,

@@ -40,7 +40,7 @@ pub struct Abilities {
 }
 
 /// Loads a model and asks it an easy question of each kind.
-pub fn try_out(runtime: &Runtime, model_dir: &Path, options: EngineOptions) -> Result<Abilities, EngineError> {
+pub fn examine(runtime: &Runtime, model_dir: &Path, options: EngineOptions) -> Result<Abilities, EngineError> {
     let engine = Engine::load(runtime, model_dir, EngineOptions { infill: Some(InfillStyle::Fim), ..options })?;
     let taught = engine.capabilities();
     let tried = |is_taught: bool, ask: &dyn Fn(&Engine) -> Result<bool, LlmError>| match is_taught {
@@ -140,7 +140,7 @@ impl fmt::Display for Ability {
 mod tests {
     use finch_model::{manifest::Quant, tiny::TinySpec};
 
-    use super::{Abilities, Ability, try_out};
+    use super::{Abilities, Ability, examine};
     use crate::{
         EngineOptions,
         testing::{TinyModel, runtime},
@@ -149,7 +149,7 @@ mod tests {
     #[track_caller]
     fn check(model: &TinyModel, chat: Ability, tools: Ability) {
         let options = EngineOptions { context_tokens_max: 512, ..EngineOptions::default() };
-        let Abilities { chat: found, tools: called, .. } = try_out(&runtime(), &model.dir, options).unwrap();
+        let Abilities { chat: found, tools: called, .. } = examine(&runtime(), &model.dir, options).unwrap();
         assert_eq!((found, called), (chat, tools));
     }
 
