@@ -202,3 +202,45 @@ fn a_directory_that_is_no_model_is_refused_by_name() {
     }
     assert!(names(home.path()).is_empty(), "{:?}", names(home.path()));
 }
+
+/// A line of what Linux says of a process's memory, in bytes.
+#[cfg(target_os = "linux")]
+fn memory_bytes(process: u32, line: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|found| found.strip_prefix(line))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_import_holds_its_largest_tensor_and_little_more() {
+    /// Beside the largest tensor: the program itself, and what it reads and writes in one step.
+    const SLACK_BYTES: u64 = 64 << 20;
+    let home = tempfile::tempdir().unwrap();
+    let (gguf, hub) = (home.path().join("m.gguf"), home.path().join("m"));
+    let spec = TinySpec { hidden: 1024, ff: 4096, heads: 16, kv_heads: 4, layers: 8, ..TinySpec::default() };
+    write_tiny_gguf(&gguf, spec).unwrap();
+    write_hub(&gguf, &hub, HubSpec { tensor_type: TensorKind::F16, shards: 2 }).unwrap();
+    std::fs::remove_file(&gguf).unwrap();
+    let sizes = std::fs::read_dir(&hub).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+    let (total, largest) = (sizes.sum::<u64>(), 1024 * 4096 * 2);
+    assert!(total > 3 * (largest + SLACK_BYTES), "{total}");
+    let import = |quant| Background::start(home.path(), &["model", "import", hub.to_str().unwrap(), "--quant", quant]);
+    // Building: all that the process made and all that it has mapped.
+    let mut running = import("fp32");
+    let (id, mut peak) = (running.id(), 0);
+    while running.is_running() {
+        peak = memory_bytes(id, "VmHWM:").map_or(peak, |now| peak.max(now));
+    }
+    println!("building: {} MiB of {} MiB", peak >> 20, total >> 20);
+    assert!(peak > 8 << 20 && peak <= largest + SLACK_BYTES, "{} MiB", peak >> 20);
+    // Measuring maps the weights in full precision, twice the size of the source; once all of it has been looked at, what the
+    // process made itself is still far less. The candidate is counted, since not every processor reads it where it lies.
+    let mut running = import("int8");
+    let id = running.id();
+    running.wait_until(|| memory_bytes(id, "VmHWM:").is_some_and(|all| all > 2 * total));
+    let own = memory_bytes(id, "RssAnon:").unwrap();
+    println!("measuring: {} MiB of its own", own >> 20);
+    assert!(own < total, "{} MiB", own >> 20);
+    assert_eq!(running.interrupt().code, 130);
+}

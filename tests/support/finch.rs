@@ -57,6 +57,11 @@ impl Background {
         Said { code: status.code().unwrap_or_else(|| panic!("finch ended by a signal: {status}")), out, err }
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
     }

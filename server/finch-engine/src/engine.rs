@@ -25,7 +25,7 @@ use crate::{
     limits,
     network::Network,
     prompt::Prompts,
-    session::SessionOptions,
+    session::{SessionOptions, Weights},
     threads,
     vocabulary::Vocabulary,
     worker::{Service, Worker},
@@ -194,6 +194,7 @@ pub(crate) fn session_options(options: &EngineOptions) -> SessionOptions {
         capacity: options.context_tokens_max.max(limits::CONTEXT_TOKENS_MIN),
         kernels: options.kernels,
         devices: options.devices,
+        weights: Weights::Packed,
     }
 }
 

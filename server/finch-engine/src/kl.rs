@@ -11,6 +11,7 @@ use crate::{
     engine::session_options,
     network::{Network, Slot},
     sampler::likeliest,
+    session::{SessionOptions, Weights},
     vocabulary::Vocabulary,
 };
 
@@ -42,22 +43,23 @@ pub fn measure(
     candidate_dir: &Path,
     text: &str,
 ) -> Result<KlReport, EngineError> {
-    measure_while(runtime, reference_dir, candidate_dir, text, &mut |_, _| ControlFlow::Continue(()))
+    measure_while(runtime, (reference_dir, candidate_dir), (text, TOKENS_MIN), &mut |_, _| ControlFlow::Continue(()))
 }
 
-/// The same; `progress` hears how many tokens of how many are compared, and may break off.
+/// Compares a candidate with a reference over a text of at least so many tokens. `progress` hears how many of how many are
+/// compared, and may break off.
 pub fn measure_while(
     runtime: &Runtime,
-    reference_dir: &Path,
-    candidate_dir: &Path,
-    text: &str,
+    (reference_dir, candidate_dir): (&Path, &Path),
+    (text, tokens_min): (&str, usize),
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<KlReport, EngineError> {
-    let mut reference = Reader::load(runtime, reference_dir)?;
-    let mut candidate = Reader::load(runtime, candidate_dir)?;
+    // A reference in full precision may be larger than memory; a candidate is read the way it will be used.
+    let mut reference = Reader::load(runtime, reference_dir, Weights::Mapped)?;
+    let mut candidate = Reader::load(runtime, candidate_dir, Weights::Packed)?;
     let tokens = reference.tokens(text)?;
-    if tokens.len() < TOKENS_MIN {
-        return Err(EngineError::TextTooShort { tokens: tokens.len(), tokens_min: TOKENS_MIN });
+    if tokens.len() < tokens_min {
+        return Err(EngineError::TextTooShort { tokens: tokens.len(), tokens_min });
     }
     let (rows_theirs, rows_ours) = (reference.vocab, candidate.vocab);
     // Vocabularies are padded differently by different builds; what both have is compared.
@@ -91,10 +93,11 @@ struct Reader {
 }
 
 impl Reader {
-    fn load(runtime: &Runtime, dir: &Path) -> Result<Self, EngineError> {
+    fn load(runtime: &Runtime, dir: &Path, weights: Weights) -> Result<Self, EngineError> {
         let manifest = Manifest::read(dir)?;
         let options = EngineOptions { context_tokens_max: WINDOW_TOKENS, ..EngineOptions::default() };
-        let mut network = Network::load(runtime, dir, &manifest, session_options(&options))?;
+        let options = SessionOptions { weights, ..session_options(&options) };
+        let mut network = Network::load(runtime, dir, &manifest, options)?;
         let slot = network.slot();
         let vocabulary = Vocabulary::load(dir, &manifest)?;
         Ok(Self { network, slot, vocabulary, vocab: manifest.shape.vocab })

@@ -29,6 +29,16 @@ pub(crate) struct SessionOptions {
     pub(crate) capacity: usize,
     pub(crate) kernels: Kernels,
     pub(crate) devices: Devices,
+    pub(crate) weights: Weights,
+}
+
+/// How ONNX Runtime keeps the weights that its own kernels read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weights {
+    /// Copied into the order that suits each kernel best.
+    Packed,
+    /// As they are in the file, which is only mapped: the system can take the memory back at any time.
+    Mapped,
 }
 
 /// A session and where it computes.
@@ -90,14 +100,18 @@ fn on_devices(runtime: &Runtime, options: SessionOptions, commit: Commit<'_>) ->
 }
 
 fn builder(runtime: &Runtime, options: SessionOptions) -> ort::Result<SessionBuilder> {
-    Ok(Session::builder(runtime.environment())?
+    let builder = Session::builder(runtime.environment())?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
         .with_intra_threads(options.threads)?
         .with_inter_threads(1)?
         // Without spinning a token takes up to 40 % longer; a few dozen microseconds bridge the gaps inside a pass,
         // and between passes threads sleep, so an idle engine costs nothing.
         .with_config_entry("session.intra_op.spin_duration_us", "50")?
-        .with_config_entry("session.force_spinning_stop", "1")?)
+        .with_config_entry("session.force_spinning_stop", "1")?;
+    match options.weights {
+        Weights::Packed => Ok(builder),
+        Weights::Mapped => Ok(builder.with_config_entry("session.disable_prepacking", "1")?),
+    }
 }
 
 fn with_our_kernels(

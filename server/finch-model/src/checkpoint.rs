@@ -166,6 +166,14 @@ impl Checkpoint {
         }
     }
 
+    /// Lets go of the memory behind bytes of a file, which are read again when they are needed again.
+    pub(crate) fn release(&self, part: &[u8]) {
+        match self {
+            Checkpoint::Gguf(gguf) => gguf.release(part),
+            Checkpoint::Hub(hub) => hub.release(part),
+        }
+    }
+
     /// An error that names these weights and what is wrong in them.
     pub(crate) fn broken(&self, what: String) -> CheckpointError {
         CheckpointError::Broken { file: self.file().to_owned(), what }

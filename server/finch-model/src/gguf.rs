@@ -64,6 +64,11 @@ impl Gguf {
         &self.bytes
     }
 
+    /// Lets go of the memory behind a part of the file.
+    pub(crate) fn release(&self, part: &[u8]) {
+        self.bytes.release(part);
+    }
+
     /// A text value, if the key is there and holds text.
     pub fn text(&self, key: &str) -> Option<&str> {
         match self.metadata.get(key) {

@@ -229,6 +229,11 @@ impl Hub {
         self.files.iter().map(|file| (file.name.as_str(), &*file.bytes)).collect()
     }
 
+    /// Lets go of the memory behind a part of one of the files.
+    pub(crate) fn release(&self, part: &[u8]) {
+        self.files.iter().for_each(|file| file.bytes.release(part));
+    }
+
     /// `tokenizer.json`.
     pub(crate) fn tokenizer(&self) -> &Json {
         &self.tokenizer

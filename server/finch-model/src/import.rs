@@ -36,6 +36,54 @@ use crate::{limits, onnx};
 /// Positions a build can attend over unless asked for more.
 pub const CONTEXT_TOKENS_DEFAULT: usize = 4096;
 
+/// A divergence measured over fewer tokens of code says too little to accept a build by it.
+pub const KL_TOKENS_MIN: usize = 2_000;
+
+/// How far a build is from its source weights. Invariant: measured over at least [`KL_TOKENS_MIN`] tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Divergence {
+    mean: f64,
+    tokens: usize,
+}
+
+/// A measurement that counts for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum BadDivergence {
+    /// Measure over more text.
+    #[error(
+        "the divergence from the source weights was measured over {tokens} tokens of code, and at least {KL_TOKENS_MIN} are needed"
+    )]
+    TooFewTokens {
+        /// Those that were compared.
+        tokens: usize,
+    },
+    /// One of the two models computes nonsense.
+    #[error("the divergence from the source weights is {mean}, which is no number of a working model")]
+    NoNumber {
+        /// What came out.
+        mean: f64,
+    },
+}
+
+impl Divergence {
+    /// A mean in nats a token, over so many tokens.
+    pub fn new(mean: f64, tokens: usize) -> Result<Self, BadDivergence> {
+        if tokens < KL_TOKENS_MIN {
+            Err(BadDivergence::TooFewTokens { tokens })
+        } else if !mean.is_finite() {
+            Err(BadDivergence::NoNumber { mean })
+        } else {
+            Ok(Self { mean, tokens })
+        }
+    }
+
+    /// The mean in nats a token.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+}
+
 /// What to build, and where.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
@@ -57,8 +105,8 @@ pub struct ImportRequest {
     pub licence: Option<String>,
     /// How to prompt; otherwise fill-in-the-middle where the vocabulary has the tokens.
     pub infill: Option<InfillStyle>,
-    /// The measured divergence from the source weights and over how many tokens, where it is known already.
-    pub kl: Option<(f64, usize)>,
+    /// The measured divergence from the source weights, where it is known already.
+    pub kl: Option<Divergence>,
     /// What to do if the same build is there already.
     pub finished: Finished,
     /// The longest context the graph can attend over; the model's own limit if that is lower.
@@ -222,8 +270,8 @@ pub fn import(
         source: SourceFile { file: file_name(&request.source), sha256, bytes: source_bytes(&checkpoint) },
         build: Build {
             finch: env!("CARGO_PKG_VERSION").to_owned(),
-            kl: request.kl.map(|(kl, _)| kl),
-            kl_tokens: request.kl.map(|(_, tokens)| tokens),
+            kl: request.kl.map(|kl| kl.mean),
+            kl_tokens: request.kl.map(|kl| kl.tokens),
             recipe: Some(recipe),
         },
         files,
@@ -291,10 +339,10 @@ fn write_weights(
 }
 
 /// Moves a model that was built and measured elsewhere on the same disk among `home_models`, with its figure.
-pub fn adopt(built: &Path, home_models: &Path, kl: (f64, usize)) -> Result<PathBuf, ImportError> {
+pub fn adopt(built: &Path, home_models: &Path, kl: Divergence) -> Result<PathBuf, ImportError> {
     let mut manifest = Manifest::read(built)?;
-    manifest.build.kl = Some(kl.0);
-    manifest.build.kl_tokens = Some(kl.1);
+    manifest.build.kl = Some(kl.mean);
+    manifest.build.kl_tokens = Some(kl.tokens);
     let staging = Claim::of(home_models)?.begin(&manifest.id, manifest.source.sha256)?;
     for file in &manifest.files {
         let from = built.join(&file.name);
@@ -362,6 +410,7 @@ fn digest(checkpoint: &Checkpoint, progress: &mut Progress<'_>) -> Result<Digest
         let mut hasher = Hasher::default();
         for bytes in bytes.chunks(limits::IMPORT_CHUNK_BYTES) {
             hasher.update(bytes);
+            checkpoint.release(bytes);
             progress.advance(bytes.len() as u64).map_err(|interrupted| interrupted.at(Path::new(checkpoint.file())))?;
         }
         sums.push((name, hasher.finish()));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use finch_engine::{EngineError, kl};
-use finch_model::import::{self, Finished, ImportRequest, Reference};
+use finch_model::import::{self, Divergence, Finished, ImportRequest, Reference};
 use finch_model::manifest::{ModelId, Quant};
 
 use crate::install;
@@ -78,16 +78,15 @@ fn judge(
         Quant::Fp16 | Quant::Fp32 => KL_FP16_MAX,
         Quant::Int4 => {
             let plain = reference(&request, bench, Reference::PlainFourBit, interrupt)?;
-            measure(surroundings, &source, &plain, interrupt)?.mean_kl
+            measure(surroundings, &source, &plain, interrupt)?.mean()
         }
     };
-    if kl.mean_kl > kl_max && demand == Demand::Refuse {
-        return Ok(Verdict::Refused { kl: kl.mean_kl, kl_max });
+    if kl.mean() > kl_max && demand == Demand::Refuse {
+        return Ok(Verdict::Refused { kl: kl.mean(), kl_max });
     }
-    let folder = import::adopt(&candidate, &surroundings.home.models(), (kl.mean_kl, kl.tokens))
-        .context("installing the model")?;
+    let folder = import::adopt(&candidate, &surroundings.home.models(), kl).context("installing the model")?;
     trial::vouch(surroundings, &folder)?;
-    Ok(Verdict::Accepted { folder, kl: Some(kl.mean_kl) })
+    Ok(Verdict::Accepted { folder, kl: Some(kl.mean()) })
 }
 
 /// Where builds are compared: beside the models, so that the good one is only renamed, and under the id's own name, so that
@@ -163,18 +162,13 @@ fn reference(request: &ImportRequest, bench: &Path, reference: Reference, interr
     install::build(request, interrupt)
 }
 
-fn measure(
-    surroundings: &Surroundings,
-    source: &Path,
-    candidate: &Path,
-    interrupt: &Interrupt,
-) -> Result<kl::KlReport> {
+fn measure(surroundings: &Surroundings, source: &Path, candidate: &Path, interrupt: &Interrupt) -> Result<Divergence> {
     let step = Step::start("measuring the divergence from the source weights");
-    let report =
-        kl::measure_while(&local::runtime(surroundings)?, source, candidate, kl::CORPUS, &mut |done, total| {
-            step.tokens(done, total);
-            interrupt.flow()
-        });
+    let text = (kl::CORPUS, import::KL_TOKENS_MIN);
+    let report = kl::measure_while(&local::runtime(surroundings)?, (source, candidate), text, &mut |done, total| {
+        step.tokens(done, total);
+        interrupt.flow()
+    });
     match report {
         Err(EngineError::Cancelled) => {
             step.stopped();
@@ -183,7 +177,7 @@ fn measure(
         report => {
             let report = report?;
             step.done();
-            Ok(report)
+            Ok(Divergence::new(report.mean_kl, report.tokens)?)
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use finch_model::catalogue::{self, Catalogue, Entry};
 use finch_model::fetch::{self, Endpoint, FetchEvent, FetchOptions, FetchedRepository, HubReference, Network};
-use finch_model::import::{self, ImportError, ImportRequest};
+use finch_model::import::{self, Divergence, ImportError, ImportRequest};
 use finch_model::manifest::Quant;
 
 use crate::command;
@@ -56,7 +56,7 @@ pub(crate) fn model(
     let mut request = ImportRequest::new(fetched.clone(), entry.id.clone(), surroundings.home.models(), quant);
     request.licence = Some(entry.licence.clone());
     request.infill = Some(entry.infill);
-    request.kl = entry.kl.get(&quant).map(|kl| (*kl, catalogue::KL_TOKENS));
+    request.kl = entry.kl.get(&quant).map(|kl| Divergence::new(*kl, catalogue::KL_TOKENS)).transpose()?;
     let folder = build(request, interrupt)?;
     trial::vouch(surroundings, &folder)?;
     if source == FetchedSource::Delete {

@@ -1,10 +1,11 @@
 use std::ops::ControlFlow;
 
 use finch_model::{
-    import::{ImportRequest, import},
-    manifest::Quant,
-    tiny::{TinyArchitecture, TinySpec},
+    import::{ImportRequest, KL_TOKENS_MIN, import},
+    manifest::{Quant, TOKENIZER_FILE},
+    tiny::{TinyArchitecture, TinySpec, TinyVocabulary},
 };
+use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer};
 
 use super::{CORPUS, divergence, measure, measure_while};
 use crate::{
@@ -66,6 +67,9 @@ fn a_text_that_says_little_is_refused() {
     let model = TinyModel::new(TinySpec { layers: 1, ..TinySpec::default() }, Quant::Fp32);
     let error = measure(&runtime(), &model.dir, &model.dir, "0 1").unwrap_err();
     assert!(matches!(error, EngineError::TextTooShort { tokens: 3, .. }), "{error}");
+    let dirs = (&*model.dir, &*model.dir);
+    let error = measure_while(&runtime(), dirs, (&CORPUS[..1500], 2_000), &mut |_, _| panic!("nothing is compared"));
+    assert!(matches!(error, Err(EngineError::TextTooShort { tokens_min: 2_000, .. })), "{error:?}");
 }
 
 #[test]
@@ -76,14 +80,39 @@ fn a_measurement_says_how_far_it_is_and_can_be_broken_off() {
         heard.push((done, total));
         if heard.len() < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
-    let error = measure_while(&runtime(), &model.dir, &model.dir, &CORPUS[..1500], &mut hear).unwrap_err();
+    let error = measure_while(&runtime(), (&model.dir, &model.dir), (&CORPUS[..1500], 700), &mut hear).unwrap_err();
     assert!(matches!(error, EngineError::Cancelled), "{error}");
     let total = heard[0].1;
     assert_eq!(heard, [(0, total), (64, total), (128, total)]);
     assert!(total > 700, "{total}");
 }
 
+/// The corpus is cut into words before letters are merged, so there are no fewer tokens than words, whatever the merges.
 #[test]
-fn the_corpus_is_long_enough() {
-    assert!(CORPUS.len() > 10_000 && CORPUS.is_ascii());
+fn the_corpus_has_enough_words_in_every_cut() {
+    for cut in ["qwen2", "llama-bpe", "gpt-4o", "smollm", "gpt-2", "default", "deepseek-coder"] {
+        let vocabulary = TinyVocabulary::BytesCutAs(cut);
+        let model = TinyModel::new(TinySpec { layers: 1, vocabulary, ..TinySpec::default() }, Quant::Fp32);
+        let tokenizer = Tokenizer::from_file(model.dir.join(TOKENIZER_FILE)).unwrap();
+        let mut words = PreTokenizedString::from(CORPUS);
+        tokenizer.get_pre_tokenizer().unwrap().pre_tokenize(&mut words).unwrap();
+        let words = words.get_splits(OffsetReferential::Original, OffsetType::Byte).len();
+        assert!(words >= KL_TOKENS_MIN, "{cut}: {words} words");
+    }
+}
+
+/// Pieces are not bound to words, but none runs over from a letter to a space, a line's end, or a bracket.
+#[test]
+fn the_corpus_has_enough_pieces() {
+    let kind = |letter: char| match letter {
+        'a'..='z' | 'A'..='Z' | '_' => 0,
+        '0'..='9' => 1,
+        ' ' => 2,
+        '\n' => 3,
+        _ => 4,
+    };
+    let kinds: Vec<i32> = CORPUS.chars().map(kind).collect();
+    // A space may be the beginning of the piece behind it.
+    let ends = kinds.windows(2).filter(|pair| pair[0] != pair[1] && pair[0] != 2).count();
+    assert!(ends >= KL_TOKENS_MIN, "{ends}");
 }

@@ -15,6 +15,7 @@ use super::{Network, Place, SessionOptions, Slot};
 use crate::{
     Kernels,
     device::Devices,
+    session::Weights,
     testing::{TinyModel, runtime},
 };
 
@@ -26,7 +27,13 @@ fn network(model: &TinyModel) -> (Network, Slot) {
         &runtime(),
         &model.dir,
         &manifest,
-        SessionOptions { threads: 1, capacity: CAPACITY, kernels: Kernels::Auto, devices: Devices::default() },
+        SessionOptions {
+            threads: 1,
+            capacity: CAPACITY,
+            kernels: Kernels::Auto,
+            devices: Devices::default(),
+            weights: Weights::Packed,
+        },
     )
     .unwrap();
     let slot = network.slot();
@@ -197,7 +204,13 @@ fn released_memory_is_written_again_and_what_stays_is_whole() {
     let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
     let manifest = Manifest::read(&model.dir).unwrap();
     // Pages are released only where a head holds more than one.
-    let options = SessionOptions { threads: 1, capacity: 100_000, kernels: Kernels::Auto, devices: Devices::default() };
+    let options = SessionOptions {
+        threads: 1,
+        capacity: 100_000,
+        kernels: Kernels::Auto,
+        devices: Devices::default(),
+        weights: Weights::Packed,
+    };
     let mut network = Network::load(&runtime(), &model.dir, &manifest, options).unwrap();
     let mut slots = network.slots(2);
     let tokens = tokens(300, 500);
@@ -221,7 +234,13 @@ fn assert_kernels_agree(spec: TinySpec, quant: Quant) {
     let model = TinyModel::new(spec, quant);
     let manifest = Manifest::read(&model.dir).unwrap();
     let answers = [Kernels::Auto, Kernels::OnnxRuntime].map(|kernels| {
-        let options = SessionOptions { threads: 2, capacity: CAPACITY, kernels, devices: Devices::default() };
+        let options = SessionOptions {
+            threads: 2,
+            capacity: CAPACITY,
+            kernels,
+            devices: Devices::default(),
+            weights: Weights::Packed,
+        };
         let mut network = Network::load(&runtime(), &model.dir, &manifest, options).unwrap();
         let mut slot = network.slot();
         let tokens = tokens(60, 500);

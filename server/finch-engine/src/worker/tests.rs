@@ -15,7 +15,7 @@ use crate::{
     lanes::{Ask, Job, Lanes},
     network::Network,
     prompt::Prompts,
-    session::SessionOptions,
+    session::{SessionOptions, Weights},
     speculation::{Costs, Speculator},
     testing::{TinyModel, runtime, wait_for},
     vocabulary::Vocabulary,
@@ -49,7 +49,13 @@ impl Bench {
             &runtime(),
             &model.dir,
             &manifest,
-            SessionOptions { threads: 1, capacity, kernels: Kernels::Auto, devices: Devices::default() },
+            SessionOptions {
+                threads: 1,
+                capacity,
+                kernels: Kernels::Auto,
+                devices: Devices::default(),
+                weights: Weights::Packed,
+            },
         )
         .unwrap();
         let vocabulary = Vocabulary::load(&model.dir, &manifest).unwrap();

@@ -77,6 +77,9 @@ impl<'a, W: Write> Stream<'a, W> {
                 settle(before)?;
             }
             let placed = placed?;
+            for (tensor, _) in self.tensors(parts(&weight.content))? {
+                self.checkpoint.release(tensor.bytes());
+            }
             for view in &weight.views {
                 let extent = placed.iter().find(|(piece, _)| *piece == view.piece).map(|(_, extent)| *extent);
                 let extent = extent.ok_or_else(|| io::Error::other(format!("{} has nowhere to be", view.name)))?;

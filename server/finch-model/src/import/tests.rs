@@ -330,7 +330,7 @@ fn a_model_that_was_measured_elsewhere_is_moved_with_its_figure() {
     let place = Place::with(TinySpec::default());
     let bench = place.root.path().join("bench");
     let built = import(ImportRequest { home_models: bench, ..place.request(Quant::Int8) }, &mut go_on).expect("built");
-    let dir = adopt(&built, &place.models(), (0.01, 2_048)).expect("moved");
+    let dir = adopt(&built, &place.models(), Divergence::new(0.01, 2_048).expect("enough tokens")).expect("moved");
     let manifest = Manifest::read(&dir).expect("whole");
     assert_eq!((manifest.build.kl, manifest.build.kl_tokens), (Some(0.01), Some(2_048)));
     assert_eq!(place.names(), ["tiny"]);
@@ -376,4 +376,15 @@ fn a_hub_directory_gives_the_build_that_its_gguf_file_gives() {
     for (shards, architecture) in (1..).zip(TinyArchitecture::ALL) {
         check_hub(architecture, shards);
     }
+}
+
+#[test]
+fn a_divergence_over_few_tokens_or_of_no_number_counts_for_nothing() {
+    let check = |mean: f64, tokens: usize, part: &str| {
+        let error = Divergence::new(mean, tokens).expect_err("refused").to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    check(0.001, 1_999, "over 1999 tokens of code, and at least 2000 are needed");
+    check(f64::NAN, 2_000, "NaN, which is no number of a working model");
+    assert_eq!(Divergence::new(0.001, 2_000).map(|kl| kl.mean()), Ok(0.001));
 }
