@@ -120,7 +120,7 @@ pub(crate) const BANDWIDTH_PASSES: usize = 4;
 /// Rows and columns of the matrix, and rows of activations, by which multiplying is measured: like those of small models.
 pub(crate) const YARDSTICK: [usize; 3] = [2048, 1024, 256];
 /// How often it is multiplied; the fastest time counts.
-pub(crate) const YARDSTICK_PASSES: usize = 6;
+pub(crate) const YARDSTICK_PASSES: usize = 16;
 
 /// What a process takes beside weights, keys and values: tokenizer, graph, buffers of a pass, the library.
 pub(crate) const PROCESS_BYTES: u64 = 256 << 20;

@@ -77,7 +77,7 @@ fn on_devices(runtime: &Runtime, options: SessionOptions, commit: Commit<'_>) ->
     for device in placement.before_cpu() {
         // A provider tells by an error that its driver or its device is not there.
         if let Err(error) = provider(device).map_or(Ok(()), |provider| provider.register(&mut on_device)) {
-            placement.fail(device, &one_line(&error.to_string()));
+            placement.fail(device, plain(&one_line(&error.to_string())));
         }
     }
     let devices = placement.before_cpu();
@@ -88,7 +88,7 @@ fn on_devices(runtime: &Runtime, options: SessionOptions, commit: Commit<'_>) ->
             // Which of them failed is not told. If it was the graph, it fails below in its own name.
             Err(error) => {
                 let problem = one_line(&error.to_string());
-                devices.into_iter().for_each(|device| placement.fail(device, &problem));
+                devices.into_iter().for_each(|device| placement.fail(device, plain(&problem)));
             }
         }
     }
@@ -97,6 +97,12 @@ fn on_devices(runtime: &Runtime, options: SessionOptions, commit: Commit<'_>) ->
         Kernels::OnnxRuntime => None,
     };
     Ok(Opened { session: commit(builder(runtime, options)?, processor)?, placement })
+}
+
+/// What happened, without the place in ONNX Runtime's source and the code that stand before it.
+fn plain(problem: &str) -> &str {
+    let Some((_, behind)) = problem.rsplit_once("[ONNXRuntimeError] : ") else { return problem };
+    behind.splitn(3, " : ").last().unwrap_or(behind)
 }
 
 fn builder(runtime: &Runtime, options: SessionOptions) -> ort::Result<SessionBuilder> {
@@ -180,6 +186,21 @@ mod tests {
         let unused = told(placement.unused().iter().map(|(device, _)| *device).collect());
         assert_eq!(used.len() + unused.len(), named.len(), "{placement:?}");
         assert!(used.is_sorted() && unused.is_sorted(), "{placement:?}");
+    }
+
+    #[test]
+    fn a_problem_is_told_without_its_place_in_foreign_source() {
+        for (problem, expected) in [
+            (
+                "/src/bridge.cc:2043 Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load: libx.so : gone",
+                "Failed to load: libx.so : gone",
+            ),
+            ("Failed to load provider", "Failed to load provider"),
+            ("[ONNXRuntimeError] : odd", "odd"),
+            ("", ""),
+        ] {
+            assert_eq!(super::plain(problem), expected);
+        }
     }
 
     #[test]
