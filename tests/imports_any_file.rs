@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use finch_engine::{Runtime, kl, runtime};
 use finch_model::Manifest;
 use finch_model::gguf::TensorKind;
-use finch_model::tiny::{HubSpec, TinyArchitecture, TinySpec, write_hub, write_tiny_gguf};
+use finch_model::tiny::{HubSpec, TinyArchitecture, TinySpec, TinyVocabulary, write_hub, write_tiny_gguf};
 use serde_json::Value;
 
 use crate::support::finch::{Background, finch, fixture, home_with_a_model};
@@ -59,6 +59,20 @@ fn every_family_in_8_bits() {
     for architecture in TinyArchitecture::ALL {
         check(architecture, "int8");
     }
+}
+
+#[test]
+fn a_hub_directory_with_a_vocabulary_of_pieces() {
+    let home = tempfile::tempdir().unwrap();
+    let (gguf, hub) = (home.path().join("m.gguf"), home.path().join("Pieces"));
+    let spec = TinySpec { vocab: 1500, vocabulary: TinyVocabulary::Pieces, ..TinySpec::default() };
+    write_tiny_gguf(&gguf, spec).unwrap();
+    write_hub(&gguf, &hub, HubSpec::default()).unwrap();
+    let said = finch(home.path(), &["model", "import", hub.to_str().unwrap()]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let tokens = Manifest::read(&home.path().join("models/pieces")).unwrap().tokens;
+    assert_eq!((tokens.bos, tokens.add_bos, tokens.eos), (Some(1), true, Some(2)));
+    assert!(complete(home.path())["generated_tokens"].as_u64().unwrap() > 0);
 }
 
 #[test]

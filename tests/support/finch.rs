@@ -40,7 +40,11 @@ impl Background {
     /// Goes on once the folder or file is there, while `finch` still runs.
     pub(crate) fn wait_until(&mut self, there: impl Fn() -> bool) {
         while !there() {
-            assert!(self.is_running(), "it ended too early");
+            if !self.is_running() {
+                let mut err = String::new();
+                self.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+                panic!("it ended too early: {err}");
+            }
             std::thread::yield_now();
         }
     }

@@ -119,7 +119,9 @@ impl Vocabulary {
         if !self.is_control[id as usize] {
             return vec![id];
         }
-        self.bytes(id).iter().filter_map(|&byte| self.single[usize::from(byte)]).collect()
+        // A special token stands for no bytes, but its name in a text does.
+        let bytes = self.names.get(&id).map_or(self.bytes(id), |name| name.as_bytes());
+        bytes.iter().filter_map(|&byte| self.single[usize::from(byte)]).collect()
     }
 
     /// The bytes a token stands for. Special tokens stand for none, as in decoding without them.

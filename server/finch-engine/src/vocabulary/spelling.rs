@@ -20,10 +20,16 @@ pub(super) enum Spelling {
 impl Spelling {
     /// The spelling that the tokenizer's decoder takes back.
     pub(super) fn of(tokenizer: &Tokenizer) -> Option<Spelling> {
-        let is_fallback = |step: &DecoderWrapper| matches!(step, DecoderWrapper::ByteFallback(_));
+        let of_pieces =
+            |step: &DecoderWrapper| matches!(step, DecoderWrapper::ByteFallback(_) | DecoderWrapper::Metaspace(_));
+        // Without a token for each byte there are texts that no tokens spell.
+        let spells_bytes = || tokenizer.token_to_id("<0x0A>").is_some();
         match tokenizer.get_decoder()? {
             DecoderWrapper::ByteLevel(_) => Some(Spelling::Letters(byte_alphabet())),
-            DecoderWrapper::Sequence(steps) if steps.get_decoders().iter().any(is_fallback) => Some(Spelling::Pieces),
+            DecoderWrapper::Sequence(steps) if steps.get_decoders().iter().any(of_pieces) && spells_bytes() => {
+                Some(Spelling::Pieces)
+            }
+            step if of_pieces(step) && spells_bytes() => Some(Spelling::Pieces),
             _ => None,
         }
     }

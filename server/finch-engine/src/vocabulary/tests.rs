@@ -3,6 +3,7 @@ use finch_model::{
     tiny::{TinySpec, TinyVocabulary},
 };
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use tokenizers::Tokenizer;
 
 use super::Vocabulary;
@@ -77,6 +78,63 @@ fn pieces_spell_the_text_behind_a_space_of_their_own() {
     let pieces: Vec<String> = vocabulary.encode("do if (\u{e9}").unwrap().iter().map(name).collect();
     assert_eq!(pieces, ["▁do", "▁if", "▁", "(", "<0xC3>", "<0xA9>"]);
     assert_eq!((manifest.tokens.bos, manifest.tokens.add_bos, manifest.tokens.eos), (Some(1), true, Some(2)));
+}
+
+/// A vocabulary of pieces as a family's own files write it: what changes in `tokenizer.json`, and what a text begins with.
+#[track_caller]
+fn check_pieces(changes: Value, begins_with: &str) {
+    let spec = TinySpec { layers: 1, vocab: 1500, vocabulary: TinyVocabulary::Pieces, ..TinySpec::default() };
+    let model = TinyModel::new(spec, Quant::Fp32);
+    let manifest = Manifest::read(&model.dir).unwrap();
+    let path = model.dir.join(TOKENIZER_FILE);
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    json.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    std::fs::write(&path, json.to_string()).unwrap();
+    let vocabulary = Vocabulary::load(&model.dir, &manifest).unwrap();
+    let tokenizer = Tokenizer::from_file(&path).unwrap();
+    for text in ["fn main() {}\n", "été 🦀 日本", "\t\t  x\r\n", "the    end"] {
+        let ids = vocabulary.encode(text).unwrap();
+        assert_eq!(text_of(&vocabulary, &ids), format!("{begins_with}{text}"));
+        assert_eq!(ids, tokenizer.encode(text, false).unwrap().get_ids(), "{text:?}");
+    }
+    for spelled in ["<s>", "a</s>b", "<unk>"] {
+        let ids = vocabulary.encode(spelled).unwrap();
+        assert!(ids.iter().all(|&id| !vocabulary.is_control(id)), "{ids:?}");
+        assert_eq!(text_of(&vocabulary, &ids), format!("{begins_with}{spelled}"));
+    }
+}
+
+#[test]
+fn pieces_are_read_as_families_write_them() {
+    let to_space = json!({ "type": "Replace", "pattern": { "String": " " }, "content": "▁" });
+    let from_space = json!({ "type": "Replace", "pattern": { "String": "▁" }, "content": " " });
+    let (bytes, fuse) = (json!({ "type": "ByteFallback" }), json!({ "type": "Fuse" }));
+    let strip = json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 });
+    let whole = json!({ "type": "Sequence", "decoders": [from_space, bytes, fuse] });
+    let stripped = json!({ "type": "Sequence", "decoders": [from_space, bytes, fuse, strip] });
+    let prepend = json!({ "type": "Prepend", "prepend": "▁" });
+    let metaspace =
+        |split: bool| json!({ "type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": split });
+    // Llama 2 and Phi-3, and the same in newer files.
+    let steps = json!({ "type": "Sequence", "normalizers": [prepend, to_space] });
+    check_pieces(json!({ "normalizer": steps, "decoder": stripped }), " ");
+    check_pieces(json!({ "normalizer": null, "pre_tokenizer": metaspace(false), "decoder": stripped }), " ");
+    // Gemma.
+    let words =
+        json!({ "type": "Split", "pattern": { "String": " " }, "behavior": "MergedWithPrevious", "invert": false });
+    check_pieces(json!({ "normalizer": to_space, "pre_tokenizer": words, "decoder": whole }), "");
+    // Unigram: the best sum of scores, where pieces were merged before.
+    let letters = (b'!'..=b'~').map(|letter| json!([char::from(letter).to_string(), -9.0]));
+    let bytes_of = (0..=255).map(|byte| json!([format!("<0x{byte:02X}>"), -99.0]));
+    let named = ["<unk>", "<s>", "</s>"].map(|name| json!([name, 0.0]));
+    let words = ["▁", "▁▁", "▁▁▁▁", "▁main", "main", "the", "▁the"].map(|word| json!([word, -5.0]));
+    let vocab: Vec<Value> = named.into_iter().chain(bytes_of).chain(letters).chain(words).collect();
+    let unigram = json!({ "type": "Unigram", "unk_id": 0, "vocab": vocab, "byte_fallback": true });
+    let decoder = json!({ "type": "Sequence", "decoders": [bytes, metaspace(true)] });
+    check_pieces(
+        json!({ "model": unigram, "normalizer": null, "pre_tokenizer": metaspace(true), "decoder": decoder }),
+        " ",
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! of its tables. Knows keys and tensors; the numbers are `rotary`'s. Called by `shape`.
 
 use super::keys::Keys;
-use super::rotary::{Rotary, Scaling};
+use super::rotary::{Edges, Rotary, Scaling};
 use crate::checkpoint::CheckpointError;
 use crate::limits;
 
@@ -76,7 +76,9 @@ fn reach(keys: &Keys<'_>, pairs: usize, asked: usize) -> Result<Reach, Checkpoin
             let fast = keys.float_or("rope.scaling.yarn_beta_fast", 32.0)?;
             let slow = keys.float_or("rope.scaling.yarn_beta_slow", 1.0)?;
             reach.positions = scaled(factor);
-            reach.scaling = Scaling::Yarn { factor, fast, slow, original: original as f64 };
+            let cut = keys.checkpoint.flag(&keys.name("rope.scaling.yarn_truncate")).unwrap_or(true);
+            let edges = if cut { Edges::OnPairs } else { Edges::Exact };
+            reach.scaling = Scaling::Yarn { factor, fast, slow, original: original as f64, edges };
             let stretched = 1.0 + 0.1 * factor.max(1.0).ln();
             reach.magnitude = stretched * keys.float_or("rope.scaling.attn_factor", 1.0)?;
         }

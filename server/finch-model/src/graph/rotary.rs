@@ -35,7 +35,17 @@ pub(super) enum Scaling {
         fast: f64,
         slow: f64,
         original: f64,
+        edges: Edges,
     },
+}
+
+/// Where those between begin and end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Edges {
+    /// At the nearest pair outside.
+    OnPairs,
+    /// Where the numbers say, between pairs.
+    Exact,
 }
 
 impl Scaling {
@@ -44,11 +54,14 @@ impl Scaling {
         match self {
             Scaling::None => frequency,
             Scaling::Linear { factor } => frequency / factor,
-            Scaling::Yarn { factor, fast, slow, original } => {
+            Scaling::Yarn { factor, fast, slow, original, edges } => {
                 let dim = 2.0 * rotary.pairs as f64;
                 let index_of = |turns: f64| dim * (original / (turns * TAU)).ln() / (2.0 * rotary.base.ln());
-                let from = index_of(fast).floor().max(0.0);
-                let to = index_of(slow).ceil().min(dim - 1.0);
+                let (from, to) = match edges {
+                    Edges::OnPairs => (index_of(fast).floor(), index_of(slow).ceil()),
+                    Edges::Exact => (index_of(fast), index_of(slow)),
+                };
+                let (from, to) = (from.max(0.0), to.min(dim - 1.0));
                 let keep = 1.0 - ((index as f64 - from) / (to - from).max(0.001)).clamp(0.0, 1.0);
                 frequency * (keep + (1.0 - keep) / factor)
             }

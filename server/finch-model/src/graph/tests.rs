@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::rotary::Scaling;
+use super::rotary::{Edges, Rotary, Scaling};
 use super::rows::{Head, Pairs, RowOrder};
 use super::*;
 use crate::gguf::{Gguf, TensorKind};
@@ -345,6 +345,32 @@ fn positions_reach_as_far_as_they_are_scaled_to() {
     assert_eq!(reach("yarn", 4.0, 2048), 8192);
     assert_eq!(reach("yarn", 4.0, 512), 2048);
     assert_eq!(reach("yarn", 40.0, 2048), 10_000);
+}
+
+#[test]
+fn yarn_mixes_between_edges_that_lie_on_pairs_or_between_them() {
+    let frequency = |edges, pair: usize| {
+        let scaling = Scaling::Yarn { factor: 4.0, fast: 32.0, slow: 1.0, original: 64.0, edges };
+        let (pairs, base) = (8, 10_000.0);
+        let tables = rotary::tables(&Rotary {
+            pairs,
+            columns: pairs,
+            positions: 2,
+            base,
+            scaling,
+            factors: vec![],
+            magnitude: 1.0,
+        });
+        // The second row is position 1, whose angle is the frequency.
+        tables.1[pairs + pair].asin()
+    };
+    // 16 ln(64 / 2π) / (2 ln 10000) = 2.0161 pairs have turned once; none has turned 32 times.
+    let mixed = |keep: f32| 10_000_f32.powf(-1.0 / 8.0) * (keep + (1.0 - keep) / 4.0);
+    let near = |found: f32, expected: f32| assert!((found - expected).abs() < 1e-4, "{found} for {expected}");
+    near(frequency(Edges::OnPairs, 1), mixed(1.0 - 1.0 / 3.0));
+    near(frequency(Edges::Exact, 1), mixed(1.0 - 1.0 / 2.0161));
+    near(frequency(Edges::OnPairs, 0), frequency(Edges::Exact, 0));
+    near(frequency(Edges::OnPairs, 5), frequency(Edges::Exact, 5));
 }
 
 #[test]

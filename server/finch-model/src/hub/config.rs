@@ -108,6 +108,9 @@ impl Keys {
         if let Some(kind) = scaling.kind_by_key() {
             self.put("rope.scaling.type", Value::Text(kind.to_owned()));
         }
+        if scaling.ends_between_pairs() {
+            self.put("rope.scaling.yarn_truncate", Value::Flag(false));
+        }
         for (key, number) in scaling.floats() {
             self.put(key, Value::Float(number));
         }

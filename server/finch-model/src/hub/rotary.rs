@@ -51,9 +51,6 @@ impl<'a> Scaling<'a> {
         };
         let json = if whole.is_null() { &config["rope_scaling"] } else { whole };
         let kind = ["rope_type", "type"].iter().find_map(|key| json[*key].as_str());
-        if json["truncate"] == Json::Bool(false) {
-            return Err(directory.unsupported(CONFIG, "rotary scaling that is not cut to whole pairs".to_owned()));
-        }
         if let Some(other) = kind.filter(|kind| KINDS.iter().all(|(known, _)| known != kind)) {
             return Err(directory.unsupported(CONFIG, format!("rotary scaling {other}")));
         }
@@ -75,6 +72,11 @@ impl<'a> Scaling<'a> {
     /// The name of the scaling, unless it is none or all in a tensor.
     pub(super) fn kind_by_key(&self) -> Option<&'static str> {
         KINDS.iter().find(|(known, _)| Some(*known) == self.kind).and_then(|(_, ours)| *ours)
+    }
+
+    /// True where yarn's mixing begins and ends between pairs, for which GGUF files have no key.
+    pub(super) fn ends_between_pairs(&self) -> bool {
+        self.kind == Some("yarn") && self.json["truncate"] == Json::Bool(false)
     }
 
     /// Numbers by their GGUF keys.

@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::rotary::Scaling;
 use super::*;
+use crate::checkpoint::Checkpoint;
 use crate::tiny::{HubSpec, TinyArchitecture, TinySpec, write_hub, write_tiny_gguf};
+use crate::tokenizer::Tokenizer;
 
 /// A small sound directory.
 fn sound(spec: HubSpec) -> tempfile::TempDir {
@@ -126,6 +128,19 @@ fn yarn_states_what_comes_on_top_of_its_own_magnitude() {
     let factor = ("rope.scaling.factor", 4.0);
     assert_eq!(scaling(Json::Null), [factor]);
     assert_eq!(scaling(json!(1.0)), [factor, ("rope.scaling.attn_factor", 1.0 / (1.0 + 0.1 * 4_f64.ln()))]);
+}
+
+#[test]
+fn yarn_that_is_not_cut_to_whole_pairs_says_so() {
+    let config = |kind: &str, truncate: bool| {
+        let scaling = json!({ "rope_type": kind, "factor": 4.0, "truncate": truncate });
+        let config = json!({ "model_type": "llama", "rope_scaling": scaling });
+        let reader = Directory { path: Path::new("m") };
+        let family = families::of(&reader, &config).unwrap();
+        config::translate(&reader, &config, family).unwrap().remove("llama.rope.scaling.yarn_truncate")
+    };
+    assert_eq!(config("yarn", false), Some(Value::Flag(false)));
+    assert_eq!((config("yarn", true), config("linear", false)), (None, None));
 }
 
 #[test]
@@ -316,4 +331,29 @@ fn the_card_the_template_and_the_tokens_are_read() {
         (Some("apache-2.0"), Some("{{ messages }}"))
     );
     assert_eq!(hub.numbers("tokenizer.ggml.eos_token_ids"), Some(vec![1, 2, 3]));
+}
+
+#[test]
+fn unigram_pieces_are_counted_and_must_fall_back_to_bytes() {
+    let read = |kind: &str, byte_fallback: bool, ids: usize| {
+        let root = sound(HubSpec::default());
+        let vocab = json!([["<unk>", 0.0], ["<s>", 0.0], ["a", -1.0]]);
+        edit(&root, TOKENIZER, |json| {
+            json["model"] = json!({ "type": kind, "unk_id": 0, "vocab": vocab, "byte_fallback": byte_fallback });
+            json["added_tokens"] = json!([{ "id": 1, "content": "<s>", "special": true }]);
+        });
+        let checkpoint = Checkpoint::open(&root.path().join("hub")).unwrap();
+        Tokenizer::read(&checkpoint, ids).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(read("Unigram", true, 3), Ok(()));
+    for (read, part) in [
+        (read("Unigram", true, 2), "has the token 2 of 2 ids"),
+        (
+            read("Unigram", false, 3),
+            "a Unigram tokenizer in tokenizer.json, finch reads BPE, and Unigram that falls back",
+        ),
+        (read("WordPiece", true, 3), "a WordPiece tokenizer in tokenizer.json"),
+    ] {
+        assert!(read.as_ref().is_err_and(|error| error.contains(part)), "{read:?}");
+    }
 }

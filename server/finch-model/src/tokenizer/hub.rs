@@ -25,10 +25,15 @@ impl<'a> HubVocabulary<'a> {
     pub(super) fn read(hub: &'a Hub, checkpoint: &Checkpoint, ids: usize) -> Result<Self, CheckpointError> {
         let tokenizer = hub.tokenizer();
         let kind = tokenizer["model"]["type"].as_str().unwrap_or("nameless");
-        if kind != "BPE" {
-            return Err(checkpoint.unsupported(format!("a {kind} tokenizer in tokenizer.json, finch reads BPE")));
+        let spells_all = tokenizer["model"]["byte_fallback"] == Json::Bool(true);
+        if !(kind == "BPE" || kind == "Unigram" && spells_all) {
+            let known = "finch reads BPE, and Unigram that falls back to bytes";
+            return Err(checkpoint.unsupported(format!("a {kind} tokenizer in tokenizer.json, {known}")));
         }
-        let in_model = tokenizer["model"]["vocab"].as_object().into_iter().flat_map(|vocab| vocab.values());
+        // BPE maps tokens to ids; the pieces of Unigram are listed in the order of theirs.
+        let vocab = &tokenizer["model"]["vocab"];
+        let by_name = vocab.as_object().into_iter().flat_map(|vocab| vocab.values()).filter_map(Json::as_u64);
+        let by_place = vocab.as_array().and_then(|pieces| pieces.len().checked_sub(1)).map(|last| last as u64);
         let mut added = Vec::new();
         for token in tokenizer["added_tokens"].as_array().into_iter().flatten() {
             let id = token["id"].as_u64().and_then(|id| u32::try_from(id).ok());
@@ -37,7 +42,7 @@ impl<'a> HubVocabulary<'a> {
                 _ => return Err(checkpoint.broken(format!("tokenizer.json adds the token {token}"))),
             }
         }
-        let highest = in_model.filter_map(Json::as_u64).chain(added.iter().map(|(id, _)| u64::from(*id))).max();
+        let highest = by_name.chain(by_place).chain(added.iter().map(|(id, _)| u64::from(*id))).max();
         match highest {
             Some(highest) if highest < ids as u64 => Ok(Self { hub, added, ids }),
             Some(highest) => Err(checkpoint.broken(format!("tokenizer.json has the token {highest} of {ids} ids"))),
