@@ -179,6 +179,22 @@ fn ctrl_c_stops_an_import_and_the_next_one_goes_on() {
 
 #[cfg(unix)]
 #[test]
+fn ctrl_c_while_a_build_is_tried_out_is_no_fault_of_the_build() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("m.gguf");
+    let spec = TinySpec { hidden: 512, ff: 1024, heads: 8, layers: 4, ..TinySpec::default() };
+    write_tiny_gguf(&file, spec).unwrap();
+    let mut running = Background::start(home.path(), &["model", "import", file.to_str().unwrap()]);
+    let candidate = home.path().join("models/.measuring-m/candidate/m");
+    // The trial is what comes next.
+    running.wait_until(|| candidate.join("model.toml").is_file());
+    let said = running.interrupt();
+    assert_eq!((said.code, said.out.as_str()), (130, ""), "{}", said.err);
+    assert!(candidate.join("model.toml").is_file());
+}
+
+#[cfg(unix)]
+#[test]
 fn ctrl_c_stops_a_measurement_and_keeps_what_is_built() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("m.gguf");

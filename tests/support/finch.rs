@@ -33,7 +33,10 @@ impl Background {
         Self::spawn(command(home).args(arguments))
     }
 
+    /// In a process group of its own, as a terminal starts it.
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(command, 0);
         Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
@@ -49,10 +52,10 @@ impl Background {
         }
     }
 
-    /// Ctrl-C, and what it said until it ended.
+    /// Ctrl-C, which a terminal sends to all processes of the group, and what it said until it ended.
     #[cfg(unix)]
     pub(crate) fn interrupt(mut self) -> Said {
-        let interrupted = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
+        let interrupted = Command::new("kill").args(["-INT", "--", &format!("-{}", self.0.id())]).status().unwrap();
         assert!(interrupted.success());
         let (mut out, mut err) = (String::new(), String::new());
         self.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();

@@ -70,7 +70,12 @@ fn judge(
     request.finished = Finished::Take;
     let candidate = install::build(request.clone(), interrupt)?;
     install::runtime(surroundings, interrupt)?;
-    trial::try_out(surroundings, &candidate)?;
+    let tried = trial::try_out(surroundings, &candidate);
+    // A trial that the same Ctrl-C ended says nothing about the build.
+    if interrupt.flow().is_break() {
+        return Err(Interrupted.into());
+    }
+    tried?;
     let source = reference(&request, bench, Reference::Source, interrupt)?;
     let kl = measure(surroundings, &source, &candidate, interrupt)?;
     let kl_max = match request.quant {

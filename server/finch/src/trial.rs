@@ -89,6 +89,9 @@ enum Outcome {
 /// Runs a command until it ends or its time is over. It sees its input end when this process does.
 fn watch(mut command: Command, time: Duration) -> Result<Outcome> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // Ctrl-C in a terminal is for this process, which decides what becomes of the trial.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().context("starting a process to try the model in")?;
     let output = child.stdout.take().context("the process that tries the model has no output")?;
     let (sender, said) = mpsc::channel();
