@@ -11,6 +11,8 @@ mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;
 #[cfg(test)]
+mod imports_an_export;
+#[cfg(test)]
 mod imports_any_file;
 #[cfg(test)]
 mod neovim;

@@ -7,7 +7,7 @@
 use std::{fs, path::Path};
 
 use finch_model::{
-    manifest::{BuiltFile, GRAPH_FILE, Manifest, TOKENIZER_FILE},
+    manifest::{BuiltFile, GRAPH_FILE, Layout, Manifest, TOKENIZER_FILE},
     outline::Outline,
 };
 
@@ -24,7 +24,11 @@ pub(crate) fn check(dir: &Path, manifest: &Manifest) -> Result<Outline, EngineEr
         let file = manifest.files.iter().find(|file| file.name == name)?;
         (![GRAPH_FILE, TOKENIZER_FILE].contains(&name)).then_some(file.bytes)
     };
-    let outline = Outline::of_file(&path, limits::GRAPH_BYTES_MAX, &weights);
+    let bytes_max = match manifest.layout {
+        Layout::Finch => limits::GRAPH_BYTES_MAX,
+        Layout::Optimum | Layout::Genai => limits::EXPORT_GRAPH_BYTES_MAX,
+    };
+    let outline = Outline::of_file(&path, bytes_max, &weights);
     outline.map_err(|error| problem(error.to_string()))?.map_err(|refusal| problem(refusal.to_string()))
 }
 

@@ -98,6 +98,10 @@ pub(crate) const FORM_LEXER_STATES_MAX: usize = 50_000;
 
 /// The graph file, weights not included.
 pub(crate) const GRAPH_BYTES_MAX: u64 = 64 << 20;
+/// A graph of somebody else may bring its weights in itself.
+pub(crate) const EXPORT_GRAPH_BYTES_MAX: u64 = 2 << 30;
+/// Logits of one pass over such a graph, which has some for every token.
+pub(crate) const EXPORT_LOGITS_MAX: usize = 32 << 20;
 /// The tokenizer file.
 pub(crate) const TOKENIZER_BYTES_MAX: u64 = 256 << 20;
 

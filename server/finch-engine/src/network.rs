@@ -5,6 +5,7 @@
 //! Slots that were made together lie side by side, and neighbours can take a token each in one pass.
 //! Knows nothing about requests, text or who asks.
 
+mod export;
 mod slots;
 
 use std::{
@@ -16,20 +17,25 @@ use std::{
     },
 };
 
-use finch_model::manifest::{GRAPH_FILE, Manifest, Shape};
+use finch_model::{
+    manifest::{GRAPH_FILE, Layout, Manifest, Shape},
+    outline::Outline,
+    ports::Ports,
+};
 use ort::{
     session::{NoSelectedOutputs, RunOptions, Session},
     value::{Tensor, ValueType},
 };
 
 use crate::{
-    EngineError, Runtime,
+    EngineError, Kernels, Runtime,
     device::Placement,
     error::one_line,
     graph,
     memory::Floats,
     session::{self, Opened, SessionOptions},
 };
+use export::{Export, Pass};
 use slots::{Buffer, Rows, Sizes};
 
 /// A loaded session and the buffers it shares between steps.
@@ -42,6 +48,8 @@ pub(crate) struct Network {
     placement: Placement,
     logits: Floats,
     interrupter: Interrupter,
+    /// The memory of a graph that finch did not write, in place of `buffers`.
+    export: Option<Export>,
 }
 
 /// Ends a running pass from another thread. The pass fails and its slot keeps its length.
@@ -86,9 +94,18 @@ impl Network {
         let shape = manifest.shape;
         let positions = outline.positions.unwrap_or(usize::MAX).min(shape.context_tokens_max);
         let problem = |problem: String| EngineError::Model { path: path.clone(), problem };
+        let export = match manifest.layout {
+            Layout::Finch => None,
+            Layout::Optimum | Layout::Genai => Some(export(&outline, &shape).map_err(problem)?),
+        };
+        // Only the operators of our own graphs are replaced.
+        let kernels = if export.is_some() { Kernels::OnnxRuntime } else { options.kernels };
+        let options = SessionOptions { kernels, ..options };
         let Opened { session, placement } =
             session::open(runtime, &path, options).map_err(|error| problem(one_line(&error.to_string())))?;
-        check_inputs(&session, &shape).map_err(problem)?;
+        if export.is_none() {
+            check_inputs(&session, &shape).map_err(problem)?;
+        }
         for complaint in placement.complaints() {
             tracing::warn!("{complaint}");
         }
@@ -102,6 +119,7 @@ impl Network {
             placement,
             logits: Floats::zeroed(shape.vocab),
             interrupter: Interrupter::new()?,
+            export,
         })
     }
 
@@ -128,6 +146,11 @@ impl Network {
     /// Empty slots that are neighbours in this order. Their memory is backed as it is written to, and lives as long
     /// as the network.
     pub(crate) fn slots(&mut self, count: usize) -> Vec<Slot> {
+        if let Some(export) = &mut self.export {
+            let first = export.add(count);
+            let slot = |row| Slot { buffer: 0, row, tokens: Vec::new(), touched: 0 };
+            return (first..first + count).map(slot).collect();
+        }
         let Shape { kv_heads, head_dim, layers, .. } = self.shape;
         let sizes = Sizes { layers, rows: count, heads: kv_heads, capacity: self.capacity, width: head_dim };
         self.buffers.push(Buffer::new(sizes));
@@ -149,6 +172,13 @@ impl Network {
         assert!(rows <= tokens.len(), "no more rows than tokens");
         let place = (slot.buffer, Rows { first: slot.row, count: 1 });
         slot.touched = slot.touched.max(total);
+        if let Some(export) = &mut self.export {
+            let pass = Pass { row: slot.row, before: slot.tokens.len(), tokens, kept: rows };
+            let logits = export.forward(&mut self.session, &self.interrupter.options, &pass)?;
+            self.keep_logits(&logits);
+            slot.tokens.extend_from_slice(tokens);
+            return Ok(self.logits.first(rows * self.shape.vocab));
+        }
         let ids = tokens.iter().map(|&token| i64::from(token)).collect();
         self.run(place, ids, vec![as_i32(total - 1)], rows)?;
         slot.tokens.extend_from_slice(tokens);
@@ -159,6 +189,9 @@ impl Network {
     ///
     /// All slots keep their length if this fails.
     pub(crate) fn forward_each(&mut self, places: &mut [Place<'_>]) -> Result<(), EngineError> {
+        if self.export.is_some() {
+            return self.forward_in_turn(places);
+        }
         let Some(first) = places.first().map(|place| place.slot()) else { return Ok(()) };
         let (buffer, rows) = (first.buffer, Rows { first: first.row, count: places.len() });
         let mut ids = Vec::with_capacity(places.len());
@@ -179,6 +212,35 @@ impl Network {
             }
         }
         Ok(())
+    }
+
+    /// What `forward_each` does, where only one sequence is computed at a time.
+    fn forward_in_turn(&mut self, places: &mut [Place<'_>]) -> Result<(), EngineError> {
+        let vocab = self.shape.vocab;
+        let mut logits = vec![0.0; places.len() * vocab];
+        for at in 0..places.len() {
+            let Place::Takes(slot, token) = &mut places[at] else { continue };
+            match self.forward(slot, &[*token], 1) {
+                Ok(row) => logits[at * vocab..][..vocab].copy_from_slice(row),
+                Err(error) => {
+                    for place in &mut places[..at] {
+                        if let Place::Takes(slot, _) = place {
+                            slot.tokens.pop();
+                        }
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        self.keep_logits(&logits);
+        Ok(())
+    }
+
+    fn keep_logits(&mut self, logits: &[f32]) {
+        if self.logits.len() < logits.len() {
+            self.logits = Floats::zeroed(logits.len());
+        }
+        self.logits.write(0, logits);
     }
 
     /// A pass over rows of a buffer. `lasts` holds the position of the last token of each.
@@ -217,7 +279,15 @@ impl Network {
     pub(crate) fn copy_prefix(&mut self, target: &mut Slot, source: &Slot, count: usize) {
         assert!(target.buffer == source.buffer, "the slots were made together");
         let count = count.min(source.tokens.len());
-        self.buffers[target.buffer].copy(source.row, target.row, count);
+        let copied = match &mut self.export {
+            Some(export) => export.copy(source.row, target.row, count),
+            None => {
+                self.buffers[target.buffer].copy(source.row, target.row, count);
+                Ok(())
+            }
+        };
+        // What could not be copied is computed.
+        let count = if is_done(copied) { count } else { 0 };
         target.touched = target.touched.max(count);
         target.tokens.clear();
         target.tokens.extend_from_slice(&source.tokens[..count]);
@@ -225,7 +295,11 @@ impl Network {
 
     /// The keys and values of the first `count` tokens of a slot, in an order that `restore` knows.
     pub(crate) fn state(&self, slot: &Slot, count: usize) -> Vec<f32> {
-        self.buffers[slot.buffer].read(slot.row, count.min(slot.tokens.len()))
+        let count = count.min(slot.tokens.len());
+        match &self.export {
+            Some(export) => export.read(slot.row, count).unwrap_or_default(),
+            None => self.buffers[slot.buffer].read(slot.row, count),
+        }
     }
 
     /// Makes a slot hold tokens and what was computed from them. False, and nothing is changed, if they do not fit.
@@ -235,7 +309,13 @@ impl Network {
         if tokens.len() > self.capacity || state.len() != floats || !tokens.iter().all(is_known) {
             return false;
         }
-        self.buffers[slot.buffer].write(slot.row, tokens.len(), state);
+        if let Some(export) = &mut self.export {
+            if !is_done(export.write(slot.row, tokens.len(), state)) {
+                return false;
+            }
+        } else {
+            self.buffers[slot.buffer].write(slot.row, tokens.len(), state);
+        }
         slot.touched = slot.touched.max(tokens.len());
         slot.tokens = tokens;
         true
@@ -244,7 +324,13 @@ impl Network {
     /// Gives back the memory of a slot behind its end.
     pub(crate) fn release(&mut self, slot: &mut Slot) {
         if slot.touched > slot.tokens.len() {
-            self.buffers[slot.buffer].release(slot.row, slot.tokens.len(), slot.touched);
+            if let Some(export) = &mut self.export {
+                if !is_done(export.keep_first(slot.row, slot.tokens.len())) {
+                    return;
+                }
+            } else {
+                self.buffers[slot.buffer].release(slot.row, slot.tokens.len(), slot.touched);
+            }
             slot.touched = slot.tokens.len();
         }
     }
@@ -314,6 +400,24 @@ impl Place<'_> {
             Self::Takes(slot, _) | Self::Between(slot) => slot,
         }
     }
+}
+
+/// Whether ONNX Runtime did what can be left undone.
+fn is_done(result: ort::Result<()>) -> bool {
+    if let Err(error) = &result {
+        tracing::debug!("keys and values could not be copied: {error}");
+    }
+    result.is_ok()
+}
+
+/// The memory for a graph of somebody else's, if it is the one the manifest speaks of.
+fn export(outline: &Outline, shape: &Shape) -> Result<Export, String> {
+    let ports = Ports::of(outline).map_err(|error| error.to_string())?;
+    let found = (ports.layers, ports.kv_heads, ports.head_dim, ports.vocab.unwrap_or(shape.vocab));
+    if found != (shape.layers, shape.kv_heads, shape.head_dim, shape.vocab) {
+        return Err("is not of the shape in the manifest".to_owned());
+    }
+    Ok(Export::new(ports, shape.vocab))
 }
 
 const LOGITS: &CStr = c"logits";

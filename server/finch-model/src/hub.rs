@@ -104,6 +104,28 @@ impl Hub {
         Ok(hub)
     }
 
+    /// What lies beside a graph that is ready made: the vocabulary, its tokens with a meaning, and texts, but no weights.
+    pub(crate) fn beside(path: &Path, config: &Json) -> Result<Hub, CheckpointError> {
+        let reader = Directory { path };
+        let mut hub = Hub {
+            directory: path.display().to_string(),
+            metadata: BTreeMap::new(),
+            tensors: BTreeMap::new(),
+            files: Vec::new(),
+            tokenizer: reader.json(TOKENIZER, limits::HUB_TOKENIZER_BYTES_MAX)?,
+            tokenizer_config: reader.json_if_there(TOKENIZER_CONFIG, limits::HUB_CONFIG_BYTES_MAX)?,
+        };
+        let generation = reader.json_if_there(GENERATION, limits::HUB_CONFIG_BYTES_MAX)?;
+        config::add_special_tokens(&mut hub.metadata, config, &generation, &hub.tokenizer_config);
+        hub.add_texts(&reader)?;
+        Ok(hub)
+    }
+
+    /// A configuration in a directory.
+    pub(crate) fn config_beside(path: &Path, name: &str) -> Result<Json, CheckpointError> {
+        Directory { path }.json(name, limits::HUB_CONFIG_BYTES_MAX)
+    }
+
     fn add_texts(&mut self, reader: &Directory<'_>) -> Result<(), CheckpointError> {
         let templates = match reader.text_if_there(TOKENIZER_CONFIG, limits::HUB_CONFIG_BYTES_MAX)? {
             Some(text) => ChatTemplates::of_tokenizer_config(&text)

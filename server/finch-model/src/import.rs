@@ -5,6 +5,7 @@
 //! hidden directory beside the target and renamed at the end: a directory with a model's name is always whole. Blocking;
 //! callers put it on a thread of its own and cancel it through the progress callback.
 
+mod export;
 mod journal;
 mod staging;
 mod stream;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 
+pub use self::export::Export;
 use self::journal::{Done, Journal};
 use self::staging::Claim;
 use self::stream::Stream;
@@ -27,8 +29,8 @@ use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::digest::{Digest, Hasher};
 use crate::graph::{self, Plan, Precision, Precisions, Rounding};
 use crate::manifest::{
-    Build, BuiltFile, GRAPH_FILE, InfillStyle, Manifest, ManifestError, ModelId, Quant, SourceFile, TOKENIZER_FILE,
-    WEIGHTS_FILE,
+    Build, BuiltFile, GRAPH_FILE, InfillStyle, Layout, Manifest, ManifestError, ModelId, Quant, SourceFile,
+    TOKENIZER_FILE, Tokens, WEIGHTS_FILE,
 };
 use crate::tokenizer::Tokenizer;
 use crate::{limits, onnx};
@@ -87,7 +89,7 @@ impl Divergence {
 /// What to build, and where.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
-    /// The GGUF file.
+    /// The GGUF file, the directory in the layout of a hub, or the ready-made export.
     pub source: PathBuf,
     /// The name the model will have.
     pub id: ModelId,
@@ -223,16 +225,14 @@ pub fn import(
     request: ImportRequest,
     progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<PathBuf, ImportError> {
+    if let Some(export) = Export::find(&request.source) {
+        return export::install(request, &export, progress);
+    }
     let checkpoint = Checkpoint::open(&request.source)?;
     let mut plan = graph::plan(&checkpoint, request.precisions(), request.context_tokens_max)?;
     let vocabulary = Tokenizer::read(&checkpoint, plan.shape.vocab)?;
     let tokens = vocabulary.special();
-    let infill = match (request.infill, tokens.fim) {
-        (Some(InfillStyle::Fim), None) => return Err(ImportError::NoFimTokens { file: checkpoint.file().to_owned() }),
-        (Some(style), _) => style,
-        (None, Some(_)) => InfillStyle::Fim,
-        (None, None) => InfillStyle::Prefix,
-    };
+    let infill = infill(&request, &tokens, &checkpoint)?;
 
     let claim = Claim::of(&request.home_models)?;
     let total = source_bytes(&checkpoint) + stream::source_bytes(&plan, &checkpoint);
@@ -263,6 +263,7 @@ pub fn import(
         id: request.id,
         architecture: plan.architecture.to_owned(),
         licence: licence.unwrap_or_else(unknown),
+        layout: Layout::Finch,
         quant: request.quant,
         shape: plan.shape,
         tokens,
@@ -278,6 +279,16 @@ pub fn import(
     };
     manifest.write(staging.dir())?;
     staging.publish()
+}
+
+/// How to ask for an infill: as asked for, or as the vocabulary can.
+fn infill(request: &ImportRequest, tokens: &Tokens, checkpoint: &Checkpoint) -> Result<InfillStyle, ImportError> {
+    match (request.infill, tokens.fim) {
+        (Some(InfillStyle::Fim), None) => Err(ImportError::NoFimTokens { file: checkpoint.file().to_owned() }),
+        (Some(style), _) => Ok(style),
+        (None, Some(_)) => Ok(InfillStyle::Fim),
+        (None, None) => Ok(InfillStyle::Prefix),
+    }
 }
 
 /// A sum over all that decides about the bytes of a build.
@@ -338,11 +349,11 @@ fn write_weights(
     }
 }
 
-/// Moves a model that was built and measured elsewhere on the same disk among `home_models`, with its figure.
-pub fn adopt(built: &Path, home_models: &Path, kl: Divergence) -> Result<PathBuf, ImportError> {
+/// Moves a model that was built elsewhere on the same disk among `home_models`, with its divergence where it was measured.
+pub fn adopt(built: &Path, home_models: &Path, kl: Option<Divergence>) -> Result<PathBuf, ImportError> {
     let mut manifest = Manifest::read(built)?;
-    manifest.build.kl = Some(kl.mean);
-    manifest.build.kl_tokens = Some(kl.tokens);
+    manifest.build.kl = kl.map(|kl| kl.mean);
+    manifest.build.kl_tokens = kl.map(|kl| kl.tokens);
     let staging = Claim::of(home_models)?.begin(&manifest.id, manifest.source.sha256)?;
     for file in &manifest.files {
         let from = built.join(&file.name);

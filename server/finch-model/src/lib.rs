@@ -12,6 +12,7 @@ pub mod import;
 pub mod kernels;
 pub mod manifest;
 pub mod outline;
+pub mod ports;
 pub mod tiny;
 pub mod yardstick;
 

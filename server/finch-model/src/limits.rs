@@ -46,6 +46,8 @@ pub(crate) const SAFETENSORS_HEADER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Positions in the rotary tables of a graph; a build asks for fewer unless told otherwise.
 pub(crate) const ROTARY_POSITIONS_MAX: usize = 1 << 17;
 
+/// A graph that brings its weights in itself: what the format allows.
+pub(crate) const EXPORT_GRAPH_BYTES_MAX: u64 = 2 << 30;
 /// Dimensions of a tensor in a graph; real ones have five or six.
 pub(crate) const GRAPH_RANK_MAX: usize = 16;
 

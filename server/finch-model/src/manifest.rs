@@ -13,7 +13,7 @@ use std::{
     str::FromStr,
 };
 
-pub use record::{Build, BuiltFile, FimTokens, InfillStyle, Quant, Shape, SourceFile, Tokens};
+pub use record::{Build, BuiltFile, FimTokens, InfillStyle, Layout, Quant, Shape, SourceFile, Tokens};
 
 use crate::{home, limits};
 
@@ -81,6 +81,7 @@ pub struct Manifest {
     /// The family the graph was written for, such as `qwen2`.
     pub architecture: String,
     pub licence: String,
+    pub layout: Layout,
     pub quant: Quant,
     pub shape: Shape,
     pub tokens: Tokens,

@@ -3,6 +3,7 @@
 //! The files go through the same importer as real ones, so a test can run the whole chain in milliseconds. What the model
 //! says is noise, but the same noise for the same [`TinySpec`]; every id up to the padding is a token of real text.
 
+mod export;
 mod hub;
 mod layout;
 mod vocabulary;
@@ -15,6 +16,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+pub use self::export::{ExportSpec, write_export};
 pub use self::hub::{HubSpec, write_hub};
 use self::layout::TinyNumbers;
 use self::vocabulary::Vocabulary;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use finch_engine::{EngineError, kl};
-use finch_model::import::{self, Divergence, Finished, ImportRequest, Reference};
+use finch_model::import::{self, Divergence, Export, Finished, ImportRequest, Reference};
 use finch_model::manifest::{ModelId, Quant};
 
 use crate::install;
@@ -47,6 +47,9 @@ pub(crate) fn import(
     demand: Demand,
     interrupt: &Interrupt,
 ) -> Result<Verdict> {
+    if Export::find(&request.source).is_some() {
+        return install_export(surroundings, request, interrupt);
+    }
     let whole = [Some(request.quant), request.head, request.embeddings];
     if whole.into_iter().flatten().all(|quant| quant == Quant::Fp32) {
         return Ok(Verdict::Accepted { folder: install::build(request, interrupt)?, kl: None });
@@ -57,6 +60,24 @@ pub(crate) fn import(
         bench.keep();
     }
     verdict
+}
+
+/// A ready-made export has no source weights to be measured against: it is installed if it loads.
+fn install_export(surroundings: &Surroundings, mut request: ImportRequest, interrupt: &Interrupt) -> Result<Verdict> {
+    let models = surroundings.home.models();
+    let bench = Bench::claim(&models, &request.id)?;
+    request.home_models = bench.path().join("candidate");
+    let candidate = install::build(request, interrupt)?;
+    install::runtime(surroundings, interrupt)?;
+    let tried = trial::try_out(surroundings, &candidate);
+    // A trial that the same Ctrl-C ended says nothing about the export.
+    if interrupt.flow().is_break() {
+        return Err(Interrupted.into());
+    }
+    tried?;
+    let folder = import::adopt(&candidate, &models, None).context("installing the model")?;
+    trial::vouch(surroundings, &folder)?;
+    Ok(Verdict::Accepted { folder, kl: None })
 }
 
 fn judge(
@@ -89,7 +110,7 @@ fn judge(
     if kl.mean() > kl_max && demand == Demand::Refuse {
         return Ok(Verdict::Refused { kl: kl.mean(), kl_max });
     }
-    let folder = import::adopt(&candidate, &surroundings.home.models(), kl).context("installing the model")?;
+    let folder = import::adopt(&candidate, &surroundings.home.models(), Some(kl)).context("installing the model")?;
     trial::vouch(surroundings, &folder)?;
     Ok(Verdict::Accepted { folder, kl: Some(kl.mean()) })
 }

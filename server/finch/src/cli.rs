@@ -138,7 +138,8 @@ pub(crate) enum Model {
     List(Json),
     /// Fetch a model of the catalogue, or any model of a hub that finch can build, and install it.
     Pull(Pull),
-    /// Install a model from a GGUF file, or from a directory with config.json, safetensors and tokenizer.json.
+    /// Install a model from a GGUF file, from a directory with config.json, safetensors and tokenizer.json, or from a
+    /// ready-made ONNX export.
     Import {
         /// The GGUF file or the directory.
         path: PathBuf,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use finch_model::catalogue::{self, Catalogue, Entry};
 use finch_model::fetch::{self, Endpoint, FetchEvent, FetchOptions, FetchedRepository, HubReference, Network};
-use finch_model::import::{self, Divergence, ImportError, ImportRequest};
+use finch_model::import::{self, Divergence, Export, ImportError, ImportRequest};
 use finch_model::manifest::Quant;
 
 use crate::command;
@@ -86,7 +86,11 @@ pub(crate) fn forget(surroundings: &Surroundings, reference: &HubReference) -> R
 
 /// Builds a model and shows how far it is. What was built before an interrupt is kept for the next time.
 pub(crate) fn build(request: ImportRequest, interrupt: &Interrupt) -> Result<PathBuf> {
-    let label = format!("importing {} ({:?})", request.id, request.quant).to_lowercase();
+    // An export stays as its makers stored it.
+    let label = match Export::find(&request.source) {
+        Some(_) => format!("importing {}", request.id),
+        None => format!("importing {} ({:?})", request.id, request.quant).to_lowercase(),
+    };
     let source = request.source.display().to_string();
     let step = Step::start(label);
     let built = import::import(request, &mut |done, total| {

@@ -1,3 +1,4 @@
+mod exports;
 mod families;
 #[path = "../../../../tests/support/llama.rs"]
 #[expect(dead_code, reason = "the end-to-end tests ask the server more")]

@@ -330,7 +330,8 @@ fn a_model_that_was_measured_elsewhere_is_moved_with_its_figure() {
     let place = Place::with(TinySpec::default());
     let bench = place.root.path().join("bench");
     let built = import(ImportRequest { home_models: bench, ..place.request(Quant::Int8) }, &mut go_on).expect("built");
-    let dir = adopt(&built, &place.models(), Divergence::new(0.01, 2_048).expect("enough tokens")).expect("moved");
+    let divergence = Divergence::new(0.01, 2_048).expect("enough tokens");
+    let dir = adopt(&built, &place.models(), Some(divergence)).expect("moved");
     let manifest = Manifest::read(&dir).expect("whole");
     assert_eq!((manifest.build.kl, manifest.build.kl_tokens), (Some(0.01), Some(2_048)));
     assert_eq!(place.names(), ["tiny"]);

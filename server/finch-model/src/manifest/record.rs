@@ -57,6 +57,26 @@ pub struct BadQuant {
     text: String,
 }
 
+/// Whose graph it is, and so what goes in and out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// One that finch wrote.
+    #[default]
+    Finch,
+    /// An export as optimum makes them.
+    Optimum,
+    /// An export for onnxruntime-genai.
+    Genai,
+}
+
+impl Layout {
+    /// Serde asks by reference.
+    fn is_finch(&self) -> bool {
+        *self == Self::Finch
+    }
+}
+
 /// How the model is asked to fill a place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -147,6 +167,8 @@ struct Record {
     id: String,
     architecture: String,
     licence: String,
+    #[serde(default, skip_serializing_if = "Layout::is_finch")]
+    layout: Layout,
     quant: Quant,
     shape: Shape,
     tokens: Tokens,
@@ -183,6 +205,7 @@ pub(super) fn print(manifest: &Manifest) -> Result<String, String> {
         id: manifest.id.to_string(),
         architecture: manifest.architecture,
         licence: manifest.licence,
+        layout: manifest.layout,
         quant: manifest.quant,
         shape: manifest.shape,
         tokens: manifest.tokens,
@@ -200,7 +223,7 @@ impl TryFrom<Record> for Manifest {
     fn try_from(record: Record) -> Result<Self, String> {
         check_shape(&record.shape)?;
         check_tokens(&record.tokens, record.prompt.infill, record.shape.vocab)?;
-        check_names(&record.files)?;
+        check_names(&record.files, record.layout)?;
         if record.build.kl.is_some_and(|kl| !kl.is_finite()) {
             return Err("build.kl is not a number".to_owned());
         }
@@ -208,6 +231,7 @@ impl TryFrom<Record> for Manifest {
             id: record.id.parse().map_err(|error: super::BadModelId| error.to_string())?,
             architecture: record.architecture,
             licence: record.licence,
+            layout: record.layout,
             quant: record.quant,
             shape: record.shape,
             tokens: record.tokens,
@@ -257,8 +281,10 @@ fn check_tokens(tokens: &Tokens, infill: InfillStyle, vocab: usize) -> Result<()
     }
 }
 
-fn check_names(files: &[BuiltFile]) -> Result<(), String> {
-    for required in [GRAPH_FILE, WEIGHTS_FILE, TOKENIZER_FILE] {
+fn check_names(files: &[BuiltFile], layout: Layout) -> Result<(), String> {
+    // Others may keep their weights in the graph, or call the file as they like.
+    let own = (layout == Layout::Finch).then_some(WEIGHTS_FILE);
+    for required in [GRAPH_FILE, TOKENIZER_FILE].into_iter().chain(own) {
         if !files.iter().any(|file| file.name == required) {
             return Err(format!("files does not list {required}"));
         }

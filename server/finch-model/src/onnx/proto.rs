@@ -65,6 +65,8 @@ pub(crate) struct AttributeProto {
     pub(crate) f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub(crate) i: Option<i64>,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    pub(crate) ints: Vec<i64>,
     #[prost(int32, optional, tag = "20")]
     pub(crate) r#type: Option<i32>,
 }
