@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
+mod ahead;
 mod corpus;
 mod editor;
 mod evaluation;
@@ -12,11 +13,13 @@ mod home;
 #[path = "../support/llama.rs"]
 mod llama;
 mod memory;
+mod peer;
+mod speed;
 mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: warm [MODEL] | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
+const USAGE: &str = "one of: speed MODEL | ahead MODEL [PLACES] | warm [MODEL] | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -28,6 +31,9 @@ fn main() -> Result<()> {
     let rest: Vec<&str> = arguments.collect();
     println!("machine: {}", machine());
     match (name, rest.as_slice()) {
+        ("speed", [model]) => speed::print(model),
+        ("ahead", [model]) => ahead::print(model, 40),
+        ("ahead", [model, places]) => ahead::print(model, places.parse()?),
         ("warm", []) => warm::print("qwen2.5-coder-0.5b"),
         ("warm", [model]) => warm::print(model),
         ("editor", []) => editor::print("qwen2.5-coder-0.5b"),

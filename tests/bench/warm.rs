@@ -1,7 +1,6 @@
 //! Warm ghost text: a 500-token prompt of which 490 are cached, 12 tokens out; finch beside llama.cpp's server.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,7 +9,7 @@ use finch_llm::{Chunk, ClientId, Done, InfillRequest, Lane, Provider as _, Sampl
 use finch_model::InfillStyle;
 use serde_json::{Value, json};
 
-use crate::{corpus, home, llama};
+use crate::{corpus, home, llama, peer};
 
 const PROMPT_TOKENS: usize = 500;
 const CACHED_TOKENS: usize = 490;
@@ -19,13 +18,7 @@ const ROUNDS: usize = 15;
 
 pub(crate) fn print(id: &str) -> Result<()> {
     let manifest = finch_model::Manifest::read(&home::model(id)?)?;
-    let peer_quant = match manifest.quant {
-        finch_model::Quant::Int4 => "Q4_0",
-        finch_model::Quant::Int8 => "Q8_0",
-        finch_model::Quant::Fp16 => "F16",
-        finch_model::Quant::Fp32 => "F32",
-    };
-    let peer_model = quantised(&home::source(id)?, peer_quant)?;
+    let (peer_model, peer_quant) = peer::build(id)?;
     let threads = std::thread::available_parallelism()?.get();
     let prompts = {
         let server = llama::Server::start(&peer_model, threads)?;
@@ -33,7 +26,7 @@ pub(crate) fn print(id: &str) -> Result<()> {
     };
     // One engine at a time: two pools of threads on the same cores slow each other down.
     let ours = finch(id, threads, &prompts)?;
-    let theirs = peer(&peer_model, threads, &prompts)?;
+    let theirs = theirs(&peer_model, threads, &prompts)?;
     let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
     println!(
         "warm ghost text, {id} {:?}, {PROMPT_TOKENS} tokens with {CACHED_TOKENS} cached, {GENERATED_TOKENS} out:",
@@ -77,7 +70,7 @@ fn median(mut times: Vec<Duration>) -> Result<Duration> {
     times.get(times.len() / 2).copied().context("no rounds")
 }
 
-fn peer(model: &Path, threads: usize, prompts: &[(String, String)]) -> Result<Duration> {
+fn theirs(model: &Path, threads: usize, prompts: &[(String, String)]) -> Result<Duration> {
     let server = llama::Server::start(model, threads)?;
     let mut times = Vec::new();
     for (head, whole) in prompts {
@@ -131,25 +124,6 @@ async fn infill(engine: &finch_engine::Engine, prefix: &str, tokens_max: usize) 
             Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::ToolCall(_) => {}
         }
     }
-}
-
-/// Makes a build of `source` with llama.cpp's own quantiser, once.
-fn quantised(source: &Path, quant: &str) -> Result<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-tools/peer-models");
-    std::fs::create_dir_all(&folder)?;
-    let name = source.file_stem().context("no name")?.to_string_lossy();
-    let target = folder.join(format!("{name}-{quant}.gguf"));
-    if !target.is_file() {
-        let part = target.with_extension("part");
-        let status = llama::program("llama-quantize")?
-            .args(["--allow-requantize".as_ref(), source.as_os_str(), part.as_os_str(), quant.as_ref(), "2".as_ref()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()?;
-        ensure!(status.success(), "llama-quantize failed");
-        std::fs::rename(&part, &target)?;
-    }
-    Ok(target)
 }
 
 /// The time for `tokens` greedy tokens after a prompt; what is cached of it is the server's affair.
