@@ -13,9 +13,9 @@ fn ask(arguments: &[&str]) -> Said {
 
 #[test]
 fn an_answer_is_printed_and_nothing_else() {
-    let said = ask(&["What is the capital of France?", "--tokens", "24"]);
+    let said = ask(&["Name the capital of Italy.", "--tokens", "24"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert!(said.out.contains("Paris") && said.out.ends_with('\n'), "{}", said.out);
+    assert!(said.out.contains("Rome") && said.out.ends_with('\n'), "{}", said.out);
     assert!(!said.out.contains("<|im_"), "{}", said.out);
 }
 
