@@ -11,9 +11,18 @@ cargo build --release --quiet
 for model in qwen2.5-coder-0.5b smollm2-135m; do
   [ -d "$FINCH_HOME/models/$model" ] || target/release/finch model pull "$model" --keep-source
 done
+source=$FINCH_HOME/models/.downloads/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
+four=qwen2.5-coder-0.5b-int4
+[ -d "$FINCH_HOME/models/$four" ] || target/release/finch model import "$source" --quant int4 --id "$four"
 bench() { cargo bench --quiet --bench bench -- "$@"; }
-bench warm qwen2.5-coder-0.5b
-bench warm smollm2-135m
+for model in "$four" smollm2-135m; do
+  bench speed "$model"
+done
+bench ahead "$four" 40
+bench clients "$four"
+for model in "$four" qwen2.5-coder-0.5b smollm2-135m; do
+  bench warm "$model"
+done
 bench editor qwen2.5-coder-0.5b
-bench memory qwen2.5-coder-0.5b
+bench memory "$four" qwen2.5-coder-0.5b
 bench evaluation qwen2.5-coder-0.5b "$places"

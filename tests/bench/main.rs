@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
 mod ahead;
+mod clients;
 mod corpus;
 mod editor;
 mod evaluation;
@@ -19,7 +20,7 @@ mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: speed MODEL | ahead MODEL [PLACES] | warm [MODEL] | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
+const USAGE: &str = "one of: speed MODEL | ahead MODEL [PLACES] | clients MODEL | warm [MODEL] | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -34,6 +35,7 @@ fn main() -> Result<()> {
         ("speed", [model]) => speed::print(model),
         ("ahead", [model]) => ahead::print(model, 40),
         ("ahead", [model, places]) => ahead::print(model, places.parse()?),
+        ("clients", [model]) => clients::print(model),
         ("warm", []) => warm::print("qwen2.5-coder-0.5b"),
         ("warm", [model]) => warm::print(model),
         ("editor", []) => editor::print("qwen2.5-coder-0.5b"),

@@ -94,30 +94,19 @@ fn token_time(meter: &mut Meter, past: usize) -> Result<Duration> {
 
 /// What share of the time of a token goes into reading what a token must read.
 fn memory_limit(id: &str, meter: &mut Meter, threads: usize) -> Result<()> {
-    let manifest = Manifest::read(&home::model(id)?)?;
-    let shape = manifest.shape;
-    let weights = manifest.files.iter().find(|file| file.name.ends_with(".data")).context("no weights")?.bytes as f64;
-    // An embedding of its own is read a row at a time. It is as wide as a head would be at 8 bits with a scale for 32.
-    let embedding = if has_own_head(id)? { (shape.vocab * shape.hidden) as f64 * 1.125 } else { 0.0 };
+    let shape = Manifest::read(&home::model(id)?)?.shape;
+    let graph = std::fs::read(home::model(id)?.join(finch_model::manifest::GRAPH_FILE))?;
+    let matrices = finch_model::kernels::rewrite(&graph)?.matrices;
+    let parts = matrices.iter().flat_map(|it| [Some(&it.codes), Some(&it.scales), it.zeros.as_ref()]);
+    let weights = parts.flatten().map(|place| place.bytes() as f64).sum::<f64>();
     let bandwidth = bandwidth(threads);
-    println!(
-        "  memory is read at {:.1} GB/s; a token reads {:.0} MB of weights",
-        bandwidth / 1e9,
-        (weights - embedding) / 1e6
-    );
+    println!("  memory is read at {:.1} GB/s; a token reads {:.0} MB of weights", bandwidth / 1e9, weights / 1e6);
     for past in CONTEXTS {
         let cache = (past * shape.layers * shape.kv_heads * shape.head_dim * 2 * 4) as f64;
         let time = token_time(meter, past)?.as_secs_f64();
-        let share = (weights - embedding + cache) / bandwidth / time;
-        println!("    behind {past}: {:.0} % of what memory allows", share * 100.0);
+        println!("    behind {past}: {:.0} % of what memory allows", (weights + cache) / bandwidth / time * 100.0);
     }
     Ok(())
-}
-
-/// Whether the graph names a matrix for the head alone; a name stands behind its length.
-fn has_own_head(id: &str) -> Result<bool> {
-    let graph = std::fs::read(home::model(id)?.join(finch_model::manifest::GRAPH_FILE))?;
-    Ok(graph.windows(13).any(|bytes| bytes == b"\x0coutput.codes"))
 }
 
 /// Bytes a second that all threads together read.
@@ -136,7 +125,8 @@ fn bandwidth(threads: usize) -> f64 {
 }
 
 fn growth(meter: &mut Meter) -> Result<()> {
-    for past in GROWTH.into_iter().filter(|past| past + PASSES < meter.capacity()) {
+    let capacity = meter.capacity();
+    for past in GROWTH.into_iter().filter(|past| past + PASSES < capacity) {
         let before = processor_time();
         let time = token_time(meter, past)?;
         let spent = processor_time().saturating_sub(before).as_secs_f64() / PASSES as f64 * 100.0;

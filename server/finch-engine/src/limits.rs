@@ -136,3 +136,9 @@ pub(crate) const PROBE_CONTEXT_TOKENS_MAX: usize = 4096;
 pub(crate) const DEVICES_MAX: usize = 8;
 /// What is shown of a name that is none.
 pub(crate) const NAME_SHOWN_CHARS: usize = 64;
+
+/// Bytes of a matrix that are read at once when a model is loaded.
+pub(crate) const MATRIX_PIECE_BYTES: usize = 1 << 20;
+
+/// Matrices begin at a line of the processor's cache.
+pub(crate) const CACHE_LINE_BYTES: usize = 64;

@@ -5,6 +5,7 @@
 
 mod attention;
 mod linear;
+mod matrices;
 mod tensors;
 
 use std::sync::{
@@ -16,9 +17,11 @@ use finch_kernels::{Processor, Tasks};
 use finch_model::kernels::DOMAIN;
 use ort::operator::{ComputeContext, OperatorDomain};
 
-/// The domain to register with a session of so many threads.
-pub(crate) fn domain(processor: Processor, threads: usize) -> ort::Result<OperatorDomain> {
-    let machine = Machine { processor, threads, room: Arc::default() };
+pub(crate) use matrices::Matrices;
+
+/// The domain to register with a session of so many threads that multiplies with these matrices.
+pub(crate) fn domain(processor: Processor, threads: usize, matrices: Matrices) -> ort::Result<OperatorDomain> {
+    let machine = Machine { processor, threads, matrices: Arc::new(matrices), room: Arc::default() };
     OperatorDomain::new(DOMAIN)?
         .add(linear::Linear(machine.clone()))?
         .add(linear::GatedLinear(machine.clone()))?
@@ -30,6 +33,7 @@ pub(crate) fn domain(processor: Processor, threads: usize) -> ort::Result<Operat
 struct Machine {
     processor: Processor,
     threads: usize,
+    matrices: Arc<Matrices>,
     /// Nodes run one after the other, so nobody ever waits for it.
     room: Arc<Mutex<finch_kernels::linear::Room>>,
 }

@@ -19,7 +19,7 @@ use crate::{
     Kernels, Runtime,
     device::{Device, DeviceKind, Devices, Placement},
     error::one_line,
-    operators,
+    operators::{self, Matrices},
 };
 
 /// How a session is made.
@@ -54,16 +54,17 @@ pub(crate) fn open(runtime: &Runtime, path: &Path, options: SessionOptions) -> o
             return builder.commit_from_file(path);
         };
         let graph = std::fs::read(path).map_err(|error| ort::Error::new(error.to_string()))?;
-        let folder = path.parent().unwrap_or(path).to_string_lossy();
-        let builder = builder.with_config_entry("session.model_external_initializers_file_folder_path", folder)?;
-        with_our_kernels(builder, &graph, processor, options)
+        let folder = path.parent().unwrap_or(path);
+        let folder_name = folder.to_string_lossy();
+        let builder = builder.with_config_entry("session.model_external_initializers_file_folder_path", folder_name)?;
+        with_our_kernels(builder, &graph, folder, processor, options)
     })
 }
 
 /// The same for a graph in memory, with all its weights.
 pub(crate) fn open_whole(runtime: &Runtime, graph: &[u8], options: SessionOptions) -> ort::Result<Opened> {
     on_devices(runtime, options, &|mut builder, processor| match processor {
-        Some(processor) => with_our_kernels(builder, graph, processor, options),
+        Some(processor) => with_our_kernels(builder, graph, Path::new(""), processor, options),
         None => builder.commit_from_memory(graph),
     })
 }
@@ -123,11 +124,16 @@ fn builder(runtime: &Runtime, options: SessionOptions) -> ort::Result<SessionBui
 fn with_our_kernels(
     builder: SessionBuilder,
     graph: &[u8],
+    folder: &Path,
     processor: Processor,
     options: SessionOptions,
 ) -> ort::Result<Session> {
-    let graph = finch_model::kernels::rewrite(graph).map_err(|error| ort::Error::new(error.to_string()))?;
-    builder.with_operators(operators::domain(processor, options.threads)?)?.commit_from_memory(&graph)
+    let rewritten = finch_model::kernels::rewrite(graph).map_err(|error| ort::Error::new(error.to_string()))?;
+    let matrices = Matrices::read(folder, &rewritten.matrices, options.threads);
+    let matrices = matrices.map_err(|error| ort::Error::new(error.to_string()))?;
+    builder
+        .with_operators(operators::domain(processor, options.threads, matrices)?)?
+        .commit_from_memory(&rewritten.graph)
 }
 
 /// The devices that the loaded library was built with. It is not asked for others: that would not end well everywhere.

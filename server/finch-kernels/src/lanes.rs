@@ -2,12 +2,12 @@
 //!
 //! Every function here wants the instructions of `Kind::Avx512Vnni`; callers have the same wish written on them.
 
+use std::arch::asm;
 use std::arch::x86_64::{
-    __m128i, __m512, __m512i, _MM_HINT_T0, _mm_loadu_ps, _mm_prefetch, _mm_storeu_si128, _mm512_add_ps,
-    _mm512_castps128_ps512, _mm512_cvtps_epi32, _mm512_div_ps, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
-    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_epi8, _mm512_maskz_loadu_ps, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_storeu_ps,
-    _mm512_storeu_si512,
+    __m128i, __m512, __m512i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm_storeu_si128, _mm512_add_ps,
+    _mm512_cvtepu8_epi32, _mm512_cvtps_epi32, _mm512_div_ps, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
 /// Floats in a register.
@@ -36,16 +36,23 @@ fn load_some(floats: &[f32]) -> __m512 {
     unsafe { _mm512_maskz_loadu_ps(first(count), floats.as_ptr()) }
 }}
 
-kernel! {
-/// Four floats in the lowest lanes; what is in the others is not said.
-fn load_four(floats: &[f32; 4]) -> __m512 {
-    // SAFETY: the array is exactly as long as the load.
-    _mm512_castps128_ps512(unsafe { _mm_loadu_ps(floats.as_ptr()) })
-}}
-
 kernel! { fn load_bytes(bytes: &[u8; 64]) -> __m512i {
     // SAFETY: the array is exactly as long as the load.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}}
+
+kernel! {
+/// Sixteen floats where bytes of a file lie.
+fn load_floats(bytes: &[u8; 64]) -> __m512 {
+    // SAFETY: the array is exactly as long as the load.
+    unsafe { _mm512_loadu_ps(bytes.as_ptr().cast()) }
+}}
+
+kernel! {
+/// Sixteen bytes, each the number of its lane.
+fn load_widened(bytes: &[u8; LANES]) -> __m512i {
+    // SAFETY: the array is exactly as long as the load.
+    _mm512_cvtepu8_epi32(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
 }}
 
 kernel! { fn load_signed(bytes: &[i8; 64]) -> __m512i {
@@ -53,18 +60,28 @@ kernel! { fn load_signed(bytes: &[i8; 64]) -> __m512i {
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }}
 
-kernel! {
-/// As many as there are, zeros behind them.
-fn load_some_bytes(bytes: &[u8]) -> __m512i {
-    let count = bytes.len().min(64);
-    let mask = if count == 64 { u64::MAX } else { (1 << count) - 1 };
-    // SAFETY: the mask keeps the load inside the slice.
-    unsafe { _mm512_maskz_loadu_epi8(mask, bytes.as_ptr().cast()) }
-}}
-
 kernel! { fn load_integers(integers: &[i32; LANES]) -> __m512i {
     // SAFETY: the array is exactly as long as the load.
     unsafe { _mm512_loadu_si512(integers.as_ptr().cast()) }
+}}
+
+kernel! {
+/// Adds to each lane of `sum` the four products of its unsigned codes with the signed bytes of `four`.
+fn add_products(sum: __m512i, codes: __m512i, four: &i32) -> __m512i {
+    let mut sum = sum;
+    // Written out, since compilers that see neighbouring numbers load them together and take them apart again, which
+    // takes longer than the products.
+    // SAFETY: reads the number behind the reference and writes nothing but the register.
+    unsafe {
+        asm!(
+            "vpdpbusd {sum}, {codes}, dword ptr [{four}]{{1to16}}",
+            sum = inout(zmm_reg) sum,
+            codes = in(zmm_reg) codes,
+            four = in(reg) std::ptr::from_ref(four),
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+    sum
 }}
 
 kernel! { fn store(out: &mut [f32; LANES], floats: __m512) {

@@ -1,8 +1,8 @@
-//! Products of activations with block-quantised matrices, in the layout of ONNX Runtime's `MatMulNBits`.
+//! Products of activations with block-quantised matrices: the codes of ONNX Runtime's `MatMulNBits`, turned into panels.
 //!
 //! Activations are rounded to 8 bits in blocks of 32, and blocks are multiplied in whole numbers. Few rows of activations
-//! are bound by reading the matrix, so it is read once, in place ([`few`]); many are bound by arithmetic, so pieces of the
-//! matrix are laid out for it first ([`many`]).
+//! are bound by reading the matrix, so it is read once ([`few`]); many are bound by arithmetic, so codes are widened once
+//! for all of them ([`many`]).
 
 #[cfg(target_arch = "x86_64")]
 mod activations;
@@ -10,105 +10,22 @@ mod activations;
 mod few;
 #[cfg(target_arch = "x86_64")]
 mod many;
+mod panels;
 
 #[cfg(test)]
 mod tests;
 
+pub use panels::{Matrix, PANEL_ROWS, Shape, Unfit, turn};
+
 use crate::{Processor, Tasks};
 
 /// How many bits a code has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Bits {
     /// Two codes to a byte, the earlier one in the low half.
     Four,
     /// A byte each.
     Eight,
-}
-
-/// The sizes of a matrix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
-    pub rows: usize,
-    pub columns: usize,
-    pub bits: Bits,
-    /// Codes that share a scale.
-    pub block: usize,
-}
-
-/// A quantised matrix: `scale * (code - zero)`, row after row.
-#[derive(Debug, Clone, Copy)]
-pub struct Matrix<'w> {
-    shape: Shape,
-    codes: &'w [u8],
-    scales: &'w [f32],
-    /// Two zeros to a byte, a row begins at a byte; without them zero is in the middle of the codes.
-    zeros: Option<&'w [u8]>,
-}
-
-/// A matrix the kernels have no way for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
-    #[error("no kernel for these bits and blocks")]
-    Layout,
-    #[error("the codes, scales or zeros are not as long as the shape says")]
-    Length,
-}
-
-impl Shape {
-    /// Whether there is a kernel for this layout.
-    #[must_use]
-    pub fn is_supported(&self) -> bool {
-        let block = match self.bits {
-            Bits::Four => self.block == BLOCK,
-            Bits::Eight => self.block == BLOCK || self.block == BLOCK / 2,
-        };
-        block && self.rows > 0 && self.columns > 0 && self.columns.is_multiple_of(BLOCK)
-    }
-
-    fn row_bytes(&self) -> usize {
-        match self.bits {
-            Bits::Four => self.columns / 2,
-            Bits::Eight => self.columns,
-        }
-    }
-
-    fn blocks(&self) -> usize {
-        self.columns / self.block
-    }
-
-    fn zero_bytes(&self) -> usize {
-        self.blocks().div_ceil(2)
-    }
-}
-
-impl<'w> Matrix<'w> {
-    /// A matrix over memory of exactly its size.
-    pub fn new(shape: Shape, codes: &'w [u8], scales: &'w [f32], zeros: Option<&'w [u8]>) -> Result<Self, Unfit> {
-        if !shape.is_supported() || (zeros.is_some() && shape.bits != Bits::Four) {
-            return Err(Unfit::Layout);
-        }
-        let long = codes.len() == shape.rows * shape.row_bytes()
-            && scales.len() == shape.rows * shape.blocks()
-            && zeros.is_none_or(|zeros| zeros.len() == shape.rows * shape.zero_bytes());
-        if long { Ok(Self { shape, codes, scales, zeros }) } else { Err(Unfit::Length) }
-    }
-
-    #[must_use]
-    pub fn shape(&self) -> Shape {
-        self.shape
-    }
-
-    fn row_codes(&self, row: usize) -> &'w [u8] {
-        &self.codes[row * self.shape.row_bytes()..][..self.shape.row_bytes()]
-    }
-
-    fn row_scales(&self, row: usize) -> &'w [f32] {
-        &self.scales[row * self.shape.blocks()..][..self.shape.blocks()]
-    }
-
-    fn row_zeros(&self, row: usize) -> Option<&'w [u8]> {
-        Some(&self.zeros?[row * self.shape.zero_bytes()..][..self.shape.zero_bytes()])
-    }
 }
 
 /// What to compute from a row of activations.
@@ -123,8 +40,8 @@ pub enum Product<'w> {
 impl Product<'_> {
     fn shape(&self) -> Shape {
         match self {
-            Self::Plain { matrix, .. } => matrix.shape,
-            Self::Gated { gate, .. } => gate.shape,
+            Self::Plain { matrix, .. } => matrix.shape(),
+            Self::Gated { gate, .. } => gate.shape(),
         }
     }
 }
@@ -132,7 +49,7 @@ impl Product<'_> {
 /// Activations and scales are rounded in blocks of this many.
 pub(crate) const BLOCK: usize = 32;
 
-/// Rows of activations up to which the matrix is read in place.
+/// Rows of activations up to which the matrix is read once.
 const FEW_ROWS_MAX: usize = 8;
 
 /// Memory that one product after another uses again.

@@ -1,6 +1,8 @@
 //! `Linear` and `GatedLinear`: products with block-quantised matrices.
 
-use finch_kernels::linear::{Bits, Matrix, Product, Shape, multiply};
+use std::sync::PoisonError;
+
+use finch_kernels::linear::{Matrix, Product, Shape, multiply};
 use ort::{
     operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput},
     value::TensorElementType,
@@ -10,33 +12,24 @@ use super::{
     Machine, Threads,
     tensors::{numbers, required, size},
 };
-use std::sync::PoisonError;
-
 pub(super) struct Linear(pub(super) Machine);
 pub(super) struct GatedLinear(pub(super) Machine);
 
 pub(super) struct LinearKernel {
     machine: Machine,
     shape: Shape,
-    kind: Kind,
+    numbers: Numbers,
 }
 
+/// The numbers of the matrices.
 #[derive(Clone, Copy)]
-enum Kind {
-    Plain,
-    Gated,
+enum Numbers {
+    Plain(usize),
+    Gated { gate: usize, up: usize },
 }
 
 fn floats() -> OperatorInput {
     OperatorInput::required(TensorElementType::Float32)
-}
-
-fn codes() -> OperatorInput {
-    OperatorInput::required(TensorElementType::Uint8)
-}
-
-fn zeros() -> OperatorInput {
-    OperatorInput::optional(TensorElementType::Uint8)
 }
 
 impl Operator for Linear {
@@ -47,9 +40,8 @@ impl Operator for Linear {
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        let optional = OperatorInput::optional;
-        // The input, the matrix, group indices that are never there, the bias.
-        [floats(), codes(), floats(), zeros(), optional(TensorElementType::Int32), optional(TensorElementType::Float32)]
+        // The input and the bias.
+        [floats(), OperatorInput::optional(TensorElementType::Float32)]
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
@@ -57,7 +49,7 @@ impl Operator for Linear {
     }
 
     fn create_kernel<'a>(&self, context: &KernelContext<'a>) -> ort::Result<LinearKernel> {
-        LinearKernel::new(&self.0, context, Kind::Plain)
+        LinearKernel::new(&self.0, Numbers::Plain(size(context, "matrix")?))
     }
 }
 
@@ -69,9 +61,7 @@ impl Operator for GatedLinear {
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        // An optional input may not stand before a required one.
-        let floats_behind = OperatorInput::optional(TensorElementType::Float32);
-        [floats(), codes(), floats(), zeros(), zeros(), floats_behind, zeros()]
+        [floats()]
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
@@ -79,60 +69,44 @@ impl Operator for GatedLinear {
     }
 
     fn create_kernel<'a>(&self, context: &KernelContext<'a>) -> ort::Result<LinearKernel> {
-        LinearKernel::new(&self.0, context, Kind::Gated)
+        LinearKernel::new(&self.0, Numbers::Gated { gate: size(context, "gate")?, up: size(context, "up")? })
     }
 }
 
 impl LinearKernel {
-    fn new(machine: &Machine, context: &KernelContext<'_>, kind: Kind) -> ort::Result<Self> {
-        let bits = match size(context, "bits")? {
-            4 => Bits::Four,
-            8 => Bits::Eight,
-            other => return Err(ort::Error::new(format!("no kernel for {other} bits"))),
+    fn new(machine: &Machine, numbers: Numbers) -> ort::Result<Self> {
+        let shape = match numbers {
+            Numbers::Plain(number) => machine.matrix(number)?.shape(),
+            Numbers::Gated { gate, up } => {
+                let (gate, up) = (machine.matrix(gate)?.shape(), machine.matrix(up)?.shape());
+                if gate != up {
+                    return Err(ort::Error::new(format!("{gate:?} is gated with {up:?}")));
+                }
+                gate
+            }
         };
-        let (rows, columns, block) = (size(context, "N")?, size(context, "K")?, size(context, "block_size")?);
-        let shape = Shape { rows, columns, bits, block };
-        if !shape.is_supported() {
-            return Err(ort::Error::new(format!("no kernel for {shape:?}")));
-        }
-        Ok(Self { machine: machine.clone(), shape, kind })
+        Ok(Self { machine: machine.clone(), shape, numbers })
     }
 
-    /// Computes with the matrices whose codes are the inputs `first`.
-    fn product(&self, context: &ComputeContext, input: &[f32], output: &mut [f32]) -> ort::Result<()> {
-        let unfit = |error: finch_kernels::linear::Unfit| ort::Error::new(error.to_string());
-        let parts = [1, 2, 3, 4, 5, 6].map(|index| context.input(index));
-        let [codes, scales, zeros, more_codes, more_scales, more_zeros] = parts;
-        let (codes, scales, zeros) = (codes?, scales?, zeros?);
-        let (more_codes, more_scales, more_zeros) = match self.kind {
-            Kind::Plain => (None, more_scales?, None),
-            Kind::Gated => (more_codes?, more_scales?, more_zeros?),
-        };
-        let matrix = Matrix::new(
-            self.shape,
-            numbers(&codes)?.unwrap_or_default(),
-            numbers(&scales)?.unwrap_or_default(),
-            numbers(&zeros)?,
-        )
-        .map_err(unfit)?;
-        let product = match self.kind {
-            Kind::Plain => {
-                let bias: Option<&[f32]> = numbers(&more_scales)?;
+    fn product<'k>(&'k self, bias: Option<&'k [f32]>) -> ort::Result<Product<'k>> {
+        Ok(match self.numbers {
+            Numbers::Plain(number) => {
                 if bias.is_some_and(|bias| bias.len() != self.shape.rows) {
                     return Err(ort::Error::new("the bias does not have a number for each row"));
                 }
-                Product::Plain { matrix, bias }
+                Product::Plain { matrix: self.machine.matrix(number)?, bias }
             }
-            Kind::Gated => {
-                let (codes, scales) = (numbers(&more_codes)?.unwrap_or_default(), numbers(&more_scales)?);
-                let up = Matrix::new(self.shape, codes, scales.unwrap_or_default(), numbers(&more_zeros)?);
-                Product::Gated { gate: matrix, up: up.map_err(unfit)? }
+            Numbers::Gated { gate, up } => {
+                Product::Gated { gate: self.machine.matrix(gate)?, up: self.machine.matrix(up)? }
             }
-        };
-        let threads = Threads { context, width: self.machine.threads };
-        let mut room = self.machine.room.lock().unwrap_or_else(PoisonError::into_inner);
-        multiply(self.machine.processor, &threads, &product, input, output, &mut room);
-        Ok(())
+        })
+    }
+}
+
+impl Machine {
+    fn matrix(&self, number: usize) -> ort::Result<Matrix<'_>> {
+        let matrix = self.matrices.get(number);
+        matrix.ok_or_else(|| ort::Error::new(format!("there is no matrix with the number {number}")))
     }
 }
 
@@ -151,6 +125,14 @@ impl Kernel for LinearKernel {
         if output.is_empty() {
             return Ok(());
         }
-        self.product(context, input, output)
+        let bias = match self.numbers {
+            Numbers::Plain(_) => context.input(1)?,
+            Numbers::Gated { .. } => None,
+        };
+        let product = self.product(numbers(&bias)?)?;
+        let threads = Threads { context, width: self.machine.threads };
+        let mut room = self.machine.room.lock().unwrap_or_else(PoisonError::into_inner);
+        multiply(self.machine.processor, &threads, &product, input, output, &mut room);
+        Ok(())
     }
 }

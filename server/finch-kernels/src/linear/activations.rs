@@ -4,16 +4,14 @@
 //! only the order in which a result is summed up.
 
 use std::arch::x86_64::{
-    __m512i, _mm_setr_epi8, _mm512_abs_ps, _mm512_broadcast_i32x4, _mm512_castsi256_si512, _mm512_cvtepi16_epi8,
-    _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_inserti64x4, _mm512_max_ps, _mm512_mul_ps,
-    _mm512_reduce_max_ps, _mm512_set1_epi8, _mm512_set1_ps, _mm512_setzero_si512, _mm512_shuffle_epi8,
-    _mm512_srli_epi16, _mm512_xor_si512,
+    _mm_setr_epi8, _mm512_abs_ps, _mm512_broadcast_i32x4, _mm512_cvtepi32_epi8, _mm512_max_ps, _mm512_mul_ps,
+    _mm512_reduce_max_ps, _mm512_set1_epi8, _mm512_set1_ps, _mm512_shuffle_epi8, _mm512_xor_si512,
 };
 
-use super::{BLOCK, Bits};
+use super::{BLOCK, Bits, Shape};
 use crate::{
     Tasks,
-    lanes::{LANES, load, load_signed, store, store_integers, store_signed, store_sixteen, whole},
+    lanes::{LANES, load, load_signed, store_integers, store_sixteen, whole},
     shared::Shared,
 };
 
@@ -33,31 +31,21 @@ pub(super) struct Rounded {
     codes: Vec<Line<[i8; 64]>>,
     /// A scale for every block.
     scales: Vec<f32>,
-    /// Pieces of all rows for the first columns, then for the next.
-    four: Vec<FourPiece>,
-    eight: Vec<EightPiece>,
-    /// Four unsigned codes each, in the order of [`many`](super::many)'s steps.
+    /// Four codes each, in the order in which panels hold theirs: unsigned for many rows, signed for few.
     steps: Vec<Line<[i32; LANES]>>,
+    /// Pieces of all rows for the first block of the matrix, then for the next: for blocks of 32 and of 16.
+    whole: Vec<Piece<8>>,
+    half: Vec<Piece<4>>,
 }
 
-/// What a register of 4-bit codes is multiplied with: 128 columns.
+/// What a block of the matrix is multiplied with, of one row for few.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-pub(super) struct FourPiece {
-    pub(super) even: [i8; 64],
-    pub(super) odd: [i8; 64],
-    /// The scale of each lane, and the sum of what is multiplied into it.
-    pub(super) scales: [f32; LANES],
-    pub(super) sums: [f32; LANES],
-}
-
-/// What a register of 8-bit codes is multiplied with: 64 columns.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-pub(super) struct EightPiece {
-    pub(super) codes: [i8; 64],
-    pub(super) scales: [f32; LANES],
-    pub(super) sums: [f32; LANES],
+pub(super) struct Piece<const STEPS: usize> {
+    pub(super) steps: [i32; STEPS],
+    pub(super) scale: f32,
+    /// The sum of the codes, and it times the middle of the matrix's codes, negative.
+    pub(super) sum: f32,
+    pub(super) start: i32,
 }
 
 /// One row for many.
@@ -71,45 +59,34 @@ pub(super) struct ManyRow<'r> {
 const ROWS_AT_ONCE: usize = 8;
 
 impl Rounded {
-    /// Rounds rows of `columns` and orders them for few rows.
+    /// Rounds rows for few of them.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    pub(super) fn for_few(&mut self, input: &[f32], columns: usize, bits: Bits) {
-        let rows = self.resize(input, columns);
+    pub(super) fn for_few(&mut self, input: &[f32], shape: &Shape) {
+        let rows = self.resize(input, shape.columns);
         let lines = self.lines();
-        match bits {
-            Bits::Four => self.four.resize(rows * lines / 2, FourPiece::NONE),
-            Bits::Eight => self.eight.resize(rows * lines, EightPiece::NONE),
-        }
-        for (index, row) in input.chunks_exact(columns).enumerate() {
-            let codes = &mut self.codes[index * lines..][..lines];
-            let scales = &mut self.scales[index * lines * 2..][..lines * 2];
-            round(row, codes, scales);
-            match bits {
-                Bits::Four => {
-                    let pieces = self.four.iter_mut().skip(index).step_by(rows);
-                    let groups = codes.as_chunks::<2>().0.iter().zip(scales.as_chunks::<4>().0);
-                    for (piece, (codes, scales)) in pieces.zip(groups) {
-                        piece.fill(codes, scales);
-                    }
-                }
-                Bits::Eight => {
-                    let pieces = self.eight.iter_mut().skip(index).step_by(rows);
-                    for (piece, (codes, scales)) in pieces.zip(codes.iter().zip(scales.as_chunks::<2>().0)) {
-                        piece.fill(codes, scales);
-                    }
-                }
+        self.steps.resize(lines, Line([0; LANES]));
+        self.whole.resize(rows * shape.blocks(), Piece::NONE);
+        self.half.resize(rows * shape.blocks(), Piece::NONE);
+        for (index, row) in input.chunks_exact(shape.columns).enumerate() {
+            round(row, &mut self.codes[..lines], &mut self.scales[..lines * 2]);
+            order_steps::<0>(&self.codes[..lines], shape.bits, &mut self.steps[..lines]);
+            let steps = integers(&self.steps[..lines]);
+            if shape.block == BLOCK {
+                fill(self.whole.iter_mut().skip(index).step_by(rows), steps, &self.scales, shape.bits);
+            } else {
+                fill(self.half.iter_mut().skip(index).step_by(rows), steps, &self.scales, shape.bits);
             }
         }
     }
 
-    /// The pieces of all `M` rows, a step of 128 columns each.
-    pub(super) fn four_pieces<const M: usize>(&self) -> &[[FourPiece; M]] {
-        self.four.as_chunks::<M>().0
+    /// The pieces of all `M` rows, block after block of 32 columns.
+    pub(super) fn whole_pieces<const M: usize>(&self) -> &[[Piece<8>; M]] {
+        self.whole.as_chunks().0
     }
 
-    /// The pieces of all `M` rows, a step of 64 columns each.
-    pub(super) fn eight_pieces<const M: usize>(&self) -> &[[EightPiece; M]] {
-        self.eight.as_chunks::<M>().0
+    /// The pieces of all `M` rows, block after block of 16 columns.
+    pub(super) fn half_pieces<const M: usize>(&self) -> &[[Piece<4>; M]] {
+        self.half.as_chunks().0
     }
 
     /// Rounds rows of `columns` and orders them for many rows.
@@ -129,7 +106,7 @@ impl Rounded {
                 // SAFETY: this module is reached with a `Processor` of these instructions alone.
                 unsafe {
                     round(&input[row * columns..][..columns], codes, scales);
-                    order_steps(codes, bits, steps.range(place));
+                    order_steps::<{ i8::MIN }>(codes, bits, steps.range(place));
                 }
             }
         };
@@ -155,6 +132,30 @@ impl Rounded {
             steps: integers(&self.steps[row * lines..][..lines]),
             scales: &self.scales[row * lines * 2..][..lines * 2],
         }
+    }
+}
+
+impl<const STEPS: usize> Piece<STEPS> {
+    const NONE: Self = Self { steps: [0; STEPS], scale: 0.0, sum: 0.0, start: 0 };
+}
+
+/// The pieces of one row.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn fill<'p, const STEPS: usize>(
+    pieces: impl Iterator<Item = &'p mut Piece<STEPS>>,
+    steps: &[i32],
+    scales: &[f32],
+    bits: Bits,
+) {
+    let middle = match bits {
+        Bits::Four => 8,
+        Bits::Eight => 128,
+    };
+    for (block, (piece, steps)) in pieces.zip(steps.as_chunks::<STEPS>().0).enumerate() {
+        let sum: i32 = steps.iter().flat_map(|step| step.to_le_bytes()).map(|code| i32::from(code.cast_signed())).sum();
+        *piece =
+            Piece { steps: *steps, scale: scales[block * STEPS * 4 / BLOCK], sum: sum as f32, start: -middle * sum };
     }
 }
 
@@ -189,55 +190,17 @@ fn halves(block: &[f32; BLOCK]) -> [&[f32; LANES]; 2] {
     [&halves[0], &halves[1]]
 }
 
-impl FourPiece {
-    const NONE: Self = Self { even: [0; 64], odd: [0; 64], scales: [0.0; LANES], sums: [0.0; LANES] };
-
-    /// The codes at even places, then those at odd places: a byte of 4-bit weights holds one of each.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    fn fill(&mut self, codes: &[Line<[i8; 64]>; 2], scales: &[f32; 4]) {
-        let [first, second] = [load_signed(&codes[0].0), load_signed(&codes[1].0)];
-        let join = |first: __m512i, second: __m512i| {
-            let low = _mm512_castsi256_si512(_mm512_cvtepi16_epi8(first));
-            _mm512_inserti64x4::<1>(low, _mm512_cvtepi16_epi8(second))
-        };
-        let even = join(first, second);
-        let odd = join(_mm512_srli_epi16::<8>(first), _mm512_srli_epi16::<8>(second));
-        store_signed(&mut self.even, even);
-        store_signed(&mut self.odd, odd);
-        let ones = _mm512_set1_epi8(1);
-        let sum = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(_mm512_setzero_si512(), ones, even), ones, odd);
-        store(&mut self.sums, _mm512_cvtepi32_ps(sum));
-        for (scales, scale) in self.scales.as_chunks_mut::<4>().0.iter_mut().zip(scales) {
-            *scales = [*scale; 4];
-        }
-    }
-}
-
-impl EightPiece {
-    const NONE: Self = Self { codes: [0; 64], scales: [0.0; LANES], sums: [0.0; LANES] };
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    fn fill(&mut self, codes: &Line<[i8; 64]>, scales: &[f32; 2]) {
-        self.codes = codes.0;
-        let sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), load_signed(&codes.0));
-        store(&mut self.sums, _mm512_cvtepi32_ps(sum));
-        for (scales, scale) in self.scales.as_chunks_mut::<8>().0.iter_mut().zip(scales) {
-            *scales = [*scale; 8];
-        }
-    }
-}
-
-/// Unsigned codes in the order in which many rows take them: as they stand for 8-bit weights; for 4-bit weights the four
+/// Codes in the order in which panels hold theirs, `FLIP` of their bits changed: as they stand for 8-bit weights; for 4-bit weights the four
 /// at even places of every eight before the four at odd places.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn order_steps(codes: &[Line<[i8; 64]>], bits: Bits, out: &mut [Line<[i32; LANES]>]) {
+fn order_steps<const FLIP: i8>(codes: &[Line<[i8; 64]>], bits: Bits, out: &mut [Line<[i32; LANES]>]) {
     let apart = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15));
-    let middle = _mm512_set1_epi8(i8::MIN);
+    let flip = _mm512_set1_epi8(FLIP);
     for (codes, out) in codes.iter().zip(out) {
-        let unsigned = _mm512_xor_si512(load_signed(&codes.0), middle);
+        let flipped = _mm512_xor_si512(load_signed(&codes.0), flip);
         let ordered = match bits {
-            Bits::Four => _mm512_shuffle_epi8(unsigned, apart),
-            Bits::Eight => unsigned,
+            Bits::Four => _mm512_shuffle_epi8(flipped, apart),
+            Bits::Eight => flipped,
         };
         store_integers(&mut out.0, ordered);
     }

@@ -1,26 +1,24 @@
-//! Many rows of activations: pieces of the matrix are laid out for arithmetic and used for all rows.
+//! Many rows of activations: panels of the matrix are widened for arithmetic and used for all rows.
 //!
-//! Sixteen matrix rows become a panel: their signed codes, four columns of each to a register, with the sums that make up
-//! for unsigned activations. A tile of two panels and a few rows of activations stays in registers over all columns.
+//! A panel's codes become signed bytes, with the sums that make up for unsigned activations. A tile of two panels and a few rows of activations stays in registers over all columns.
 //! Reading prompts is this.
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_mul_ps,
-    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4,
-    _mm512_slli_epi32, _mm512_srli_epi16, _mm512_sub_epi8, _mm512_sub_epi32, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
+    _mm512_mullo_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+    _mm512_slli_epi32, _mm512_srli_epi16, _mm512_srlv_epi32, _mm512_sub_epi8, _mm512_sub_epi32, _mm512_xor_si512,
 };
 use std::cell::RefCell;
 
 use super::{
-    BLOCK, Bits, Matrix, Product, Room,
+    BLOCK, Bits, Matrix, PANEL_ROWS, Product, Room,
     activations::{Line, ManyRow},
 };
 use crate::{
     Tasks,
     lanes::{
-        LANES, ahead, load, load_integers, load_signed, load_some, load_some_bytes, silu, store_integers, store_signed,
-        store_some,
+        LANES, ahead, load, load_bytes, load_floats, load_integers, load_signed, load_some, load_widened, silu, store,
+        store_integers, store_signed, store_some,
     },
     shared::Shared,
 };
@@ -28,7 +26,7 @@ use crate::{
 /// Rows of activations in a tile: with two panels, whole-number and float sums together fill the registers.
 const TILE_ROWS: usize = 6;
 
-/// Sixteen rows of a matrix.
+/// A widened panel.
 #[derive(Debug, Default)]
 struct Panel {
     /// A register a step.
@@ -75,14 +73,16 @@ impl Job<'_> {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     fn compute(&self, start: usize, panels: &mut [Panel; 2]) {
         let [first, second] = panels;
+        let index = start / PANEL_ROWS;
         match self.product {
             Product::Plain { matrix, .. } => {
-                lay_out(matrix, start, first);
-                lay_out(matrix, start + LANES, second);
+                lay_out(matrix, index, first);
+                // Behind the last panel it is repeated, and what comes of it is not stored.
+                lay_out(matrix, (index + 1).min(matrix.shape().panels() - 1), second);
             }
             Product::Gated { gate, up } => {
-                lay_out(gate, start, first);
-                lay_out(up, start, second);
+                lay_out(gate, index, first);
+                lay_out(up, index, second);
             }
         }
         let mut row = 0;
@@ -164,53 +164,41 @@ fn products<const M: usize, const STEPS: usize>(panels: &[Panel; 2], rows: &[Man
     sums
 }
 
-/// Lays sixteen matrix rows from `start` out; behind the last row it is repeated.
+/// Widens the codes of a panel to signed bytes.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn lay_out(matrix: &Matrix<'_>, start: usize, panel: &mut Panel) {
-    let shape = matrix.shape;
-    let row = |lane: usize| (start + lane).min(shape.rows - 1);
-    panel.codes.resize(shape.columns / 4, Line([0; 64]));
+fn lay_out(matrix: &Matrix<'_>, index: usize, panel: &mut Panel) {
+    let shape = matrix.shape();
     let blocks = shape.blocks();
+    panel.codes.resize(shape.columns / 4, Line([0; 64]));
     panel.starts.resize(blocks, Line([0; LANES]));
     panel.scales.resize(blocks, Line([0.0; LANES]));
-    for lane in 0..LANES {
-        let scales = matrix.row_scales(row(lane));
-        for (target, scales) in panel.scales.chunks_mut(LANES).zip(scales.chunks(LANES)) {
-            ahead(scales.as_ptr(), LANES * blocks * size_of::<f32>());
-            for (target, scale) in target.iter_mut().zip(scales) {
-                target.0[lane] = *scale;
-            }
-        }
+    for (target, scales) in panel.scales.iter_mut().zip(matrix.scales(index)) {
+        ahead(scales.as_ptr(), PANEL_ROWS * shape.scale_bytes());
+        store(&mut target.0, load_floats(scales));
     }
-    // Sixteen registers of four columns from 64 bytes of each row; a byte of 4-bit codes makes two of them.
-    for (index, byte) in (0..shape.row_bytes()).step_by(64).enumerate() {
-        let mut codes = [_mm512_setzero_si512(); LANES];
-        for (lane, codes) in codes.iter_mut().enumerate() {
-            let rest = &matrix.row_codes(row(lane))[byte..];
-            // The next sixteen rows are asked for while these are laid out.
-            ahead(rest.as_ptr(), LANES * shape.row_bytes());
-            *codes = load_some_bytes(rest);
-        }
-        let codes = transpose(&codes);
-        match shape.bits {
-            Bits::Eight => {
-                let middle = _mm512_set1_epi8(i8::MIN);
-                let out = &mut panel.codes[index * LANES..];
-                for (out, codes) in out.iter_mut().zip(codes) {
-                    store_signed(&mut out.0, _mm512_xor_si512(codes, middle));
-                }
+    let codes = matrix.codes(index);
+    // The next panel is asked for while this one is laid out.
+    let ask = |codes: &[u8; 64]| ahead(codes.as_ptr(), PANEL_ROWS * shape.code_bytes());
+    match shape.bits {
+        Bits::Eight => {
+            let middle = _mm512_set1_epi8(i8::MIN);
+            for (out, codes) in panel.codes.iter_mut().zip(codes) {
+                ask(codes);
+                store_signed(&mut out.0, _mm512_xor_si512(load_bytes(codes), middle));
             }
-            Bits::Four => {
-                let mut zeros = [_mm512_setzero_si512(); 4];
-                for (block, zeros) in zeros.iter_mut().enumerate() {
-                    *zeros = zeros_of(matrix, start, index * 4 + block);
-                }
-                let out = panel.codes[index * 2 * LANES..].as_chunks_mut::<2>().0;
-                for (at, (out, codes)) in out.iter_mut().zip(codes).enumerate() {
+        }
+        Bits::Four => {
+            let zeros = matrix.zeros(index);
+            let out = panel.codes.as_chunks_mut::<8>().0;
+            for (block, (out, codes)) in out.iter_mut().zip(codes.as_chunks::<4>().0).enumerate() {
+                let zero = zeros.map_or(_mm512_set1_epi8(8), |zeros| zero(&zeros[block / 2], block % 2));
+                for (out, codes) in out.as_chunks_mut::<2>().0.iter_mut().zip(codes) {
+                    ask(codes);
+                    let codes = load_bytes(codes);
                     let low = _mm512_and_si512(codes, _mm512_set1_epi8(15));
                     let high = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), _mm512_set1_epi8(15));
-                    store_signed(&mut out[0].0, _mm512_sub_epi8(low, zeros[at / 4]));
-                    store_signed(&mut out[1].0, _mm512_sub_epi8(high, zeros[at / 4]));
+                    store_signed(&mut out[0].0, _mm512_sub_epi8(low, zero));
+                    store_signed(&mut out[1].0, _mm512_sub_epi8(high, zero));
                 }
             }
         }
@@ -226,48 +214,11 @@ fn lay_out(matrix: &Matrix<'_>, start: usize, panel: &mut Panel) {
     }
 }
 
-/// The zeros of a block of sixteen rows, each in every byte of its lane.
+/// The zeros of one of two blocks, each in every byte of its lane.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn zeros_of(matrix: &Matrix<'_>, start: usize, block: usize) -> __m512i {
-    let (Some(zeros), true) = (matrix.zeros, block < matrix.shape.blocks()) else {
-        return _mm512_set1_epi8(8);
-    };
-    let bytes = matrix.shape.zero_bytes();
-    let mut spread = [0; LANES];
-    for (lane, spread) in spread.iter_mut().enumerate() {
-        let row = (start + lane).min(matrix.shape.rows - 1);
-        *spread = i32::from(zeros[row * bytes + block / 2] >> (block % 2 * 4) & 15) * 0x0101_0101;
-    }
-    load_integers(&spread)
-}
-
-/// Sixteen rows of sixteen integers become sixteen columns.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn transpose(rows: &[__m512i; LANES]) -> [__m512i; LANES] {
-    // First inside the four 128-bit quarters of four rows, then the quarters of the four groups of rows.
-    let mut quarters = [[_mm512_setzero_si512(); 4]; 4];
-    for (group, quarters) in quarters.iter_mut().enumerate() {
-        let [a, b, c, d] = rows.as_chunks::<4>().0[group];
-        let (ab_low, ab_high) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-        let (cd_low, cd_high) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-        *quarters = [
-            _mm512_unpacklo_epi64(ab_low, cd_low),
-            _mm512_unpackhi_epi64(ab_low, cd_low),
-            _mm512_unpacklo_epi64(ab_high, cd_high),
-            _mm512_unpackhi_epi64(ab_high, cd_high),
-        ];
-    }
-    let mut columns = [_mm512_setzero_si512(); LANES];
-    for place in 0..4 {
-        let (a, b, c, d) = (quarters[0][place], quarters[1][place], quarters[2][place], quarters[3][place]);
-        let (ab_even, ab_odd) = (_mm512_shuffle_i32x4::<0x88>(a, b), _mm512_shuffle_i32x4::<0xdd>(a, b));
-        let (cd_even, cd_odd) = (_mm512_shuffle_i32x4::<0x88>(c, d), _mm512_shuffle_i32x4::<0xdd>(c, d));
-        columns[place] = _mm512_shuffle_i32x4::<0x88>(ab_even, cd_even);
-        columns[4 + place] = _mm512_shuffle_i32x4::<0x88>(ab_odd, cd_odd);
-        columns[8 + place] = _mm512_shuffle_i32x4::<0xdd>(ab_even, cd_even);
-        columns[12 + place] = _mm512_shuffle_i32x4::<0xdd>(ab_odd, cd_odd);
-    }
-    columns
+fn zero(pairs: &[u8; PANEL_ROWS], which: usize) -> __m512i {
+    let shifted = _mm512_srlv_epi32(load_widened(pairs), _mm512_set1_epi32(which as i32 * 4));
+    let zero = _mm512_and_si512(shifted, _mm512_set1_epi32(15));
+    _mm512_mullo_epi32(zero, _mm512_set1_epi32(0x0101_0101))
 }

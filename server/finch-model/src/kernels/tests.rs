@@ -4,16 +4,39 @@ use super::*;
 use crate::{
     checkpoint::Checkpoint,
     gguf::{Gguf, TensorKind},
-    graph::{self, Precision, Rounding},
-    onnx,
+    graph::{self, Piece, Precision, Rounding, View},
+    onnx::{self, Element, Extent},
     tiny::{self, TinyArchitecture, TinySpec},
 };
 
 fn built(spec: &TinySpec, precision: Precision) -> Vec<u8> {
     let file = tiny::model(spec).expect("a sound spec").into_bytes();
     let checkpoint = Checkpoint::Gguf(Gguf::from_bytes("m.gguf", file).expect("a sound file"));
-    let plan = graph::plan(&checkpoint, precision.into(), 100).expect("a plan");
+    let mut plan = graph::plan(&checkpoint, precision.into(), 100).expect("a plan");
+    let mut offset = 0;
+    for weight in &plan.weights {
+        let mut places: Vec<(Piece, Extent)> = Vec::new();
+        for view in &weight.views {
+            let known = places.iter().find(|(piece, _)| *piece == view.piece);
+            let extent = known.map_or_else(|| Extent { offset, len: bytes(view) }, |(_, extent)| *extent);
+            offset = offset.max(extent.offset + extent.len);
+            places.push((view.piece, extent));
+            let element = view.piece.element();
+            plan.graph.initializer.push(onnx::external(&view.name, element, &view.dims, "model.onnx.data", extent));
+        }
+    }
     onnx::model(plan.graph, "0").encode_to_vec()
+}
+
+fn bytes(view: &View) -> u64 {
+    let count: usize = view.dims.iter().product();
+    let size = match view.piece.element() {
+        Element::F32 | Element::I32 => 4,
+        Element::U8 => 1,
+        Element::I64 => 8,
+        Element::F16 => 2,
+    };
+    u64::try_from(count * size).expect("a small tensor")
 }
 
 fn nodes(model: &[u8]) -> Vec<NodeProto> {
@@ -22,7 +45,7 @@ fn nodes(model: &[u8]) -> Vec<NodeProto> {
 
 /// How often each operator occurs behind the rewriting, by domain and name.
 fn census(model: &[u8]) -> BTreeMap<String, usize> {
-    let rewritten = rewrite(model).expect("a model");
+    let rewritten = rewrite(model).expect("a model").graph;
     nodes(&rewritten).iter().fold(BTreeMap::new(), |mut census, node| {
         let name = format!("{}.{}", node.domain.as_deref().unwrap_or_default(), operator(node));
         *census.entry(name).or_default() += 1;
@@ -65,19 +88,42 @@ fn float_layers_keep_their_products() {
 }
 
 #[test]
-fn a_gated_pair_keeps_its_zeros_apart() {
+fn a_gated_pair_names_its_matrices_and_nothing_else() {
     let symmetric = TinySpec { tensor_type: TensorKind::Q4_0, ..TinySpec::default() };
-    for (spec, inputs) in [(TinySpec::default(), 7), (symmetric, 6)] {
-        let rewritten = rewrite(&built(&spec, Precision::Int4)).expect("a model");
-        let nodes = nodes(&rewritten);
+    for (spec, shifted) in [(TinySpec::default(), true), (symmetric, false)] {
+        let model = built(&spec, Precision::Int4);
+        let rewritten = rewrite(&model).expect("a model");
+        let nodes = nodes(&rewritten.graph);
         let gated = nodes.iter().find(|node| operator(node) == GATED).expect("a gated pair");
-        assert_eq!(gated.input.len(), inputs);
-        assert_eq!(gated.input[0], "blk.0.ffn_norm");
-        assert_eq!(gated.input[1], "blk.0.ffn_gate.codes");
-        assert_eq!(gated.input[4], "blk.0.ffn_up.codes");
-        assert_eq!(gated.output, ["blk.0.ffn_inner"]);
-        assert_eq!(gated.input[3].is_empty(), inputs == 6);
+        assert_eq!(
+            (gated.input.as_slice(), gated.output.as_slice()),
+            (&["blk.0.ffn_norm".to_owned()][..], &["blk.0.ffn_inner".to_owned()][..])
+        );
+        for name in ["gate", "up"] {
+            let number = usize::try_from(integer(gated, name).expect("a number")).expect("a number");
+            let stored = &rewritten.matrices[number];
+            assert_eq!((stored.bits, stored.block, stored.zeros.is_some()), (4, 32, shifted));
+            let codes = format!("blk.0.ffn_{name}.codes");
+            assert_eq!(Some(&stored.codes), initialisers(&model).get(&codes), "{name}");
+            assert!(!initialisers(&rewritten.graph).contains_key(&codes), "the graph does without");
+        }
     }
+}
+
+fn initialisers(model: &[u8]) -> HashMap<String, Place> {
+    let graph = ModelProto::decode(model).expect("a model").graph.expect("a graph");
+    graph.initializer.iter().filter_map(place).collect()
+}
+
+#[test]
+fn a_head_that_shares_its_codes_with_the_embeddings_leaves_them_there() {
+    let model = built(&TinySpec::default(), Precision::Int8);
+    let rewritten = rewrite(&model).expect("a model");
+    let nodes = nodes(&rewritten.graph);
+    let embeddings = nodes.iter().find(|node| operator(node) == "GatherBlockQuantized").expect("embeddings");
+    let stays = initialisers(&rewritten.graph);
+    let shared = stays.get(&embeddings.input[0]).expect("the codes of the embeddings");
+    assert!(rewritten.matrices.iter().any(|stored| stored.codes == *shared), "the head has the same");
 }
 
 /// The model with every node changed.
