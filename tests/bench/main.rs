@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
 mod ahead;
+mod builds;
 mod clients;
 mod corpus;
 mod editor;
@@ -20,7 +21,7 @@ mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: speed MODEL | ahead MODEL [PLACES] | clients MODEL | warm [MODEL] | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
+const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | warm [MODEL] | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -32,6 +33,7 @@ fn main() -> Result<()> {
     let rest: Vec<&str> = arguments.collect();
     println!("machine: {}", machine());
     match (name, rest.as_slice()) {
+        ("builds", [model]) => builds::print(model),
         ("speed", [model]) => speed::print(model),
         ("ahead", [model]) => ahead::print(model, 40),
         ("ahead", [model, places]) => ahead::print(model, places.parse()?),

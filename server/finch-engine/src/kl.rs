@@ -34,6 +34,10 @@ pub struct KlReport {
     pub tokens: usize,
     /// The share of tokens whose likeliest successor is the same.
     pub top1_agreement: f64,
+    /// How many tokens the candidate is undecided between, on average: `exp` of the mean surprise at the token that comes.
+    pub perplexity: f64,
+    /// The same of the reference.
+    pub reference_perplexity: f64,
 }
 
 /// Compares two built models over a text.
@@ -64,25 +68,61 @@ pub fn measure_while(
     let (rows_theirs, rows_ours) = (reference.vocab, candidate.vocab);
     // Vocabularies are padded differently by different builds; what both have is compared.
     let vocab = rows_theirs.min(rows_ours);
-    let (mut kl_sum, mut agreed, mut compared) = (0.0, 0usize, 0usize);
+    let mut sums = Sums::default();
     for window in tokens.chunks(WINDOW_TOKENS) {
         reference.slot.truncate(0);
         candidate.slot.truncate(0);
+        let mut next = window.iter().skip(1);
         for pass in window.chunks(PASS_TOKENS) {
-            if progress(compared, tokens.len()).is_break() {
+            if progress(sums.compared, tokens.len()).is_break() {
                 return Err(EngineError::Cancelled);
             }
-            compared += pass.len();
             let theirs = reference.read(pass)?;
             let ours = candidate.read(pass)?;
             for (theirs, ours) in theirs.chunks_exact(rows_theirs).zip(ours.chunks_exact(rows_ours)) {
-                kl_sum += divergence(&theirs[..vocab], &ours[..vocab]);
-                agreed += usize::from(likeliest(theirs) == likeliest(ours));
+                sums.add(&theirs[..vocab], &ours[..vocab], next.next().copied());
             }
         }
     }
-    let count = tokens.len() as f64;
-    Ok(KlReport { mean_kl: kl_sum / count, tokens: tokens.len(), top1_agreement: agreed as f64 / count })
+    Ok(sums.report())
+}
+
+/// What adds up over the tokens of a text.
+#[derive(Debug, Default)]
+struct Sums {
+    compared: usize,
+    divergence: f64,
+    agreed: usize,
+    /// Tokens that have a successor in their window.
+    followed: usize,
+    surprise: f64,
+    reference_surprise: f64,
+}
+
+impl Sums {
+    /// Takes in both models' logits behind one token, and the token that follows it.
+    fn add(&mut self, theirs: &[f32], ours: &[f32], next: Option<u32>) {
+        self.compared += 1;
+        self.divergence += divergence(theirs, ours);
+        self.agreed += usize::from(likeliest(theirs) == likeliest(ours));
+        let surprise = |logits: &[f32]| Some(log_sum_exp(logits) - f64::from(*logits.get(next? as usize)?));
+        if let (Some(theirs), Some(ours)) = (surprise(theirs), surprise(ours)) {
+            self.followed += 1;
+            self.reference_surprise += theirs;
+            self.surprise += ours;
+        }
+    }
+
+    fn report(&self) -> KlReport {
+        let (compared, followed) = (self.compared as f64, self.followed.max(1) as f64);
+        KlReport {
+            mean_kl: self.divergence / compared,
+            tokens: self.compared,
+            top1_agreement: self.agreed as f64 / compared,
+            perplexity: (self.surprise / followed).exp(),
+            reference_perplexity: (self.reference_surprise / followed).exp(),
+        }
+    }
 }
 
 struct Reader {

@@ -7,7 +7,7 @@ use finch_model::{
 };
 use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer};
 
-use super::{CORPUS, divergence, measure, measure_while};
+use super::{CORPUS, Sums, divergence, measure, measure_while};
 use crate::{
     EngineError,
     testing::{TinyModel, runtime},
@@ -23,12 +23,26 @@ fn divergence_is_the_expected_difference_of_log_probabilities() {
 }
 
 #[test]
+fn perplexity_is_the_number_of_tokens_a_model_wavers_between() {
+    let logits = |shares: &[f32]| -> Vec<f32> { shares.iter().map(|share| share.ln() - 2.0).collect() };
+    let (even, sure) = (logits(&[0.25; 4]), logits(&[0.5, 0.5, 1e-9, 1e-9]));
+    let mut sums = Sums::default();
+    for next in [Some(0), Some(1), None] {
+        sums.add(&even, &sure, next);
+    }
+    let report = sums.report();
+    assert!((report.reference_perplexity - 4.0).abs() < 1e-5, "{report:?}");
+    assert!((report.perplexity - 2.0).abs() < 1e-5, "{report:?}");
+    assert_eq!(report.tokens, 3);
+}
+
+#[test]
 fn a_build_is_as_near_as_its_quantisation_lets_it_be() {
     let model = TinyModel::new(TinySpec::default(), Quant::Fp32);
     let text = &CORPUS[..1500];
     let same = measure(&runtime(), &model.dir, &model.dir, text).unwrap();
     assert!(same.mean_kl.abs() < 1e-9 && same.top1_agreement == 1.0, "{same:?}");
-    assert!(same.tokens > 700, "{same:?}");
+    assert!(same.tokens > 700 && same.perplexity == same.reference_perplexity, "{same:?}");
     let int8 = measure(&runtime(), &model.dir, &model.build("int8", Quant::Int8), text).unwrap();
     assert!(int8.mean_kl > 1e-9 && int8.mean_kl < 0.02, "{int8:?}");
     assert!(int8.top1_agreement > 0.9 && int8.tokens == same.tokens, "{int8:?}");
