@@ -1,6 +1,9 @@
 //! Prompts and tokens a second beside llama.cpp's own speed program, and what our tokens cost: memory read, processor time.
 
+use std::fs::File;
 use std::hint::black_box;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,6 +11,8 @@ use anyhow::{Context as _, Result};
 use finch_engine::meter::Meter;
 use finch_engine::{EngineOptions, Runtime};
 use finch_model::Manifest;
+use finch_model::kernels::Place;
+use half::f16;
 
 use crate::{home, peer};
 
@@ -95,10 +100,14 @@ fn token_time(meter: &mut Meter, past: usize) -> Result<Duration> {
 /// What share of the time of a token goes into reading what a token must read.
 fn memory_limit(id: &str, meter: &mut Meter, threads: usize) -> Result<()> {
     let shape = Manifest::read(&home::model(id)?)?.shape;
-    let graph = std::fs::read(home::model(id)?.join(finch_model::manifest::GRAPH_FILE))?;
+    let folder = home::model(id)?;
+    let graph = std::fs::read(folder.join(finch_model::manifest::GRAPH_FILE))?;
     let matrices = finch_model::kernels::rewrite(&graph)?.matrices;
-    let parts = matrices.iter().flat_map(|it| [Some(&it.codes), Some(&it.scales), it.zeros.as_ref()]);
-    let weights = parts.flatten().map(|place| place.bytes() as f64).sum::<f64>();
+    let mut weights = 0.0;
+    for matrix in &matrices {
+        let others = matrix.codes.bytes() + matrix.zeros.as_ref().map_or(0, Place::bytes);
+        weights += others as f64 + scale_bytes(&folder, &matrix.scales)? as f64;
+    }
     let bandwidth = bandwidth(threads);
     println!("  memory is read at {:.1} GB/s; a token reads {:.0} MB of weights", bandwidth / 1e9, weights / 1e6);
     for past in CONTEXTS {
@@ -107,6 +116,25 @@ fn memory_limit(id: &str, meter: &mut Meter, threads: usize) -> Result<()> {
         println!("    behind {past}: {:.0} % of what memory allows", (weights + cache) / bandwidth / time * 100.0);
     }
     Ok(())
+}
+
+/// Bytes that the scales of a matrix take in memory: half as many as in the file where 16 bits hold all of them.
+fn scale_bytes(folder: &Path, place: &Place) -> Result<u64> {
+    let scales = match place {
+        Place::Graph(bytes) => bytes.clone(),
+        Place::File { name, offset, bytes } => {
+            let mut scales = vec![0; usize::try_from(*bytes)?];
+            File::open(folder.join(name))?.read_exact_at(&mut scales, *offset)?;
+            scales
+        }
+    };
+    let halves = scales
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|scale| f32::from_le_bytes(*scale))
+        .all(|scale| f16::from_f32(scale).to_f32() == scale);
+    Ok(if halves { place.bytes() / 2 } else { place.bytes() })
 }
 
 /// Bytes a second that all threads together read.

@@ -4,10 +4,11 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m128i, __m512, __m512i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm_storeu_si128, _mm512_add_ps,
-    _mm512_cvtepu8_epi32, _mm512_cvtps_epi32, _mm512_div_ps, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
-    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_storeu_si512,
+    __m128i, __m512, __m512i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm_storeu_si128, _mm256_loadu_si256,
+    _mm512_add_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_cvtps_epi32, _mm512_div_ps, _mm512_fmadd_ps,
+    _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_storeu_ps,
+    _mm512_storeu_si512,
 };
 
 /// Floats in a register.
@@ -41,12 +42,21 @@ kernel! { fn load_bytes(bytes: &[u8; 64]) -> __m512i {
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }}
 
-kernel! {
-/// Sixteen floats where bytes of a file lie.
-fn load_floats(bytes: &[u8; 64]) -> __m512 {
-    // SAFETY: the array is exactly as long as the load.
-    unsafe { _mm512_loadu_ps(bytes.as_ptr().cast()) }
-}}
+/// Sixteen floats where bytes of a file lie, of 32 bits or of 16.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+#[expect(unsafe_code, reason = "loads take pointers")]
+pub(crate) fn load_floats<const N: usize>(bytes: &[u8; N]) -> __m512 {
+    const { assert!(N == 64 || N == 32, "sixteen floats") };
+    // SAFETY: the array is exactly as long as either load.
+    unsafe {
+        if N == 64 {
+            _mm512_loadu_ps(bytes.as_ptr().cast())
+        } else {
+            _mm512_cvtph_ps(_mm256_loadu_si256(bytes.as_ptr().cast()))
+        }
+    }
+}
 
 kernel! {
 /// Sixteen bytes, each the number of its lane.

@@ -15,7 +15,7 @@ mod panels;
 #[cfg(test)]
 mod tests;
 
-pub use panels::{Matrix, PANEL_ROWS, Shape, Unfit, turn};
+pub use panels::{Matrix, PANEL_ROWS, Scales, Shape, Unfit, turn};
 
 use crate::{Processor, Tasks};
 

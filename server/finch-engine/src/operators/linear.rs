@@ -79,7 +79,8 @@ impl LinearKernel {
             Numbers::Plain(number) => machine.matrix(number)?.shape(),
             Numbers::Gated { gate, up } => {
                 let (gate, up) = (machine.matrix(gate)?.shape(), machine.matrix(up)?.shape());
-                if gate != up {
+                // Each has its own width of scales.
+                if gate != (Shape { scales: gate.scales, ..up }) {
                     return Err(ort::Error::new(format!("{gate:?} is gated with {up:?}")));
                 }
                 gate

@@ -6,13 +6,15 @@
 use std::{
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
+    ops::Range,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     vec,
 };
 
-use finch_kernels::linear::{Bits, Matrix, PANEL_ROWS, Shape, turn};
+use finch_kernels::linear::{Bits, Matrix, PANEL_ROWS, Scales, Shape, turn};
 use finch_model::kernels::{Place, Stored};
+use half::f16;
 use memmap2::MmapMut;
 
 use crate::limits;
@@ -51,24 +53,41 @@ struct Piece<'m> {
     place: &'m Place,
     /// The first of them in the part.
     first: usize,
+    /// Bytes of a row where it is stored.
     row_bytes: usize,
     rows: usize,
-    /// Bytes of a row that stay together.
     item: Item,
     memory: &'m mut [u8],
 }
 
+/// What stays together when rows are turned.
 #[derive(Clone, Copy)]
 enum Item {
-    One,
+    /// Four bytes of codes, or a scale.
     Four,
+    /// A scale that is held in half its bytes.
+    Halved,
+    /// A byte of zeros.
+    One,
+}
+
+impl Item {
+    /// Bytes of a row in memory that has so many where it is stored.
+    fn in_memory(self, stored: usize) -> usize {
+        match self {
+            Self::Halved => stored / 2,
+            Self::Four | Self::One => stored,
+        }
+    }
 }
 
 impl Matrices {
     /// Reads matrices from the files of a model's directory, on so many threads.
     pub(crate) fn read(folder: &Path, stored: &[Stored], threads: usize) -> Result<Self, MatricesError> {
         let mut end = 0;
-        let matrices = stored.iter().map(|stored| extent(stored, &mut end)).collect::<Result<Vec<_>, _>>()?;
+        let scales = all_scales(folder, stored, threads)?;
+        let extents = stored.iter().zip(scales).map(|(stored, scales)| extent(stored, scales, &mut end));
+        let matrices = extents.collect::<Result<Vec<_>, _>>()?;
         let mut memory = MmapMut::map_anon(end.max(1)).map_err(MatricesError::Memory)?;
         #[cfg(target_os = "linux")]
         if let Err(error) = memory.advise(memmap2::Advice::HugePage) {
@@ -93,15 +112,36 @@ impl Matrices {
     }
 }
 
+/// How the scales of each matrix are held: in half their bytes where that loses nothing.
+fn all_scales(folder: &Path, stored: &[Stored], threads: usize) -> Result<Vec<Scales>, MatricesError> {
+    let scales = |stored: &Stored| {
+        let mut buffer = Vec::new();
+        let length = usize::try_from(stored.scales.bytes()).map_err(|_| MatricesError::Short)?;
+        let bytes = read(folder, &stored.scales, 0..length, &mut buffer)?;
+        let halves = bytes.as_chunks::<4>().0.iter().all(|scale| {
+            let scale = f32::from_le_bytes(*scale);
+            f16::from_f32(scale).to_f32().to_bits() == scale.to_bits()
+        });
+        Ok(if halves { Scales::Half } else { Scales::Single })
+    };
+    let share = stored.len().div_ceil(threads.max(1)).max(1);
+    std::thread::scope(|scope| {
+        let of_share = |share: &[Stored]| share.iter().map(scales).collect::<Result<Vec<_>, _>>();
+        let workers: Vec<_> = stored.chunks(share).map(|share| scope.spawn(move || of_share(share))).collect();
+        let joined = workers.into_iter().map(|worker| worker.join().unwrap_or(Ok(Vec::new())));
+        Ok(joined.collect::<Result<Vec<_>, _>>()?.concat())
+    })
+}
+
 /// The place of the next matrix.
-fn extent(stored: &Stored, end: &mut usize) -> Result<Extent, MatricesError> {
+fn extent(stored: &Stored, scales: Scales, end: &mut usize) -> Result<Extent, MatricesError> {
     let unfit = || MatricesError::Unfit(Box::new(stored.clone()));
     let bits = match stored.bits {
         4 => Bits::Four,
         8 => Bits::Eight,
         _ => return Err(unfit()),
     };
-    let shape = Shape { rows: stored.rows, columns: stored.columns, bits, block: stored.block };
+    let shape = Shape { rows: stored.rows, columns: stored.columns, bits, block: stored.block, scales };
     if !shape.is_supported() {
         return Err(unfit());
     }
@@ -124,8 +164,12 @@ fn pieces<'m>(stored: &'m [Stored], extents: &[Extent], mut memory: &'m mut [u8]
         let mut take = |count: usize| memory.split_off_mut(..count).unwrap_or_default();
         take(extent.start - at);
         at = extent.start + extent.codes + extent.scales + extent.zeros;
+        let (scale_bytes, scale) = match shape.scales {
+            Scales::Half => (shape.scale_bytes() * 2, Item::Halved),
+            Scales::Single => (shape.scale_bytes(), Item::Four),
+        };
         cut(&stored.codes, shape.code_bytes(), shape.rows, Item::Four, take(extent.codes), &mut pieces);
-        cut(&stored.scales, shape.scale_bytes(), shape.rows, Item::Four, take(extent.scales), &mut pieces);
+        cut(&stored.scales, scale_bytes, shape.rows, scale, take(extent.scales), &mut pieces);
         if let Some(zeros) = &stored.zeros {
             cut(zeros, shape.zero_bytes(), shape.rows, Item::One, take(extent.zeros), &mut pieces);
         }
@@ -142,7 +186,7 @@ fn cut<'m>(
     pieces: &mut Vec<Piece<'m>>,
 ) {
     let panels = (limits::MATRIX_PIECE_BYTES / (row_bytes * PANEL_ROWS)).max(1);
-    for (index, memory) in memory.chunks_mut(panels * PANEL_ROWS * row_bytes).enumerate() {
+    for (index, memory) in memory.chunks_mut(panels * PANEL_ROWS * item.in_memory(row_bytes)).enumerate() {
         let first = index * panels * PANEL_ROWS;
         let rows = (rows - first).min(panels * PANEL_ROWS);
         pieces.push(Piece { place, first, row_bytes, rows, item, memory });
@@ -151,32 +195,46 @@ fn cut<'m>(
 
 /// What each thread does until nothing is left.
 fn read_all(folder: &Path, pieces: &Mutex<vec::IntoIter<Piece<'_>>>) -> Result<(), MatricesError> {
-    let mut rows = Vec::new();
+    let mut buffer = Vec::new();
     loop {
         let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(piece) = next else { return Ok(()) };
-        let (start, length) = (piece.first * piece.row_bytes, piece.rows * piece.row_bytes);
-        let rows = match piece.place {
-            Place::File { name, offset, .. } => {
-                let path = folder.join(name);
-                rows.resize(length, 0);
-                let read = File::open(&path).and_then(|mut file| {
-                    file.seek(SeekFrom::Start(offset + start as u64))?;
-                    file.read_exact(&mut rows)
-                });
-                read.map_err(|error| MatricesError::Read { file: path, error })?;
-                rows.as_slice()
-            }
-            Place::Graph(bytes) => bytes.get(start..start + length).unwrap_or_default(),
-        };
-        if rows.len() != length {
-            return Err(MatricesError::Short);
-        }
+        let start = piece.first * piece.row_bytes;
+        let rows = read(folder, piece.place, start..start + piece.rows * piece.row_bytes, &mut buffer)?;
         match piece.item {
             Item::One => turn::<1>(piece.row_bytes, rows, piece.memory),
             Item::Four => turn::<4>(piece.row_bytes, rows, piece.memory),
+            Item::Halved => turn::<2>(piece.row_bytes / 2, &halved(rows), piece.memory),
         }
     }
+}
+
+/// Bytes of a part, through the buffer if they are in a file.
+fn read<'b>(
+    folder: &Path,
+    place: &'b Place,
+    range: Range<usize>,
+    buffer: &'b mut Vec<u8>,
+) -> Result<&'b [u8], MatricesError> {
+    match place {
+        Place::File { name, offset, .. } => {
+            let path = folder.join(name);
+            buffer.resize(range.len(), 0);
+            let read = File::open(&path).and_then(|mut file| {
+                file.seek(SeekFrom::Start(offset + range.start as u64))?;
+                file.read_exact(buffer)
+            });
+            read.map_err(|error| MatricesError::Read { file: path, error })?;
+            Ok(buffer)
+        }
+        Place::Graph(bytes) => bytes.get(range).ok_or(MatricesError::Short),
+    }
+}
+
+/// Scales in half their bytes.
+fn halved(scales: &[u8]) -> Vec<u8> {
+    let half = |scale: &[u8; 4]| f16::from_f32(f32::from_le_bytes(*scale)).to_le_bytes();
+    scales.as_chunks::<4>().0.iter().flat_map(half).collect()
 }
 
 #[cfg(test)]
@@ -193,8 +251,14 @@ mod tests {
         let error = Matrices::read(folder.path(), std::slice::from_ref(&stored), 2).unwrap_err();
         assert!(error.to_string().contains("w: failed to fill whole buffer"), "{error}");
         std::fs::write(folder.path().join("w"), [1; 640]).unwrap();
+        // The scales are 16 times two numbers that have more digits than 16 bits hold.
         let matrices = Matrices::read(folder.path(), &[stored.clone(), stored.clone()], 2).unwrap();
         assert!(matrices.get(0).is_some() && matrices.get(1).is_some() && matrices.get(2).is_none());
+        assert_eq!(matrices.get(0).unwrap().shape().scales, Scales::Single);
+        let halves: Vec<u8> = [[1; 512].as_slice(), &[0.375_f32.to_le_bytes(); 32].concat()].concat();
+        std::fs::write(folder.path().join("w"), halves).unwrap();
+        let matrices = Matrices::read(folder.path(), std::slice::from_ref(&stored), 2).unwrap();
+        assert_eq!(matrices.get(0).unwrap().shape().scales, Scales::Half);
         let other = Stored { bits: 3, ..stored };
         assert!(matches!(Matrices::read(folder.path(), &[other], 2), Err(MatricesError::Unfit(_))));
     }

@@ -13,6 +13,7 @@ use std::ops::Range;
 use super::{
     Bits, FEW_ROWS_MAX, Matrix, PANEL_ROWS, Product, Room,
     activations::{Piece, Rounded},
+    panels::PanelScales,
 };
 use crate::{
     Tasks,
@@ -106,7 +107,21 @@ impl Job<'_> {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 fn sixteen<const M: usize>(matrix: &Matrix<'_>, panel: usize, rounded: &Rounded) -> [__m512; M] {
-    let (codes, scales) = (matrix.codes(panel), matrix.scales(panel));
+    match matrix.scales(panel) {
+        PanelScales::Half(scales) => scaled(matrix, panel, scales, rounded),
+        PanelScales::Single(scales) => scaled(matrix, panel, scales, rounded),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn scaled<const M: usize, const N: usize>(
+    matrix: &Matrix<'_>,
+    panel: usize,
+    scales: &[[u8; N]],
+    rounded: &Rounded,
+) -> [__m512; M] {
+    let codes = matrix.codes(panel);
     match (matrix.shape().bits, matrix.zeros(panel)) {
         (Bits::Four, None) => four(codes, scales, rounded.whole_pieces()),
         (Bits::Four, Some(zeros)) => four_shifted(codes, scales, zeros, rounded.whole_pieces()),
@@ -117,7 +132,11 @@ fn sixteen<const M: usize>(matrix: &Matrix<'_>, panel: usize, rounded: &Rounded)
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn four<const M: usize>(codes: &[[u8; 64]], scales: &[[u8; 64]], pieces: &[[Piece<8>; M]]) -> [__m512; M] {
+fn four<const M: usize, const N: usize>(
+    codes: &[[u8; 64]],
+    scales: &[[u8; N]],
+    pieces: &[[Piece<8>; M]],
+) -> [__m512; M] {
     let mut sums = [_mm512_setzero_ps(); M];
     for ((codes, scales), pieces) in codes.as_chunks::<4>().0.iter().zip(scales).zip(pieces) {
         let products = halves(codes, pieces);
@@ -128,9 +147,9 @@ fn four<const M: usize>(codes: &[[u8; 64]], scales: &[[u8; 64]], pieces: &[[Piec
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn four_shifted<const M: usize>(
+fn four_shifted<const M: usize, const N: usize>(
     codes: &[[u8; 64]],
-    scales: &[[u8; 64]],
+    scales: &[[u8; N]],
     zeros: &[[u8; PANEL_ROWS]],
     pieces: &[[Piece<8>; M]],
 ) -> [__m512; M] {
@@ -148,9 +167,9 @@ fn four_shifted<const M: usize>(
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn eight<const M: usize, const STEPS: usize>(
+fn eight<const M: usize, const STEPS: usize, const N: usize>(
     codes: &[[u8; 64]],
-    scales: &[[u8; 64]],
+    scales: &[[u8; N]],
     pieces: &[[Piece<STEPS>; M]],
 ) -> [__m512; M] {
     let mut sums = [_mm512_setzero_ps(); M];
@@ -218,10 +237,10 @@ fn floats<const M: usize>(sums: [__m512i; M]) -> [__m512; M] {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn add<const M: usize, const STEPS: usize>(
+fn add<const M: usize, const STEPS: usize, const N: usize>(
     sums: &mut [__m512; M],
     products: [__m512; M],
-    scales: &[u8; 64],
+    scales: &[u8; N],
     pieces: &[Piece<STEPS>; M],
 ) {
     ahead(scales.as_ptr(), SCALES_AHEAD);

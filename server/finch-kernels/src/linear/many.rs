@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use super::{
     BLOCK, Bits, Matrix, PANEL_ROWS, Product, Room,
     activations::{Line, ManyRow},
+    panels::PanelScales,
 };
 use crate::{
     Tasks,
@@ -172,9 +173,9 @@ fn lay_out(matrix: &Matrix<'_>, index: usize, panel: &mut Panel) {
     panel.codes.resize(shape.columns / 4, Line([0; 64]));
     panel.starts.resize(blocks, Line([0; LANES]));
     panel.scales.resize(blocks, Line([0.0; LANES]));
-    for (target, scales) in panel.scales.iter_mut().zip(matrix.scales(index)) {
-        ahead(scales.as_ptr(), PANEL_ROWS * shape.scale_bytes());
-        store(&mut target.0, load_floats(scales));
+    match matrix.scales(index) {
+        PanelScales::Half(scales) => lay_out_scales(scales, &mut panel.scales),
+        PanelScales::Single(scales) => lay_out_scales(scales, &mut panel.scales),
     }
     let codes = matrix.codes(index);
     // The next panel is asked for while this one is laid out.
@@ -211,6 +212,16 @@ fn lay_out(matrix: &Matrix<'_>, index: usize, panel: &mut Panel) {
             sum = _mm512_dpbusd_epi32(sum, ones, load_signed(&codes.0));
         }
         store_integers(&mut start.0, _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32::<7>(sum)));
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn lay_out_scales<const N: usize>(scales: &[[u8; N]], out: &mut [Line<[f32; LANES]>]) {
+    for (target, panel) in out.iter_mut().zip(scales) {
+        // The next panel's.
+        ahead(panel.as_ptr(), size_of_val(scales));
+        store(&mut target.0, load_floats(panel));
     }
 }
 

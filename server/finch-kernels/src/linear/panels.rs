@@ -17,6 +17,34 @@ pub struct Shape {
     pub bits: Bits,
     /// Codes that share a scale.
     pub block: usize,
+    pub scales: Scales,
+}
+
+/// How scales are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scales {
+    /// In 16 bits. Scales that are such numbers lose nothing, and few rows of activations wait for fewer bytes.
+    Half,
+    /// In 32 bits.
+    Single,
+}
+
+impl Scales {
+    /// Bytes of a scale.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Half => 2,
+            Self::Single => size_of::<f32>(),
+        }
+    }
+}
+
+/// The scales of one panel, sixteen for each block.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum PanelScales<'w> {
+    Half(&'w [[u8; 32]]),
+    Single(&'w [[u8; 64]]),
 }
 
 /// A quantised matrix in panels: `scale * (code - zero)`.
@@ -61,7 +89,7 @@ impl Shape {
     /// Bytes of a row's scales.
     #[must_use]
     pub fn scale_bytes(&self) -> usize {
-        self.blocks() * size_of::<f32>()
+        self.blocks() * self.scales.bytes()
     }
 
     /// Bytes of a row's zeros.
@@ -104,9 +132,11 @@ impl<'w> Matrix<'w> {
         part(self.codes, self.shape.code_bytes(), panel)
     }
 
-    /// The scales of one panel, a register a block.
-    pub(super) fn scales(&self, panel: usize) -> &'w [[u8; 64]] {
-        part(self.scales, self.shape.scale_bytes(), panel)
+    pub(super) fn scales(&self, panel: usize) -> PanelScales<'w> {
+        match self.shape.scales {
+            Scales::Half => PanelScales::Half(part(self.scales, self.shape.scale_bytes(), panel)),
+            Scales::Single => PanelScales::Single(part(self.scales, self.shape.scale_bytes(), panel)),
+        }
     }
 
     /// The zeros of one panel, two blocks to a byte.
@@ -119,7 +149,7 @@ fn part<const N: usize>(bytes: &[u8], row_bytes: usize, panel: usize) -> &[[u8; 
     bytes[panel * PANEL_ROWS * row_bytes..][..PANEL_ROWS * row_bytes].as_chunks().0
 }
 
-/// Turns rows of `row_bytes`, which are taken `N` bytes at a time: 4 for codes and scales, 1 for zeros.
+/// Turns rows of `row_bytes`, which are taken `N` bytes at a time: 4 for codes, a scale's own for scales, 1 for zeros.
 ///
 /// Only the places of the given rows are written: those behind the last of them keep what they hold.
 ///

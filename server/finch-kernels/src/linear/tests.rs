@@ -34,12 +34,23 @@ fn turned<const N: usize>(row_bytes: usize, rows: &[u8]) -> Vec<u8> {
 impl Quantised {
     fn random(shape: Shape, shifted: bool, seed: u32) -> Self {
         let zeros = shifted.then(|| bytes(shape.rows * shape.zero_bytes(), seed + 2));
-        let scales: Vec<f32> = noise(shape.rows * shape.blocks(), seed + 1).iter().map(|it| it * 0.02).collect();
+        // Whole 4096ths up to 1/64 are numbers of 16 bits too.
+        let scale = |it: &f32| (it * 64.0).round() / 4096.0;
+        let scales: Vec<f32> = noise(shape.rows * shape.blocks(), seed + 1).iter().map(scale).collect();
         let codes = bytes(shape.rows * shape.code_bytes(), seed);
-        let scale_bytes: Vec<u8> = scales.iter().flat_map(|scale| scale.to_le_bytes()).collect();
+        let turned_scales = match shape.scales {
+            Scales::Half => {
+                let bytes: Vec<u8> = scales.iter().flat_map(|it| half::f16::from_f32(*it).to_le_bytes()).collect();
+                turned::<2>(shape.scale_bytes(), &bytes)
+            }
+            Scales::Single => {
+                let bytes: Vec<u8> = scales.iter().flat_map(|scale| scale.to_le_bytes()).collect();
+                turned::<4>(shape.scale_bytes(), &bytes)
+            }
+        };
         let turned = [
             turned::<4>(shape.code_bytes(), &codes),
-            turned::<4>(shape.scale_bytes(), &scale_bytes),
+            turned_scales,
             turned::<1>(shape.zero_bytes(), zeros.as_deref().unwrap_or_default()),
         ];
         Self { shape, codes, scales, zeros, turned }
@@ -96,8 +107,9 @@ fn check(bits: Bits, block: usize, shifted: bool) {
     let Some(processor) = Processor::detect() else {
         return;
     };
-    for (rows, columns) in [(16, 128), (5, 32), (49, 96), (64, 576), (33, 896)] {
-        let shape = Shape { rows, columns, bits, block };
+    let sizes = [(16, 128), (5, 32), (49, 96), (64, 576), (33, 896)];
+    for ((rows, columns), scales) in sizes.into_iter().flat_map(|it| [(it, Scales::Half), (it, Scales::Single)]) {
+        let shape = Shape { rows, columns, bits, block, scales };
         let (weights, other) = (Quantised::random(shape, shifted, 1), Quantised::random(shape, shifted, 9));
         let bias = noise(rows, 3);
         for count in [1, 2, 3, 5, 8, 9, 24, 25, 33] {
@@ -140,11 +152,12 @@ fn eight_bits_in_blocks_of_16() {
 
 #[test]
 fn other_layouts_are_refused() {
-    let shape = Shape { rows: 16, columns: 64, bits: Bits::Four, block: 32 };
+    let shape = Shape { rows: 16, columns: 64, bits: Bits::Four, block: 32, scales: Scales::Single };
     let fits = |shape: Shape, codes: usize| Matrix::new(shape, &vec![0; codes], &[0; 16 * 8], None).map(|_| ());
     assert_eq!(fits(shape, 512), Ok(()));
     assert_eq!(fits(Shape { rows: 9, ..shape }, 512), Ok(()));
     assert_eq!(fits(shape, 511), Err(Unfit::Length));
+    assert_eq!(fits(Shape { scales: Scales::Half, ..shape }, 512), Err(Unfit::Length));
     assert_eq!(fits(Shape { block: 64, ..shape }, 512), Err(Unfit::Layout));
     assert_eq!(fits(Shape { rows: 9, ..shape }, 288), Err(Unfit::Length));
     assert_eq!(fits(Shape { columns: 48, ..shape }, 384), Err(Unfit::Layout));

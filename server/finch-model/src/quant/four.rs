@@ -4,7 +4,7 @@
 //! weighted least squares, and the best grid kept. Large numbers weigh more: they carry most of a product. Called by
 //! `quant` alone.
 
-use super::{BLOCK, QuantRow};
+use super::{BLOCK, QuantRow, narrow};
 
 /// How far the range is shrunk for each candidate grid: cutting off an outlier may pay for the rest.
 const SHRINKS: [f32; 8] = [1.06, 1.0, 0.94, 0.88, 0.82, 0.76, 0.7, 0.62];
@@ -33,7 +33,7 @@ pub(super) fn search(floats: &[f32], row: QuantRow<'_>) {
         let weights = weights(floats);
         let grid = best(floats, &weights);
         let rounded = round(floats, grid);
-        *scale = fit(floats, &weights, grid).scale;
+        *scale = narrow(fit(floats, &weights, grid).scale);
         pack(&rounded, 0, codes);
         row.zeros[index / 2] |= (grid.zero as u8) << (index % 2 * 4);
     }

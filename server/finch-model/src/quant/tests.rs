@@ -177,3 +177,23 @@ fn plain_rounding_is_the_reference_rounding() {
     assert_eq!(hex(&q4_zero_block(&numbers)), "2fa7498963da79e7f899bc780ab4a6786699");
     assert_eq!(hex(&q8_zero_block(&numbers)), "3e17ebf256e8ef14f9f5c1ffe74225ff26ed3c0021b714a18defcd097fd1dd0c1cf6");
 }
+
+#[test]
+fn scales_are_numbers_of_16_bits_where_that_costs_next_to_nothing() {
+    assert_eq!(narrow(0.375), 0.375);
+    let near = narrow(0.01);
+    assert!(near != 0.01 && (near - 0.01).abs() < 1e-5 && f16::from_f32(near).to_f32() == near);
+    assert_eq!(narrow(-near), -near);
+    // Too small and too large for 16 bits.
+    assert_eq!(narrow(1e-7), 1e-7);
+    assert_eq!(narrow(1e6), 1e6);
+    assert_eq!(narrow(0.0), 0.0);
+    for (layout, codes) in [(Layout::Eight { block: 32 }, 254.0), (Layout::FourShifted, 15.0)] {
+        let numbers: Vec<f32> = (0..64).map(|at| (at as f32 * 0.7).sin() * 0.03).collect();
+        let stored: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let quantized = quantize(TensorKind::F32, &stored, layout);
+        assert!(quantized.scales.iter().all(|&scale| f16::from_f32(scale).to_f32() == scale));
+        let furthest = numbers.iter().zip(quantized.numbers()).map(|(it, made)| (it - made).abs()).fold(0.0, f32::max);
+        assert!(furthest <= 0.06 / codes * 0.75, "{layout:?}: {furthest}");
+    }
+}
