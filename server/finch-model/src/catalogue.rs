@@ -40,6 +40,8 @@ pub struct Entry {
     pub context_tokens_max: usize,
     /// The quantisation to build unless asked otherwise.
     pub quant: Quant,
+    /// How a build's head is stored, where not as suits its layers.
+    pub head: BTreeMap<Quant, Quant>,
     pub infill: InfillStyle,
     /// Mean divergence from the source weights, where measured.
     pub kl: BTreeMap<Quant, f64>,

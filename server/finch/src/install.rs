@@ -56,6 +56,7 @@ pub(crate) fn model(
     let mut request = ImportRequest::new(fetched.clone(), entry.id.clone(), surroundings.home.models(), quant);
     request.licence = Some(entry.licence.clone());
     request.infill = Some(entry.infill);
+    request.head = entry.head.get(&quant).copied();
     request.kl = entry.kl.get(&quant).map(|kl| Divergence::new(*kl, catalogue::KL_TOKENS)).transpose()?;
     let folder = build(request, interrupt)?;
     trial::vouch(surroundings, &folder)?;

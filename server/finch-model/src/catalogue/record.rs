@@ -33,6 +33,8 @@ struct Model {
     quant: Quant,
     infill: InfillStyle,
     #[serde(default)]
+    head: BTreeMap<Quant, Quant>,
+    #[serde(default)]
     kl: BTreeMap<Quant, f64>,
     #[serde(default)]
     built: BTreeMap<Quant, BuiltRecord>,
@@ -131,6 +133,7 @@ fn entry(model: Model) -> Result<Entry, String> {
         file,
         context_tokens_max: model.context_tokens_max,
         quant: model.quant,
+        head: model.head,
         infill: model.infill,
         kl: model.kl,
         built: model.built.into_iter().map(|(quant, built)| (quant, sizes(built))).collect(),
