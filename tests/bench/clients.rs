@@ -77,6 +77,7 @@ fn request(number: usize, prefix: String) -> InfillRequest {
         lane: Lane::Batch,
         prefix,
         suffix: String::new(),
+        context: finch_llm::InfillContext::default(),
         prompt_tokens_max: 2_048,
         references: Vec::new(),
         sampling: Sampling { tokens_max: TOKENS, ..Sampling::default() },

@@ -117,6 +117,7 @@ fn first_line(engine: &Engine, place: &Place) -> Result<String> {
             lane: Lane::Interactive,
             prefix: place.prefix.clone(),
             suffix: place.suffix.clone(),
+            context: finch_llm::InfillContext::default(),
             prompt_tokens_max: PROMPT_TOKENS_MAX,
             references: Vec::new(),
             sampling: Sampling { tokens_max: ANSWER_TOKENS_MAX, stop: vec!["\n".to_owned()], ..Sampling::default() },

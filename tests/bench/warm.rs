@@ -114,6 +114,7 @@ async fn infill(engine: &finch_engine::Engine, prefix: &str, tokens_max: usize) 
         lane: Lane::Interactive,
         prefix: prefix.to_owned(),
         suffix: String::new(),
+        context: finch_llm::InfillContext::default(),
         prompt_tokens_max: 2_048,
         references: Vec::new(),
         sampling: Sampling { tokens_max, ..Sampling::default() },

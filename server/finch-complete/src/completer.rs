@@ -157,6 +157,7 @@ impl Completer {
             lane: Lane::Interactive,
             prefix: prompt.prefix.clone(),
             suffix: prompt.suffix.clone(),
+            context: finch_llm::InfillContext::default(),
             prompt_tokens_max: self.prompt_tokens_max(capabilities),
             references: window::around(&ask.document, ask.offset),
             sampling: Sampling { tokens_max: self.options.tokens_max, stop, ..Sampling::default() },

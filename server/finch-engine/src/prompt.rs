@@ -4,6 +4,8 @@
 //! beginning, so while it grows key by key the cut stays where it is and the tokens in front stay the same: that
 //! is what the key-value cache lives on. Knows nothing about sessions or slots.
 
+mod context;
+
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{SystemTime, UNIX_EPOCH},
@@ -22,6 +24,7 @@ use crate::{
     vocabulary::{NotEncoded, Vocabulary},
     writer::Splitter,
 };
+use context::Files;
 
 /// A prompt, ready for the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +54,7 @@ pub(crate) struct Prompts {
     /// Numbers tool calls, from the time of loading on, so that they differ from those of an earlier run.
     calls: AtomicU64,
     tokens: Tokens,
+    files: Files,
     style: InfillStyle,
     capacity: usize,
 }
@@ -69,7 +73,8 @@ impl Prompts {
         let calls = AtomicU64::new(u64::try_from(now.as_millis()).unwrap_or(0));
         let chat = Chat::new(ChatTemplates::default(), manifest, &vocabulary);
         let (tokens, structures) = (manifest.tokens.clone(), Structures::default());
-        Self { vocabulary, chat, structures, calls, tokens, style, capacity }
+        let files = Files::of(&vocabulary);
+        Self { vocabulary, chat, structures, calls, tokens, files, style, capacity }
     }
 
     /// The same, with the chat templates that the model brings.
@@ -104,15 +109,17 @@ impl Prompts {
         if room == 0 {
             return Err(LlmError::ContextTooLong { tokens: markers + 1, tokens_max: budget });
         }
+        let head = self.files.head(&request.context, &self.vocabulary, room - 1)?;
+        let room = room - head.len();
         let Some(fim) = fim else {
             let prefix = self.prefix(&request.prefix, room)?;
-            let tokens: Vec<u32> = bos.into_iter().chain(prefix).collect();
+            let tokens: Vec<u32> = bos.into_iter().chain(head).chain(prefix).collect();
             return Ok(Prompt { stable: tokens.len(), suffix: 0, tokens: self.not_empty(tokens)? });
         };
         let mut suffix = self.suffix(&request.suffix, room)?;
         let mut prefix = self.prefix(&request.prefix, room - suffix.len().min(room / limits::SUFFIX_SHARE_PARTS))?;
         suffix.truncate(room - prefix.len());
-        let mut tokens: Vec<u32> = bos.into_iter().chain([fim.prefix]).collect();
+        let mut tokens: Vec<u32> = bos.into_iter().chain(head).chain([fim.prefix]).collect();
         tokens.append(&mut prefix);
         let (stable, suffix_tokens) = (tokens.len(), suffix.len() + 1);
         tokens.push(fim.suffix);
@@ -186,8 +193,12 @@ impl Prompts {
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>, LlmError> {
-        self.vocabulary.encode(text).map_err(|error: NotEncoded| LlmError::Protocol { reason: error.to_string() })
+        encode(&self.vocabulary, text)
     }
+}
+
+fn encode(vocabulary: &Vocabulary, text: &str) -> Result<Vec<u32>, LlmError> {
+    vocabulary.encode(text).map_err(|error: NotEncoded| LlmError::Protocol { reason: error.to_string() })
 }
 
 /// The first line start at or behind `at`; without one, the first character start.

@@ -15,7 +15,7 @@ pub use error::LlmError;
 pub use limits::CHUNKS_MAX;
 pub use message::{Answer, BadArguments, Message, OutputFormat, ToolCall, ToolChoice, ToolResult, ToolSpec};
 pub use provider::{Capabilities, Provider, ProviderId};
-pub use request::{ClientId, GenerateRequest, InfillRequest, Lane, Sampling};
+pub use request::{ClientId, Excerpt, GenerateRequest, InfillContext, InfillRequest, Lane, Sampling};
 pub use state::{ModelState, StateReceiver, StateSender, state_channel};
 pub use stream::{
     Chunk, ChunkSender, Done, GenerateStream, NotSent, Progress, ReaderGone, StopReason, Timings, Usage, stream,

@@ -56,6 +56,28 @@ impl Default for Sampling {
     }
 }
 
+/// A text from elsewhere that helps to fill in: a part of another file, a definition, an edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// What it is, in one line: a path, as a rule.
+    pub name: String,
+    pub text: Arc<str>,
+}
+
+/// What surrounds a place to fill in beyond its own text. It goes before the prefix.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InfillContext {
+    /// What the project is called.
+    pub repository: Option<String>,
+    /// Where the text stands in it. Some models were taught to read paths.
+    pub path: Option<String>,
+    /// In the order of the prompt: what changes least from request to request stands first, so that what a provider
+    /// computed from it can be used again.
+    pub excerpts: Vec<Excerpt>,
+    /// Prompt tokens that all of this may take. Excerpts that do not fit are left out, whole.
+    pub tokens_max: usize,
+}
+
 /// Text between a prefix and a suffix is wanted, as a person would type it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InfillRequest {
@@ -65,7 +87,8 @@ pub struct InfillRequest {
     pub prefix: String,
     /// What stands behind the cursor. The provider keeps its start when the budget is short.
     pub suffix: String,
-    /// Prompt tokens at most, prefix, suffix and markers together.
+    pub context: InfillContext,
+    /// Prompt tokens at most: context, prefix, suffix and markers together.
     pub prompt_tokens_max: usize,
     /// Texts the answer may repeat, the likeliest first: the whole document, open files, recent edits. They are no
     /// part of the prompt and never change the answer; a provider may use them to guess ahead and be faster.

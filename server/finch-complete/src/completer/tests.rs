@@ -153,6 +153,7 @@ async fn the_model_is_asked_for_one_line_where_the_line_goes_on() {
         lane: Lane::Interactive,
         prefix: "foo(".into(),
         suffix: ")\nbar()\n".into(),
+        context: finch_llm::InfillContext::default(),
         prompt_tokens_max: 512,
         references: vec!["foo(".into(), ")\nbar()\n".into()],
         sampling: Sampling { tokens_max: 64, stop: vec!["\n".into()], ..Sampling::default() },

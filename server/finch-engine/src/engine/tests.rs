@@ -18,6 +18,7 @@ fn infill(client: &str, lane: Lane, tokens_max: usize) -> InfillRequest {
         lane,
         prefix: "fn main() {\n    let x = ".to_owned(),
         suffix: ";\n}\n".to_owned(),
+        context: finch_llm::InfillContext::default(),
         prompt_tokens_max: 100,
         references: Vec::new(),
         sampling: Sampling { tokens_max, ..Sampling::default() },

@@ -68,6 +68,7 @@ fn fills_in(engine: &Engine) -> Result<bool, LlmError> {
         lane: Lane::Interactive,
         prefix: prefix.to_owned(),
         suffix: "\n\n\nprint(area(2, 3))\n".to_owned(),
+        context: finch_llm::InfillContext::default(),
         prompt_tokens_max: 256,
         references: Vec::new(),
         sampling: sampling(),

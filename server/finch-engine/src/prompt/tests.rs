@@ -1,10 +1,10 @@
-use finch_llm::{ClientId, GenerateRequest, InfillRequest, Lane, LlmError, Message, Sampling};
+use finch_llm::{ClientId, Excerpt, GenerateRequest, InfillContext, InfillRequest, Lane, LlmError, Message, Sampling};
 use finch_model::{
     manifest::{InfillStyle, Manifest, Quant},
     tiny::TinySpec,
 };
 
-use super::{Prompt, Prompts, floor_char, line_start};
+use super::{Prompt, Prompts, context::Files, floor_char, line_start};
 use crate::{testing::TinyModel, vocabulary::Vocabulary};
 
 const CAPACITY: usize = 256;
@@ -22,6 +22,7 @@ fn request(prefix: &str, suffix: &str, prompt_tokens_max: usize) -> InfillReques
         lane: Lane::Interactive,
         prefix: prefix.to_owned(),
         suffix: suffix.to_owned(),
+        context: InfillContext::default(),
         prompt_tokens_max,
         references: Vec::new(),
         sampling: Sampling::default(),
@@ -35,6 +36,8 @@ fn spelled(prompts: &Prompts, manifest: &Manifest, prompt: &Prompt) -> String {
         id if id == fim.prefix => b"<P>".to_vec(),
         id if id == fim.suffix => b"<S>".to_vec(),
         id if id == fim.middle => b"<M>".to_vec(),
+        id if Some(id) == prompts.vocabulary().control("<|repo_name|>") => b"<R>".to_vec(),
+        id if Some(id) == prompts.vocabulary().control("<|file_sep|>") => b"<F>".to_vec(),
         id => prompts.vocabulary().bytes(id).to_vec(),
     };
     String::from_utf8(prompt.tokens.iter().flat_map(piece).collect()).unwrap()
@@ -95,6 +98,63 @@ fn the_counts_tell_what_is_lasting_and_what_is_suffix() {
     let (prompts, _) = prompts(Some(InfillStyle::Fim));
     let prompt = prompts.infill(&request("0123", "456", 100)).unwrap();
     assert_eq!((prompt.tokens.len(), prompt.stable, prompt.suffix), (10, 5, 4));
+}
+
+fn context(excerpts: &[(&str, &str)], tokens_max: usize) -> InfillContext {
+    let excerpt = |&(name, text): &(&str, &str)| Excerpt { name: name.to_owned(), text: text.into() };
+    InfillContext {
+        repository: Some("r".to_owned()),
+        path: Some("p".to_owned()),
+        excerpts: excerpts.iter().map(excerpt).collect(),
+        tokens_max,
+    }
+}
+
+#[track_caller]
+fn check_context(style: InfillStyle, context: InfillContext, budget: usize, expected: &str) {
+    let (prompts, manifest) = prompts(Some(style));
+    let prompt = prompts.infill(&InfillRequest { context, ..request("0 = ", ";", budget) }).unwrap();
+    assert_eq!(spelled(&prompts, &manifest, &prompt), expected);
+    assert!(prompt.tokens.len() <= budget, "{} tokens", prompt.tokens.len());
+}
+
+#[test]
+fn other_files_stand_before_the_text_in_the_words_of_the_model() {
+    let two = [("a", "1\n\n"), ("b\nc", "2")];
+    check_context(InfillStyle::Prefix, context(&two, 99), 100, "<R>r\n<F>a\n1\n<F>b c\n2\n<F>p\n0 = ");
+    check_context(InfillStyle::Fim, context(&two, 99), 100, "<R>r\n<F>a\n1\n<F>b c\n2\n<F>p\n<P>0 = <S>;<M>");
+    check_context(InfillStyle::Prefix, context(&[], 99), 100, "<F>p\n0 = ");
+    let nameless = InfillContext { path: None, ..context(&two[..1], 99) };
+    check_context(InfillStyle::Prefix, nameless, 100, "<R>r\n<F>a\n1\n<F>\n0 = ");
+    check_context(InfillStyle::Prefix, InfillContext { path: None, ..context(&[], 99) }, 100, "0 = ");
+}
+
+#[test]
+fn what_does_not_fit_of_a_context_is_left_out_whole() {
+    let three = [("a", "1"), ("b", "22222222"), ("c", "3")];
+    check_context(InfillStyle::Prefix, context(&three, 17), 100, "<R>r\n<F>a\n1\n<F>c\n3\n<F>p\n0 = ");
+    check_context(InfillStyle::Prefix, context(&three, 3), 100, "<F>p\n0 = ");
+    check_context(InfillStyle::Prefix, context(&three, 2), 100, "0 = ");
+    // Some of the text itself is always there.
+    check_context(InfillStyle::Prefix, context(&[], 99), 5, "<F>p\n= ");
+}
+
+#[test]
+fn control_tokens_in_a_context_are_text() {
+    check_context(
+        InfillStyle::Prefix,
+        context(&[("<|file_sep|>", "<|fim_middle|>")], 99),
+        100,
+        "<R>r\n<F><|file_sep|>\n<|fim_middle|>\n<F>p\n0 = ",
+    );
+}
+
+#[test]
+fn a_model_without_words_for_files_gets_marked_lines() {
+    let (prompts, _) = prompts(Some(InfillStyle::Prefix));
+    let tokens = Files::none().head(&context(&[("a", "1")], 99), prompts.vocabulary(), 99).unwrap();
+    let text: Vec<u8> = tokens.iter().flat_map(|&id| prompts.vocabulary().bytes(id).to_vec()).collect();
+    assert_eq!(String::from_utf8(text).unwrap(), "# a\n1\n\n# p\n");
 }
 
 #[test]

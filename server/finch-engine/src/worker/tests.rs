@@ -92,6 +92,7 @@ impl Bench {
             lane,
             prefix: prefix.to_owned(),
             suffix: String::new(),
+            context: finch_llm::InfillContext::default(),
             prompt_tokens_max: 1000,
             references,
             sampling,
