@@ -24,7 +24,7 @@ const KL_INT8_MAX: f64 = 0.02;
 const KL_FP16_MAX: f64 = 0.002;
 
 /// A 4-bit build has a head of 4 bits too where its divergence is no more than this share of the most it may have.
-const KL_SMALL_HEAD_SHARE_MAX: f64 = 0.6;
+const KL_SMALL_HEAD_SHARE_MAX: f64 = 0.75;
 
 /// What to do with a build that strays too far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

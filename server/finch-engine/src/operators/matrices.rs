@@ -115,14 +115,16 @@ impl Matrices {
 /// How the scales of each matrix are held: in half their bytes where that loses nothing.
 fn all_scales(folder: &Path, stored: &[Stored], threads: usize) -> Result<Vec<Scales>, MatricesError> {
     let scales = |stored: &Stored| {
+        // One buffer for all pieces, and a small one: large blocks that come and go make the allocator keep more.
         let mut buffer = Vec::new();
         let length = usize::try_from(stored.scales.bytes()).map_err(|_| MatricesError::Short)?;
-        let bytes = read(folder, &stored.scales, 0..length, &mut buffer)?;
-        let halves = bytes.as_chunks::<4>().0.iter().all(|scale| {
-            let scale = f32::from_le_bytes(*scale);
-            f16::from_f32(scale).to_f32().to_bits() == scale.to_bits()
-        });
-        Ok(if halves { Scales::Half } else { Scales::Single })
+        for start in (0..length).step_by(limits::MATRIX_PIECE_BYTES) {
+            let range = start..(start + limits::MATRIX_PIECE_BYTES).min(length);
+            if !are_halves(read(folder, &stored.scales, range, &mut buffer)?) {
+                return Ok(Scales::Single);
+            }
+        }
+        Ok(Scales::Half)
     };
     let share = stored.len().div_ceil(threads.max(1)).max(1);
     std::thread::scope(|scope| {
@@ -130,6 +132,14 @@ fn all_scales(folder: &Path, stored: &[Stored], threads: usize) -> Result<Vec<Sc
         let workers: Vec<_> = stored.chunks(share).map(|share| scope.spawn(move || of_share(share))).collect();
         let joined = workers.into_iter().map(|worker| worker.join().unwrap_or(Ok(Vec::new())));
         Ok(joined.collect::<Result<Vec<_>, _>>()?.concat())
+    })
+}
+
+/// Whether 16 bits hold each of these scales exactly.
+fn are_halves(scales: &[u8]) -> bool {
+    scales.as_chunks::<4>().0.iter().all(|scale| {
+        let scale = f32::from_le_bytes(*scale);
+        f16::from_f32(scale).to_f32().to_bits() == scale.to_bits()
     })
 }
 
