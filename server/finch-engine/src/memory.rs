@@ -5,6 +5,7 @@
 
 use std::ffi::CStr;
 
+use memmap2::MmapMut;
 use ort::{
     AsPointer,
     memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType},
@@ -19,10 +20,20 @@ use ort::{
 pub(crate) struct Floats {
     base: *mut f32,
     len: usize,
-    allocation: *mut [f32],
+    allocation: Allocation,
+}
+
+/// What the floats lie in.
+#[derive(Debug)]
+enum Allocation {
+    /// Pages of their own. An allocator may hand out large blocks of memory that was used before, and write zeros to it.
+    Pages(#[expect(dead_code, reason = "held until it is dropped")] MmapMut),
+    Heap(*mut [f32]),
 }
 
 const ALIGNMENT_BYTES: usize = 64;
+/// Smaller memory is asked of the allocator.
+const PAGES_BYTES_MIN: usize = 1 << 20;
 /// No system that finch runs on has larger pages; of smaller ones some more are kept than need be.
 const PAGE_BYTES: usize = 64 << 10;
 
@@ -32,12 +43,16 @@ unsafe impl Send for Floats {}
 
 impl Floats {
     pub(crate) fn zeroed(len: usize) -> Self {
+        if len * size_of::<f32>() >= PAGES_BYTES_MIN
+            && let Ok(mut pages) = MmapMut::map_anon(len * size_of::<f32>())
+        {
+            return Self { base: pages.as_mut_ptr().cast(), len, allocation: Allocation::Pages(pages) };
+        }
         let spare = ALIGNMENT_BYTES / size_of::<f32>();
-        // A zeroed Vec is asked of the system as zeroed memory, so large ones are not written to.
         let allocation = Box::into_raw(vec![0f32; len + spare].into_boxed_slice());
         let start = allocation.cast::<f32>();
         let skip = start.align_offset(ALIGNMENT_BYTES).min(spare);
-        Self { base: start.wrapping_add(skip), len, allocation }
+        Self { base: start.wrapping_add(skip), len, allocation: Allocation::Heap(allocation) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -123,8 +138,10 @@ impl Floats {
 impl Drop for Floats {
     #[expect(unsafe_code, reason = "gives the allocation back")]
     fn drop(&mut self) {
-        // SAFETY: it came from `Box::into_raw` in `zeroed` and is given back once.
-        drop(unsafe { Box::from_raw(self.allocation) });
+        if let Allocation::Heap(allocation) = self.allocation {
+            // SAFETY: it came from `Box::into_raw` in `zeroed` and is given back once.
+            drop(unsafe { Box::from_raw(allocation) });
+        }
     }
 }
 
@@ -194,10 +211,27 @@ mod tests {
 
     #[test]
     fn released_memory_can_be_used_again() {
-        let mut floats = Floats::zeroed(1 << 18);
-        floats.release(0, 0);
-        floats.release(5, (1 << 18) - 5);
-        assert!(floats.first(1 << 18).iter().all(|&float| float == 0.0));
+        for len in [1 << 17, 1 << 20] {
+            let mut floats = Floats::zeroed(len);
+            floats.write(7, &[0.0, 0.0]);
+            floats.release(0, 0);
+            floats.release(5, len - 5);
+            assert!(floats.first(len).iter().all(|&float| float == 0.0));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_that_nobody_writes_to_is_not_backed() {
+        let resident = || {
+            let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+            pages.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
+        };
+        // What an allocator was given back is what it hands out again.
+        drop(std::hint::black_box(vec![1_u8; 24 << 20]));
+        let before = resident();
+        let floats: Vec<Floats> = (0..16).map(|_| Floats::zeroed(4 << 20)).collect();
+        assert!(resident() < before + (64 << 20), "{} of {} bytes", resident() - before, floats.len() << 24);
     }
 
     #[test]
