@@ -16,6 +16,7 @@ mod outcome;
 mod place;
 mod recent;
 mod rules;
+mod syntax;
 mod window;
 
 pub use ask::{Ask, Options, Trigger};
@@ -23,3 +24,4 @@ pub use completer::Completer;
 pub use exclude::Excludes;
 pub use limits::{DEADLINE, PROMPT_TOKENS_MAX, SUFFIX_TOKENS_MAX, TOKENS_MAX};
 pub use outcome::{Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};
+pub use syntax::{Definition, DefinitionKind, Import, Language, Syntax};

@@ -59,3 +59,22 @@ pub(crate) const RECENT_MAX: usize = 32;
 
 /// Text before the cursor, and as much behind it, in which a provider may look for what the answer repeats.
 pub(crate) const REFERENCE_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of a text that is parsed; of a longer one, a window.
+pub(crate) const SYNTAX_BYTES_MAX: usize = 512 * 1024;
+/// A parse that is not over by then is given up.
+pub(crate) const SYNTAX_TIME_MAX: Duration = Duration::from_millis(20);
+/// Definitions that are taken from one document.
+pub(crate) const DEFINITIONS_MAX: usize = 1_000;
+/// So deep in modules and types definitions are looked for.
+pub(crate) const DEFINITION_DEPTH_MAX: usize = 16;
+/// What is shown of one definition.
+pub(crate) const SIGNATURE_LINES_MAX: usize = 12;
+pub(crate) const SIGNATURE_BYTES_MAX: usize = 480;
+/// Bytes before and behind the cursor where names count as in use.
+pub(crate) const NAMES_BYTES_BEFORE: usize = 2048;
+pub(crate) const NAMES_BYTES_BEHIND: usize = 512;
+/// Names in use at one place.
+pub(crate) const NAMES_MAX: usize = 64;
+/// Imports that are taken from one document.
+pub(crate) const IMPORTS_MAX: usize = 256;
