@@ -4,8 +4,9 @@
 
 use crate::ask::Trigger;
 use crate::ends::{self, LastLine};
+use crate::limits::TELLING_CHARS_MIN;
 use crate::outcome::{Reason, Rule};
-use crate::place::{Place, is_blank};
+use crate::place::{Brackets, Place, is_blank, is_closing_bracket, telling_chars};
 use crate::rules;
 
 /// How an answer came to its end.
@@ -34,11 +35,26 @@ pub(crate) fn settle(text: &str, ended: Ended, place: &Place, trigger: Trigger) 
     rules::polish(kept.to_owned(), place, trigger)
 }
 
-/// The whole lines of an unfinished answer; in a comment also the whole words of its only line.
+/// The whole lines of an unfinished answer; of its only line the whole words in a comment, the whole calls in code.
 fn whole_part<'a>(text: &'a str, place: &Place) -> Option<&'a str> {
-    let end = text.rfind('\n').or_else(|| if place.in_comment() { text.rfind(' ') } else { None })?;
-    let kept = &text[..end];
+    let words = || if place.in_comment() { text.rfind(' ') } else { whole_calls(text) };
+    let kept = &text[..text.rfind('\n').or_else(words)?];
     (!is_blank(kept)).then_some(kept)
+}
+
+/// The end of the last call or group that is complete: what stands behind it may be half a name.
+fn whole_calls(text: &str) -> Option<usize> {
+    let mut brackets = Brackets::default();
+    let mut end = None;
+    for (at, c) in text.char_indices() {
+        brackets.read(c.encode_utf8(&mut [0; 4]), |_, _| {});
+        let closes = is_closing_bracket(c) || c == ';';
+        let in_string = ['"', '\'', '`'].iter().any(|quote| text[..at].matches(*quote).count() % 2 == 1);
+        if closes && brackets.open.is_empty() && !in_string {
+            end = Some(at + 1);
+        }
+    }
+    end.filter(|&end| telling_chars(&text[..end]) >= TELLING_CHARS_MIN)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use finch_llm::ClientId;
 use finch_text::Document;
 
-use crate::{DEADLINE, Excludes, PROMPT_TOKENS_MAX, SUFFIX_TOKENS_MAX, TOKENS_MAX};
+use crate::{DEADLINE, Excludes, PROMPT_TOKENS_MAX, Quiet, SUFFIX_TOKENS_MAX, TOKENS_MAX};
 
 /// Who started it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Options {
     pub tokens_max: usize,
     /// What exists by then is shown, if it is worth it.
     pub deadline: Duration,
+    /// Where nothing is said unless asked.
+    pub quiet: Quiet,
 }
 
 impl Default for Options {
@@ -52,6 +54,7 @@ impl Default for Options {
             suffix_tokens_max: SUFFIX_TOKENS_MAX,
             tokens_max: TOKENS_MAX,
             deadline: DEADLINE,
+            quiet: Quiet::default(),
         }
     }
 }

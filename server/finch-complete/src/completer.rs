@@ -12,13 +12,15 @@ use finch_llm::{
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Ended, settle};
-use crate::ask::{Ask, Options};
+use crate::ask::{Ask, Options, Trigger};
 use crate::ends::{self, LastLine};
 use crate::gate;
 use crate::limits::ANSWER_BYTES_MAX;
-use crate::outcome::{Outcome, PromptParts, Reason, Source, Suggestion, Times};
+use crate::outcome::{Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};
 use crate::place::{Place, unify_line_ends};
+use crate::quiet::{Fate, Tally};
 use crate::recent::{Entry, Recent, Rest, Typed};
+use crate::syntax::{Language, Token, Trees, View};
 use crate::window::{self, Budget};
 
 /// Makes ghost text. One serves all clients and documents of a process.
@@ -27,6 +29,8 @@ pub struct Completer {
     state: StateReceiver,
     options: Options,
     recent: Mutex<Recent>,
+    trees: Mutex<Trees>,
+    tally: Arc<Mutex<Tally>>,
     next_id: AtomicU64,
 }
 
@@ -46,7 +50,15 @@ struct Heard {
 impl Completer {
     #[must_use]
     pub fn new(provider: Arc<dyn Provider>, state: StateReceiver, options: Options) -> Self {
-        Self { provider, state, options, recent: Mutex::default(), next_id: AtomicU64::new(1) }
+        Self {
+            provider,
+            state,
+            options,
+            recent: Mutex::default(),
+            trees: Mutex::default(),
+            tally: Arc::default(),
+            next_id: AtomicU64::new(1),
+        }
     }
 
     /// The same completer with other options. Ids go on; what could be typed through is forgotten.
@@ -58,8 +70,20 @@ impl Completer {
             state: self.state.clone(),
             options,
             recent: Mutex::default(),
+            trees: Mutex::default(),
+            tally: Arc::clone(&self.tally),
             next_id,
         }
+    }
+
+    /// The user took the suggestion, or a part of it.
+    pub fn accepted(&self, id: u64) {
+        locked(&self.tally).ended(id, Fate::Accepted, Instant::now());
+    }
+
+    /// The user did not want the suggestion.
+    pub fn rejected(&self, id: u64) {
+        locked(&self.tally).ended(id, Fate::Rejected, Instant::now());
     }
 
     /// One suggestion for the cursor, or the reason why there is none. Dropping the future cancels it.
@@ -100,9 +124,15 @@ impl Completer {
         if let Some(rest) = self.recent().rest(ask.path.as_deref(), &ask.document, ask.offset) {
             return Ok(recall(rest, outcome));
         }
-        let place = Place::new(&ask.document, ask.offset);
+        let view = self.view(ask);
+        let language = Language::of(ask.path.as_deref(), None);
+        let place = Place::new(&ask.document, ask.offset).seen_by(language, view.as_ref());
         let prompt = window::cut(&ask.document, ask.offset, self.budget(capabilities));
         gate::check(&place, &prompt, ask.trigger, capabilities).map_err(Reason::Gate)?;
+        let token = view.as_ref().map_or_else(|| place.token(), View::token);
+        if ask.trigger == Trigger::Automatic && self.is_quiet(token) {
+            return Err(Reason::Gate(Gate::Quiet));
+        }
         self.model_is_ready()?;
 
         let stream = self.provider.infill(self.request(ask, &place, &prompt, capabilities));
@@ -113,6 +143,8 @@ impl Completer {
         outcome.timings =
             Times { queued: times.queued, prefill: times.prefill, decode: times.decode, ..Times::default() };
         let text = settle(&heard.text, heard.ended.map_err(reason_of)?, &place, ask.trigger)?;
+        let text = without_harm(text, view.as_ref())?;
+        locked(&self.tally).shown(outcome.id, token);
         self.recent().remember(Entry {
             id: outcome.id,
             path: ask.path.clone(),
@@ -126,7 +158,17 @@ impl Completer {
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.recent)
+    }
+
+    /// What the grammar says around the cursor, where there is one.
+    fn view(&self, ask: &Ask) -> Option<View> {
+        let language = Language::of(ask.path.as_deref(), None)?;
+        locked(&self.trees).view(language, ask.path.as_deref(), &ask.document, ask.offset)
+    }
+
+    fn is_quiet(&self, token: Token) -> bool {
+        locked(&self.tally).is_quiet(token, self.options.quiet, Instant::now())
     }
 
     fn model_is_ready(&self) -> Result<(), Reason> {
@@ -163,6 +205,16 @@ impl Completer {
             sampling: Sampling { tokens_max: self.options.tokens_max, stop, ..Sampling::default() },
         }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As much of the text as breaks nothing that parses.
+fn without_harm(text: String, view: Option<&View>) -> Result<String, Reason> {
+    let Some(view) = view else { return Ok(text) };
+    view.harmless(&text).map(str::to_owned).ok_or(Reason::Filtered(Rule::Syntax))
 }
 
 fn recall(rest: Rest, outcome: &mut Outcome) -> String {

@@ -4,14 +4,17 @@
 //! cuts the answer and the model stops working. The verdict on a line never depends on what comes after it: an
 //! answer is cut at the same place however it is split into chunks. What remains is polished in `rules`.
 
+use crate::characters;
+use crate::extent::Extent;
 use crate::limits::{
     CYCLE_BYTES_MAX, CYCLE_LINES_MAX, CYCLE_RUN_BYTES_MIN, CYCLE_TIMES_MIN, LEADING_BLANK_LINES_MAX, LINE_BYTES_MAX,
-    LINES_MAX, TAIL_OVERLAP_CHARS_MIN, TELLING_CHARS_MIN,
+    TAIL_OVERLAP_CHARS_MIN, TELLING_CHARS_MIN,
 };
 use crate::outcome::{Reason, Rule};
 use crate::place::{Place, is_blank, telling_chars};
 
 mod scope;
+mod statement;
 
 /// Where to cut an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +51,7 @@ type Find = fn(&Answer<'_>, usize, &Place) -> Option<End>;
 
 /// Asked in this order for each line.
 const ENDS: &[Find] = &[
+    statement::ends_with_its_line,
     unwanted_character,
     loop_in_line,
     line_goes_on,
@@ -100,15 +104,8 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Characters that no one can see or that make text look like other text.
-fn is_unwanted(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}')
-}
-
 fn unwanted_character(answer: &Answer<'_>, n: usize, _: &Place) -> Option<End> {
-    let found = answer.lines[n].text.contains(is_unwanted);
+    let found = characters::are_unwanted(answer.lines[n].text);
     found.then_some(End { at: 0, silence: Reason::Filtered(Rule::Characters) })
 }
 
@@ -163,7 +160,14 @@ fn blank_line(answer: &Answer<'_>, n: usize, place: &Place) -> Option<End> {
     }
     let before_code = is_blank(place.head()) && is_blank(&answer.text[..answer.lines[n].start]);
     let allowed = before_code && n < LEADING_BLANK_LINES_MAX;
-    if allowed || is_in_long_string(answer, n, place) { None } else { answer.cut_before(n, Reason::Empty) }
+    let in_body = place.extent() == Extent::Function && may_go_on(answer.lines[n - 1].text);
+    if allowed || in_body || is_in_long_string(answer, n, place) { None } else { answer.cut_before(n, Reason::Empty) }
+}
+
+/// Whether a body may go on behind a line and a blank one. It does not behind a second, nor where it is left.
+fn may_go_on(line: &str) -> bool {
+    let leaves = ["return", "raise", "throw", "break", "continue", "pass"];
+    !is_blank(line) && !leaves.iter().any(|word| line.trim_start().starts_with(word))
 }
 
 /// A docstring that the answer opened may hold blank lines.
@@ -174,9 +178,20 @@ fn is_in_long_string(answer: &Answer<'_>, n: usize, place: &Place) -> bool {
 
 /// The answer arrives at the code below the cursor.
 fn reaches_line_below(answer: &Answer<'_>, n: usize, place: &Place) -> Option<End> {
-    let below = place.below().next()?;
-    let arrived = answer.is_complete(n) && answer.full_line(n, place).trim_end() == below.trim_end();
-    if arrived { answer.cut_before(n, Reason::DuplicateSuffix) } else { None }
+    let mut below = place.below();
+    let first = below.next()?;
+    if !answer.is_complete(n) {
+        return None;
+    }
+    let line = answer.full_line(n, place);
+    if line.trim_end() == first.trim_end() {
+        return answer.cut_before(n, Reason::DuplicateSuffix);
+    }
+    // Two of them in a row are recognised however they are indented.
+    let (above, second) = (answer.full_line(n.checked_sub(1)?, place), below.next()?);
+    let both = above.trim() == first.trim() && line.trim() == second.trim();
+    let telling = telling_chars(first) + telling_chars(second) >= TELLING_CHARS_MIN;
+    if both && telling { answer.cut_before(n - 1, Reason::DuplicateSuffix) } else { None }
 }
 
 /// The last lines are the lines before them once more.
@@ -193,6 +208,6 @@ fn repeats_lines(answer: &Answer<'_>, n: usize, place: &Place) -> Option<End> {
     answer.cut_before(n + 1 - period, Reason::Filtered(Rule::Repetition))
 }
 
-fn lines_max(answer: &Answer<'_>, n: usize, _: &Place) -> Option<End> {
-    if n >= LINES_MAX { answer.cut_before(n, Reason::Empty) } else { None }
+fn lines_max(answer: &Answer<'_>, n: usize, place: &Place) -> Option<End> {
+    if n >= place.extent().lines_max() { answer.cut_before(n, Reason::Empty) } else { None }
 }

@@ -7,15 +7,19 @@
 
 mod answer;
 mod ask;
+mod characters;
 mod completer;
 mod ends;
 mod exclude;
+mod extent;
 mod gate;
 mod limits;
 mod outcome;
 mod place;
+mod quiet;
 mod recent;
 mod rules;
+mod secrets;
 mod syntax;
 mod window;
 
@@ -24,4 +28,5 @@ pub use completer::Completer;
 pub use exclude::Excludes;
 pub use limits::{DEADLINE, PROMPT_TOKENS_MAX, SUFFIX_TOKENS_MAX, TOKENS_MAX};
 pub use outcome::{Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};
-pub use syntax::{Definition, DefinitionKind, Import, Language, Syntax};
+pub use quiet::{Manner, Quiet};
+pub use syntax::{Definition, DefinitionKind, Import, Language, Syntax, Token};

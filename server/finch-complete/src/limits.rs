@@ -62,8 +62,8 @@ pub(crate) const REFERENCE_BYTES_MAX: usize = 64 << 10;
 
 /// Bytes of a text that is parsed; of a longer one, a window.
 pub(crate) const SYNTAX_BYTES_MAX: usize = 512 * 1024;
-/// A parse that is not over by then is given up.
-pub(crate) const SYNTAX_TIME_MAX: Duration = Duration::from_millis(20);
+/// Steps of a parse after which it is given up: some 30 microseconds each, so that 20 KiB take 100 of them.
+pub(crate) const SYNTAX_STEPS_MAX: usize = 1_000;
 /// Definitions that are taken from one document.
 pub(crate) const DEFINITIONS_MAX: usize = 1_000;
 /// So deep in modules and types definitions are looked for.
@@ -78,3 +78,25 @@ pub(crate) const NAMES_BYTES_BEHIND: usize = 512;
 pub(crate) const NAMES_MAX: usize = 64;
 /// Imports that are taken from one document.
 pub(crate) const IMPORTS_MAX: usize = 256;
+/// Documents whose trees are kept.
+pub(crate) const TREES_MAX: usize = 4;
+/// Of a longer document, so many bytes around the cursor are parsed.
+pub(crate) const TREE_WINDOW_BYTES: usize = 16 * 1024;
+/// The window moves so far at a time.
+pub(crate) const TREE_WINDOW_STEP_BYTES: usize = 4 * 1024;
+/// Ends of a suggestion that are tried to find one that harms nothing.
+pub(crate) const TRIMS_MAX: usize = 6;
+
+/// Lines of a suggestion that goes on within a block.
+pub(crate) const BLOCK_LINES_MAX: usize = 8;
+/// Characters other than whitespace of a suggestion that nobody asked for: accepting one costs a key itself.
+pub(crate) const SHOWN_CHARS_MIN: usize = 2;
+
+/// Suggestions in comments and strings whose fate is awaited.
+pub(crate) const QUIET_SHOWN_MAX: usize = 64;
+/// Fates that are remembered.
+pub(crate) const FATES_MAX: usize = 64;
+/// After so many rejections, and next to no acceptance, nothing is suggested there.
+pub(crate) const QUIET_AFTER_REJECTIONS: usize = 8;
+/// A rejection counts for so long.
+pub(crate) const QUIET_FADES: Duration = Duration::from_secs(30 * 60);

@@ -103,6 +103,8 @@ pub enum Gate {
     Binary,
     /// There is next to nothing to continue.
     TooLittle,
+    /// The cursor stands in a comment or a string, and this user wants nothing there unless asked.
+    Quiet,
 }
 
 /// Which rule dropped an answer.
@@ -120,6 +122,12 @@ pub enum Rule {
     Unclosed,
     /// It only closes brackets, quotes or a statement, and nobody asked.
     Punctuation,
+    /// To accept it costs as much as to type it, and nobody asked.
+    TooShort,
+    /// It would break what parses.
+    Syntax,
+    /// It looks like a key, a token or a password.
+    Secret,
 }
 
 impl Rule {
@@ -133,6 +141,9 @@ impl Rule {
             Self::TooLong => "too-long",
             Self::Unclosed => "unclosed",
             Self::Punctuation => "punctuation",
+            Self::TooShort => "too-short",
+            Self::Syntax => "syntax",
+            Self::Secret => "secret",
         }
     }
 }
@@ -163,6 +174,7 @@ impl Reason {
             Self::Gate(Gate::MidLine) => "too much of the line stands behind the cursor; ask for a suggestion yourself",
             Self::Gate(Gate::Binary) => "the text looks binary",
             Self::Gate(Gate::TooLittle) => "there is too little text to continue",
+            Self::Gate(Gate::Quiet) => "suggestions in comments or strings are not wanted here; ask for one yourself",
             Self::Excluded => "the file is excluded because it may hold secrets",
             Self::Cancelled => "a newer request took its place",
             Self::Deadline => "the model had nothing worth showing in time",
@@ -177,6 +189,9 @@ impl Reason {
             Self::Filtered(Rule::TooLong) => "the answer's first line was too long",
             Self::Filtered(Rule::Unclosed) => "the answer opened a string and did not close it",
             Self::Filtered(Rule::Punctuation) => "the answer was closing punctuation only",
+            Self::Filtered(Rule::TooShort) => "the answer was no longer than the key that accepts it",
+            Self::Filtered(Rule::Syntax) => "the answer would have broken code that parses",
+            Self::Filtered(Rule::Secret) => "the answer looked like a key, a token or a password",
             Self::DuplicateSuffix => "the answer stands behind the cursor already",
             Self::Error(error) => return format!("the model could not answer: {error}"),
         };

@@ -4,10 +4,20 @@
 
 use finch_text::Document;
 
+use crate::extent::Extent;
 use crate::limits::{AFTER_BYTES_MAX, BEFORE_BYTES_MAX};
+use crate::syntax::{Language, Token, View};
 
 /// How wide a tab counts when the indentations of two lines are compared.
 const TAB_WIDTH: usize = 4;
+
+/// What a file takes for one level of indentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Indent {
+    Tabs,
+    /// So many.
+    Spaces(usize),
+}
 
 /// The surroundings of a cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +26,8 @@ pub(crate) struct Place {
     before: String,
     /// The start of the text behind the cursor. Its first line is the rest of the cursor's.
     after: String,
+    extent: Extent,
+    language: Option<Language>,
 }
 
 impl Place {
@@ -35,7 +47,23 @@ impl Place {
         {
             after.truncate(start);
         }
-        Self { before, after }
+        let place = Self { before, after, extent: Extent::Block, language: None };
+        Self { extent: Extent::at(&place, None), ..place }
+    }
+
+    /// The same place with what its grammar says about it.
+    pub(crate) fn seen_by(self, language: Option<Language>, view: Option<&View>) -> Self {
+        Self { extent: Extent::at(&self, view), language, ..self }
+    }
+
+    /// How much is to be suggested here.
+    pub(crate) fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    /// A statement ends with its line here, whatever the next line begins with.
+    pub(crate) fn ends_with_lines(&self) -> bool {
+        matches!(self.language, Some(Language::C | Language::Go | Language::Lua | Language::Python))
     }
 
     pub(crate) fn before(&self) -> &str {
@@ -85,6 +113,32 @@ impl Place {
     /// Only the rest of the cursor's line may be filled in.
     pub(crate) fn line_goes_on(&self) -> bool {
         !is_blank(self.tail())
+    }
+
+    /// What the cursor stands in, as far as that can be told without a grammar.
+    pub(crate) fn token(&self) -> Token {
+        if self.in_comment() { Token::Comment } else { Token::Code }
+    }
+
+    /// How the file indents; `None` if nothing in sight tells.
+    pub(crate) fn indent(&self) -> Option<Indent> {
+        let lines = || self.before.split('\n').chain(self.after.split('\n').skip(1)).filter(|line| !is_blank(line));
+        let begin = |c: char| lines().filter(|line| line.starts_with(c)).count();
+        let (tabs, spaces) = (begin('\t'), begin(' '));
+        if tabs > spaces {
+            return Some(Indent::Tabs);
+        }
+        let mut steps = [0_usize; 9];
+        for (above, line) in lines().zip(lines().skip(1)) {
+            let step = indentation(line).checked_sub(indentation(above));
+            // Deeper by one is alignment, by more than eight a continued line.
+            if let Some(count) = step.filter(|&step| step > 1).and_then(|step| steps.get_mut(step)) {
+                *count += 1;
+            }
+        }
+        let (width, times) =
+            steps.iter().enumerate().max_by_key(|&(width, times)| (*times, std::cmp::Reverse(width)))?;
+        (*times > 0).then_some(Indent::Spaces(width))
     }
 
     /// The cursor stands in a comment that takes the whole line.

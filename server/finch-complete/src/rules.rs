@@ -3,20 +3,29 @@
 //! Pure functions of the text and the place; every rule leaves a text that is worth showing or says why not.
 
 use crate::ask::Trigger;
-use crate::limits::{REPEATED_LINES_ABOVE_MAX, TAIL_OVERLAP_CHARS_MIN, TELLING_CHARS_MIN};
+use crate::limits::{REPEATED_LINES_ABOVE_MAX, SHOWN_CHARS_MIN, TAIL_OVERLAP_CHARS_MIN, TELLING_CHARS_MIN};
 use crate::outcome::{Reason, Rule};
 use crate::place::{Brackets, Place, indentation, is_blank, is_closing_bracket, telling_chars};
+use crate::secrets;
+
+mod below;
+mod indent;
 
 type Apply = fn(String, &Place, Trigger) -> Result<String, Reason>;
 
 const RULES: &[Apply] = &[
     start_where_the_cursor_stands,
+    indent::indent_like_the_file,
     drop_the_start_of_the_tail,
+    below::drop_tags_closed_already,
+    below::drop_the_lines_below,
     drop_brackets_closed_already,
     trim_the_end,
     drop_an_unclosed_string,
     drop_the_lines_above,
     drop_bare_punctuation,
+    drop_what_is_too_short,
+    drop_secrets,
 ];
 
 /// The text to show, or why there is none.
@@ -154,4 +163,16 @@ fn drop_bare_punctuation(text: String, _: &Place, trigger: Trigger) -> Result<St
         |c: char| c.is_whitespace() || is_closing_bracket(c) || matches!(c, ';' | ',' | ':' | '"' | '\'' | '`');
     let bare = trigger == Trigger::Automatic && text.chars().all(closes);
     if bare { Err(Reason::Filtered(Rule::Punctuation)) } else { Ok(text) }
+}
+
+/// To accept it costs as much as to type it.
+fn drop_what_is_too_short(text: String, _: &Place, trigger: Trigger) -> Result<String, Reason> {
+    let chars = text.chars().filter(|c| !c.is_whitespace()).count();
+    let too_short = trigger == Trigger::Automatic && chars < SHOWN_CHARS_MIN;
+    if too_short { Err(Reason::Filtered(Rule::TooShort)) } else { Ok(text) }
+}
+
+/// A key that a model knows is somebody's.
+fn drop_secrets(text: String, place: &Place, _: Trigger) -> Result<String, Reason> {
+    if secrets::are_in(&text, place.head()) { Err(Reason::Filtered(Rule::Secret)) } else { Ok(text) }
 }

@@ -4,20 +4,25 @@
 //! somebody is typing in it: errors are counted and compared, never taken for a verdict. Bounded in bytes and time.
 
 use std::ops::{ControlFlow, Range};
-use std::time::Instant;
 
 use tree_sitter::{InputEdit, Node, ParseOptions, ParseState, Parser, Point, Tree, TreeCursor};
 
-use crate::limits::{SYNTAX_BYTES_MAX, SYNTAX_TIME_MAX};
+use crate::limits::{SYNTAX_BYTES_MAX, SYNTAX_STEPS_MAX};
 
 mod definitions;
+mod harm;
 mod language;
 mod names;
 mod tables;
+mod token;
+mod trees;
 
 pub use definitions::{Definition, DefinitionKind};
 pub use language::Language;
 pub use names::Import;
+pub use token::Token;
+pub(crate) use token::Within;
+pub(crate) use trees::{Trees, View};
 
 /// A text and its syntax tree.
 #[derive(Debug, Clone)]
@@ -47,6 +52,17 @@ impl Syntax {
     #[must_use]
     pub fn edited(&self, text: &str) -> Option<Self> {
         let (old, new) = difference(&self.text, text);
+        self.changed(text.to_owned(), old, new)
+    }
+
+    /// The text with more of it put in at the offset.
+    pub(crate) fn inserted(&self, offset: usize, more: &str) -> Option<Self> {
+        let (before, behind) = self.text.split_at_checked(offset)?;
+        let text = [before, more, behind].concat();
+        self.changed(text, offset..offset, offset..offset + more.len())
+    }
+
+    fn changed(&self, text: String, old: Range<usize>, new: Range<usize>) -> Option<Self> {
         let mut tree = self.tree.clone();
         tree.edit(&InputEdit {
             start_byte: old.start,
@@ -54,10 +70,10 @@ impl Syntax {
             new_end_byte: new.end,
             start_position: point(&self.text, old.start),
             old_end_position: point(&self.text, old.end),
-            new_end_position: point(text, new.end),
+            new_end_position: point(&text, new.end),
         });
-        let tree = parse(self.language, text, Some(&tree))?;
-        Some(Self { language: self.language, text: text.to_owned(), tree })
+        let tree = parse(self.language, &text, Some(&tree))?;
+        Some(Self { language: self.language, text, tree })
     }
 
     #[must_use]
@@ -79,6 +95,12 @@ impl Syntax {
             if node.has_error() { Walk::Under } else { Walk::Past }
         });
         errors
+    }
+
+    /// Whether there is any such place in the text.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.root().has_error()
     }
 
     fn root(&self) -> Node<'_> {
@@ -120,11 +142,13 @@ fn parse(language: Language, text: &str, old: Option<&Tree>) -> Option<Tree> {
     }
     let mut parser = Parser::new();
     parser.set_language(&language.grammar()).ok()?;
-    let deadline = Instant::now() + SYNTAX_TIME_MAX;
-    let mut in_time = |_: &ParseState| {
-        if Instant::now() < deadline { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    // Work is counted, not time: what is found does not depend on what else the machine does.
+    let mut steps = 0;
+    let mut goes_on = |_: &ParseState| {
+        steps += 1;
+        if steps <= SYNTAX_STEPS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
-    let options = ParseOptions::new().progress_callback(&mut in_time);
+    let options = ParseOptions::new().progress_callback(&mut goes_on);
     let bytes = text.as_bytes();
     parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), old, Some(options))
 }

@@ -70,7 +70,7 @@ fn advice(reason: &Reason) -> Option<&'static str> {
         Reason::Deadline => Some("raise finch.completion.deadline_ms, or choose a smaller model"),
         Reason::ModelLoading => Some("wait a little; the status shows how far it is"),
         Reason::Error(error) => error_advice(error),
-        Reason::Gate(Gate::MidLine | Gate::Binary)
+        Reason::Gate(Gate::MidLine | Gate::Binary | Gate::Quiet)
         | Reason::NoModel
         | Reason::Empty
         | Reason::Filtered(_)

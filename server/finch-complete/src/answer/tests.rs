@@ -90,7 +90,7 @@ fn arguments_end_before_the_bracket_that_is_there() {
     check("foo($0);", "bar(x);\n", "foo(«bar(x)»);");
     check("foo(bar($0)", "x)", "foo(bar(«x)»)");
     check("foo(bar($0)", "x))", "foo(bar(«x)»)");
-    check("foo(\n    a, $0)", "b)\n", "foo(\n    a, «b»)");
+    check("foo(\n    a, $0)", "bc)\n", "foo(\n    a, «bc»)");
     check("foo($0, timeout=5)", "url, timeout=5)\n", "foo(«url», timeout=5)");
     check("foo($0)", ")", "duplicate-suffix");
     check("[1, $0]", "2, 3]\n", "[1, «2, 3»]");
@@ -107,9 +107,9 @@ fn a_string_ends_before_the_quote_that_is_there() {
 #[test]
 fn what_stands_behind_the_cursor_is_not_written_again() {
     check("let x = a $0+ c;", "* b + c;", "let x = a «* b »+ c;");
-    check("let x = $0;", "5;", "let x = «5»;");
+    check("let x = $0;", "15;", "let x = «15»;");
     check("foo($0, timeout=5)", "url, timeout=5); bar()", "foo(«url», timeout=5)");
-    check("x = $0  # count", "5  # count", "x = «5»  # count");
+    check("x = $0  # count", "15  # count", "x = «15»  # count");
     check("let x = a $0+ c;", "+ c;", "duplicate-suffix");
     check("fn f() {\n    $0\n    done();\n}", "start();\n    done();\n}", "fn f() {\n    «start();»\n    done();\n}");
     check("fn f() {\n    $0\n    done();\n}", "done();\n", "duplicate-suffix");
@@ -121,13 +121,13 @@ fn a_block_ends_before_the_brace_that_is_there() {
     check(before, "g(x);\n}\n", "fn f() {\n    let x = 1;\n    «g(x);»\n}\n");
     check(before, "}", "duplicate-suffix");
     check(before, "\n}", "empty");
-    check("foo(a, $0\n)", "b)\n", "foo(a, «b»\n)");
+    check("foo(a, $0\n)", "bc)\n", "foo(a, «bc»\n)");
     check(
         "fn f() {\n    if x {\n        $0\n    }\n}",
         "y();\n    }\n}",
         "fn f() {\n    if x {\n        «y();»\n    }\n}",
     );
-    check("let v = vec![$0\n    1,\n];", "0];", "let v = vec![«0»\n    1,\n];");
+    check("let v = vec![$0\n    1,\n];", "10];", "let v = vec![«10»\n    1,\n];");
 }
 
 #[test]
@@ -256,8 +256,9 @@ fn characters_that_mislead_are_never_shown() {
         check("let s = $0", &format!("a{bad}b;\n"), "filtered:characters");
     }
     check("let s = $0", "\"👩‍🚀é漢\";\n", "let s = «\"👩‍🚀é漢\";»");
-    check("let s = $0", "1;\n\u{202e}", "filtered:characters");
-    check("let s = $0", "1;\n\n\u{202e}", "let s = «1;»");
+    check("fn f() {\n    $0", "g();\n    h\u{202e}();\n", "filtered:characters");
+    check("let s = $0", "1;\n\u{202e}", "let s = «1;»");
+    check("let s = $0", "\"p\u{430}ss\";\n", "filtered:characters");
 }
 
 #[test]
@@ -272,15 +273,16 @@ fn nothing_is_empty() {
 fn only_the_rest_of_a_line_that_goes_on_is_written() {
     check("foo($0)\nbar()", "a,\n    b)\n", "foo(«a,»)\nbar()");
     check("foo($0)", "\n    a,\n", "empty");
-    check("f(a, $0)", "b ", "f(a, «b»)");
-    check("x = $0- c", "a ", "x = «a »- c");
+    check("f(a, $0)", "bc ", "f(a, «bc»)");
+    check("x = $0- c", "ab ", "x = «ab »- c");
 }
 
 #[test]
 fn an_answer_has_no_more_lines_than_a_person_reads() {
     let lines: String = (0..40).map(|n| format!("call({n})\n")).collect();
-    let shown: Vec<String> = (0..12).map(|n| format!("call({n})")).collect();
-    check("$0", &lines, &format!("«{}»", shown.join("\n")));
+    let shown = |count| (0..count).map(|n| format!("call({n})")).collect::<Vec<_>>().join("\n");
+    check("$0", &lines, &format!("«{}»", shown(8)));
+    check("fn f() {\n$0", &lines, &format!("fn f() {{\n«{}»", shown(12)));
     check("x = $0", &"word ".repeat(100), "filtered:repetition");
     let long: String = (0..100).map(|n| format!("name_{n} + ")).collect();
     check("x = $0", &long, "filtered:too-long");
@@ -296,6 +298,75 @@ fn of_an_unfinished_answer_only_whole_lines_are_shown() {
     check_unfinished("def f():\n    $0", "a = 1 +", Ended::TooLong, "filtered:too-long");
     check_unfinished("# adds $0", "two very long num", Ended::TooLong, "# adds «two very long»");
     check_unfinished("foo($0)", "a, b", Ended::Deadline, "deadline");
+}
+
+#[test]
+fn the_rest_of_a_statement_ends_with_its_line() {
+    check("def f():\n    x = $0", "g(1)\n    return x\n", "def f():\n    x = «g(1)»");
+    check("x = foo($0", "\n    a,\n    b,\n)\ny = 1\n", "x = foo(«\n    a,\n    b,\n)»");
+    check(
+        "let v = a.iter()$0",
+        "\n    .map(f)\n    .collect();\nlet w",
+        "let v = a.iter()«\n    .map(f)\n    .collect();»",
+    );
+    check("let v = a +$0", " b\n    + c;\nd();", "let v = a +« b\n    + c;»");
+    check("x = [\n    1,\n    $0", "22,\n    33,\n    44,\n", "x = [\n    1,\n    «22,»");
+    check("a = $0", "{\n    \"b\": 1,\n}\nc = 2\n", "a = «{\n    \"b\": 1,\n}»");
+}
+
+#[test]
+fn a_function_may_hold_blank_lines_and_a_block_ends_at_one() {
+    let body = "a = 1\n\n    b = 2\n    return b\n\n    c = 3\n";
+    check("def f():\n    $0", body, "def f():\n    «a = 1\n\n    b = 2\n    return b»");
+    check("def f():\n    g()\n    $0", body, "def f():\n    g()\n    «a = 1»");
+}
+
+#[test]
+fn a_tag_that_is_closed_already_is_not_closed_again() {
+    check("<p><b>$0</b></p>", "bold</b> text</p>", "<p><b>«bold»</b></p>");
+    check("<ul>\n  <li>$0\n  </li>\n</ul>", "one</li>\n", "<ul>\n  <li>«one»\n  </li>\n</ul>");
+    check("<p>$0</p>", "a <b>b</b>", "<p>«a <b>b</b>»</p>");
+    check("<p>$0", "text</p>\n", "<p>«text</p>»");
+}
+
+#[test]
+fn lines_that_stand_below_are_recognised_however_they_are_indented() {
+    let before = "fn f() {\n    $0\n    first();\n    second();\n}";
+    check(before, "zero();\n  first();\n  second();\n", "fn f() {\n    «zero();»\n    first();\n    second();\n}");
+    check(before, "first();\n        second();\n", "duplicate-suffix");
+    check("if a:\n    $0\nreturn b", "return b", "if a:\n    «return b»\nreturn b");
+}
+
+#[test]
+fn indentation_is_the_files() {
+    check("fn f() {\n\tg();\n\t$0", "if a {\n    \tb();\n\t}\n", "fn f() {\n\tg();\n\t«if a {\n\t\tb();\n\t}»");
+    check("if a {\n\tb();\n}\nfn f() {$0", "\n    c();\n}", "if a {\n\tb();\n}\nfn f() {«\n\tc();\n}»");
+    check("if a:\n  b()\ndef f():$0", "\n\tc()\n\td()\n", "if a:\n  b()\ndef f():«\n  c()\n  d()»");
+    check("if a:\n  b()\n  $0", "for c in d:\n      e(c)\n", "if a:\n  b()\n  «for c in d:\n    e(c)»");
+    check("if a:\n    b()\n    $0", "for c in d:\n      e(c)\n", "if a:\n    b()\n    «for c in d:\n        e(c)»");
+    check("x = 1\nif y:$0", "\n  z()\n", "x = 1\nif y:«\n  z()»");
+}
+
+#[test]
+fn what_is_no_longer_than_the_key_that_accepts_it_is_not_shown() {
+    check("let x = $0", "1\n", "filtered:too-short");
+    check("let x = $0", "10\n", "let x = «10»");
+    assert_eq!(outcome("let x = $0", "1\n", Trigger::Invoked), "let x = «1»");
+}
+
+#[test]
+fn secrets_are_not_suggested() {
+    check("password = $0", "\"hunter2hunter2\"\n", "filtered:secret");
+    check("key = \"$0", "AKIAQ1W2E3R4T5Z6U7I8\"\n", "filtered:secret");
+    check("password = $0", "os.environ[\"PASSWORD\"]\n", "password = «os.environ[\"PASSWORD\"]»");
+}
+
+#[test]
+fn half_a_name_is_never_shown() {
+    check_unfinished("x = $0", "first(a) + secon", Ended::Deadline, "x = «first(a)»");
+    check_unfinished("x = $0", "first(a, seco", Ended::TooLong, "filtered:too-long");
+    check_unfinished("x = $0", "f(\"a) b", Ended::Deadline, "deadline");
+    check_unfinished("x = $0", "first", Ended::Deadline, "deadline");
 }
 
 proptest! {

@@ -266,6 +266,30 @@ async fn a_shut_gate_costs_no_model() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn code_that_parses_is_not_broken() {
+    let rig = Rig::new(&[Act::Say("b = f(a\n    c = g(b"), Act::End(StopReason::EndOfText)]);
+    assert_eq!(rig.ask("def f(a):\n    x = 1\n    $0\n").await.reason, Some(Reason::Filtered(Rule::Syntax)));
+    let rig = Rig::new(&[Act::Say("b = f(a)\n    c = g(b"), Act::End(StopReason::EndOfText)]);
+    assert_eq!(text(&rig.ask("def f(a):\n    x = 1\n    $0\n").await), Some("b = f(a)"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_user_rejects_comments_again_and_again_there_are_none_unless_asked() {
+    let rig = Rig::new(&[Act::Say("two numbers"), Act::End(StopReason::EndOfText)]);
+    for n in 0..8 {
+        let outcome = rig.ask(&format!("a = {n}\n# adds $0")).await;
+        assert_eq!(text(&outcome), Some("two numbers"));
+        rig.completer.rejected(outcome.id);
+    }
+    assert_eq!(rig.ask("b = 1\n# adds $0").await.reason, Some(Reason::Gate(Gate::Quiet)));
+    assert_ne!(rig.ask("value = $0").await.reason, Some(Reason::Gate(Gate::Quiet)));
+    let invoked = Ask { trigger: Trigger::Invoked, ..asked("c = 1\n# adds $0", "a.py") };
+    let outcome = rig.completer.complete(invoked).await;
+    rig.completer.accepted(outcome.id);
+    assert_eq!(text(&rig.ask("d = 1\n# adds $0").await), Some("two numbers"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_of_the_provider_is_the_reason() {
     let protocol = LlmError::Protocol { reason: "the answer stopped without an end".into() };
     let cases = [
@@ -282,7 +306,7 @@ async fn an_error_of_the_provider_is_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn an_offset_beyond_the_document_is_its_end() {
-    let rig = Rig::new(&[Act::Say("1"), Act::End(StopReason::EndOfText)]);
+    let rig = Rig::new(&[Act::Say("10"), Act::End(StopReason::EndOfText)]);
     let ask = Ask { offset: usize::MAX, ..asked("value = $0", "a.py") };
     assert_eq!(rig.completer.complete(ask).await.suggestion.unwrap().replace, 8..8);
 }
@@ -291,6 +315,7 @@ async fn an_offset_beyond_the_document_is_its_end() {
 fn every_reason_has_its_code() {
     let reasons = [
         (Reason::Gate(Gate::MidLine), "gate"),
+        (Reason::Gate(Gate::Quiet), "gate"),
         (Reason::Excluded, "excluded"),
         (Reason::Cancelled, "cancelled"),
         (Reason::Deadline, "deadline"),
@@ -303,6 +328,9 @@ fn every_reason_has_its_code() {
         (Reason::Filtered(Rule::TooLong), "filtered:too-long"),
         (Reason::Filtered(Rule::Unclosed), "filtered:unclosed"),
         (Reason::Filtered(Rule::Punctuation), "filtered:punctuation"),
+        (Reason::Filtered(Rule::TooShort), "filtered:too-short"),
+        (Reason::Filtered(Rule::Syntax), "filtered:syntax"),
+        (Reason::Filtered(Rule::Secret), "filtered:secret"),
         (Reason::DuplicateSuffix, "duplicate-suffix"),
         (Reason::Error(LlmError::Overloaded), "error:overloaded"),
     ];
