@@ -129,8 +129,7 @@ impl Completer {
         let place = Place::new(&ask.document, ask.offset).seen_by(language, view.as_ref());
         let prompt = window::cut(&ask.document, ask.offset, self.budget(capabilities));
         gate::check(&place, &prompt, ask.trigger, capabilities).map_err(Reason::Gate)?;
-        let token = view.as_ref().map_or_else(|| place.token(), View::token);
-        if ask.trigger == Trigger::Automatic && self.is_quiet(token) {
+        if ask.trigger == Trigger::Automatic && self.is_quiet(place.token()) {
             return Err(Reason::Gate(Gate::Quiet));
         }
         self.model_is_ready()?;
@@ -144,7 +143,7 @@ impl Completer {
             Times { queued: times.queued, prefill: times.prefill, decode: times.decode, ..Times::default() };
         let text = settle(&heard.text, heard.ended.map_err(reason_of)?, &place, ask.trigger)?;
         let text = without_harm(text, view.as_ref())?;
-        locked(&self.tally).shown(outcome.id, token);
+        locked(&self.tally).shown(outcome.id, place.token());
         self.recent().remember(Entry {
             id: outcome.id,
             path: ask.path.clone(),

@@ -41,7 +41,7 @@ impl Extent {
     /// As the tree has it where there is one, else as indentation and brackets have it.
     pub(crate) fn at(place: &Place, view: Option<&View>) -> Self {
         let head = place.head();
-        if place.line_goes_on() || place.in_comment() || view.is_some_and(|view| view.token() != Token::Code) {
+        if place.line_goes_on() || place.token() != Token::Code {
             return Self::Line;
         }
         if !is_blank(head) {

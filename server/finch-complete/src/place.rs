@@ -27,6 +27,7 @@ pub(crate) struct Place {
     /// The start of the text behind the cursor. Its first line is the rest of the cursor's.
     after: String,
     extent: Extent,
+    token: Token,
     language: Option<Language>,
 }
 
@@ -47,13 +48,15 @@ impl Place {
         {
             after.truncate(start);
         }
-        let place = Self { before, after, extent: Extent::Block, language: None };
-        Self { extent: Extent::at(&place, None), ..place }
+        let place = Self { before, after, extent: Extent::Block, token: Token::Code, language: None };
+        place.seen_by(None, None)
     }
 
     /// The same place with what its grammar says about it.
     pub(crate) fn seen_by(self, language: Option<Language>, view: Option<&View>) -> Self {
-        Self { extent: Extent::at(&self, view), language, ..self }
+        let token = view.map_or(if self.in_comment() { Token::Comment } else { Token::Code }, View::token);
+        let place = Self { token, language, ..self };
+        Self { extent: Extent::at(&place, view), ..place }
     }
 
     /// How much is to be suggested here.
@@ -104,10 +107,14 @@ impl Place {
 
     /// Whether the lines below the cursor go on with the bracket's block or close it.
     pub(crate) fn is_closed_below(&self, open: OpenBracket) -> bool {
+        let inside = self.below().next().is_some_and(|line| indentation(line) > open.indentation);
+        inside || self.is_closed_at_once(open)
+    }
+
+    /// Whether the next line below the cursor closes the bracket.
+    pub(crate) fn is_closed_at_once(&self, open: OpenBracket) -> bool {
         let Some(line) = self.below().next() else { return false };
-        let inside = indentation(line) > open.indentation;
-        let closes = indentation(line) == open.indentation && line.trim_start().starts_with(open.closed_by);
-        inside || closes
+        indentation(line) == open.indentation && line.trim_start().starts_with(open.closed_by)
     }
 
     /// Only the rest of the cursor's line may be filled in.
@@ -115,14 +122,16 @@ impl Place {
         !is_blank(self.tail())
     }
 
-    /// What the cursor stands in, as far as that can be told without a grammar.
+    /// What the cursor stands in.
     pub(crate) fn token(&self) -> Token {
-        if self.in_comment() { Token::Comment } else { Token::Code }
+        self.token
     }
 
     /// How the file indents; `None` if nothing in sight tells.
     pub(crate) fn indent(&self) -> Option<Indent> {
-        let lines = || self.before.split('\n').chain(self.after.split('\n').skip(1)).filter(|line| !is_blank(line));
+        // Lines within a comment are aligned with its start.
+        let counts = |line: &&str| !is_blank(line) && !line.trim_start().starts_with('*');
+        let lines = || self.before.split('\n').chain(self.after.split('\n').skip(1)).filter(counts);
         let begin = |c: char| lines().filter(|line| line.starts_with(c)).count();
         let (tabs, spaces) = (begin('\t'), begin(' '));
         if tabs > spaces {
@@ -131,8 +140,8 @@ impl Place {
         let mut steps = [0_usize; 9];
         for (above, line) in lines().zip(lines().skip(1)) {
             let step = indentation(line).checked_sub(indentation(above));
-            // Deeper by one is alignment, by more than eight a continued line.
-            if let Some(count) = step.filter(|&step| step > 1).and_then(|step| steps.get_mut(step)) {
+            // Other steps are alignment.
+            if let Some(count) = step.filter(|step| [2, 4, 8].contains(step)).and_then(|step| steps.get_mut(step)) {
                 *count += 1;
             }
         }

@@ -100,7 +100,13 @@ fn drop_brackets_closed_already(text: String, place: &Place, _: Trigger) -> Resu
         if open.at >= cursor || cut.is_some() {
             return;
         }
-        let closed_already = if place.line_goes_on() { still_needed == 0 } else { place.is_closed_below(open) };
+        // Lines that stand deeper below are the block's that the rest of this line opens, not the bracket's.
+        let opens_block = text[at - cursor..].lines().next().is_some_and(|line| line.trim_end().ends_with(['{', ':']));
+        let closed_already = match (place.line_goes_on(), opens_block) {
+            (true, _) => still_needed == 0,
+            (false, true) => place.is_closed_at_once(open),
+            (false, false) => place.is_closed_below(open),
+        };
         still_needed = still_needed.saturating_sub(1);
         if closed_already {
             cut = Some(at - cursor);

@@ -322,6 +322,18 @@ fn a_function_may_hold_blank_lines_and_a_block_ends_at_one() {
 }
 
 #[test]
+fn a_bracket_is_closed_on_the_line_that_opens_a_block() {
+    let before = "def f(a):\n    if isinstance(a$0\n        g(a)\n";
+    check(before, ", str):\n", "def f(a):\n    if isinstance(a«, str):»\n        g(a)\n");
+    check(
+        "fn f() {\n    if a {\n        b();\n    $0\n        c();\n    }\n}",
+        "} else {\n",
+        "fn f() {\n    if a {\n        b();\n    «} else {»\n        c();\n    }\n}",
+    );
+    check("pub fn f($0\n    g(a)\n}", "a: u8) {\n", "pub fn f(«a: u8) {»\n    g(a)\n}");
+}
+
+#[test]
 fn a_tag_that_is_closed_already_is_not_closed_again() {
     check("<p><b>$0</b></p>", "bold</b> text</p>", "<p><b>«bold»</b></p>");
     check("<ul>\n  <li>$0\n  </li>\n</ul>", "one</li>\n", "<ul>\n  <li>«one»\n  </li>\n</ul>");
@@ -345,6 +357,7 @@ fn indentation_is_the_files() {
     check("if a:\n  b()\n  $0", "for c in d:\n      e(c)\n", "if a:\n  b()\n  «for c in d:\n    e(c)»");
     check("if a:\n    b()\n    $0", "for c in d:\n      e(c)\n", "if a:\n    b()\n    «for c in d:\n        e(c)»");
     check("x = 1\nif y:$0", "\n  z()\n", "x = 1\nif y:«\n  z()»");
+    check("/*\n * a\n */\nf {$0", "\n  g;\n}", "/*\n * a\n */\nf {«\n  g;\n}»");
 }
 
 #[test]

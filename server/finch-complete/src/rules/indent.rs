@@ -3,13 +3,15 @@
 use crate::ask::Trigger;
 use crate::outcome::Reason;
 use crate::place::{Indent, Place, indentation, is_blank, leading_space};
+use crate::syntax::Token;
 
 /// Levels of one suggestion are so wide at most.
 const WIDTH_MAX: usize = 8;
 
 /// Writes the indentation of the lines behind the first one as the file does.
 pub(super) fn indent_like_the_file(text: String, place: &Place, _: Trigger) -> Result<String, Reason> {
-    let Some(indent) = place.indent().filter(|_| text.contains('\n')) else { return Ok(text) };
+    let is_code = place.token() != Token::Text && text.contains('\n');
+    let Some(indent) = place.indent().filter(|_| is_code) else { return Ok(text) };
     let foreign = match indent {
         Indent::Tabs => ' ',
         Indent::Spaces(_) => '\t',

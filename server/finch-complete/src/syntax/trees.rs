@@ -36,16 +36,20 @@ impl View {
     /// The longest start of the suggestion, in whole lines, that does not make a document that parses one that does
     /// not, nor a broken one more broken.
     pub(crate) fn harmless<'a>(&self, suggestion: &'a str) -> Option<&'a str> {
-        let kept = self.syntax.harmless(self.offset, suggestion)?;
-        let whole = 0..self.document.len();
-        let leaves_errors = || self.syntax.inserted(self.offset, kept).is_none_or(|with| with.is_broken());
-        if self.range == whole || !leaves_errors() {
-            return Some(kept);
+        let kept = self.syntax.harmless(self.offset, suggestion);
+        let parses =
+            |syntax: &Syntax, offset: usize| syntax.inserted(offset, suggestion).is_some_and(|with| !with.is_broken());
+        let all = 0..self.document.len();
+        if self.range == all || (kept == Some(suggestion) && parses(&self.syntax, self.offset)) {
+            return kept;
         }
-        // The window may be broken for where it was cut only: it is seldom that the whole has to be asked.
-        match Syntax::parse(self.syntax.language(), &self.document.slice(whole)) {
-            Some(whole) if !whole.is_broken() => whole.harmless(self.range.start + self.offset, kept),
-            _ => Some(kept),
+        // The window may be broken only for where it was cut: in doubt, which is seldom, the whole document tells.
+        let Some(whole) = Syntax::parse(self.syntax.language(), &self.document.slice(all)) else { return kept };
+        let offset = self.range.start + self.offset;
+        match (parses(&whole, offset), whole.is_broken()) {
+            (true, _) => Some(suggestion),
+            (false, true) => kept,
+            (false, false) => whole.harmless(offset, suggestion),
         }
     }
 }
