@@ -25,6 +25,7 @@ bench clients "$four"
 for model in "$four" qwen2.5-coder-0.5b smollm2-135m; do
   bench warm "$model"
 done
+bench keys
 bench editor qwen2.5-coder-0.5b
 bench memory "$four" qwen2.5-coder-0.5b
 bench evaluation qwen2.5-coder-0.5b "$places"

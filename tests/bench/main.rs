@@ -12,6 +12,7 @@ mod corpus;
 mod editor;
 mod evaluation;
 mod home;
+mod keys;
 #[path = "../support/llama.rs"]
 mod llama;
 mod memory;
@@ -21,7 +22,7 @@ mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | warm [MODEL] | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
+const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | warm [MODEL] | keys | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -40,6 +41,7 @@ fn main() -> Result<()> {
         ("clients", [model]) => clients::print(model),
         ("warm", []) => warm::print("qwen2.5-coder-0.5b"),
         ("warm", [model]) => warm::print(model),
+        ("keys", []) => keys::print(),
         ("editor", []) => editor::print("qwen2.5-coder-0.5b"),
         ("editor", [model]) => editor::print(model),
         ("memory", models) => models.iter().try_for_each(|model| memory::print(model)),

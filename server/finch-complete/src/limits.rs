@@ -81,9 +81,9 @@ pub(crate) const IMPORTS_MAX: usize = 256;
 /// Documents whose trees are kept.
 pub(crate) const TREES_MAX: usize = 4;
 /// Of a longer document, so many bytes around the cursor are parsed.
-pub(crate) const TREE_WINDOW_BYTES: usize = 16 * 1024;
+pub(crate) const TREE_WINDOW_BYTES: usize = 8 * 1024;
 /// The window moves so far at a time.
-pub(crate) const TREE_WINDOW_STEP_BYTES: usize = 4 * 1024;
+pub(crate) const TREE_WINDOW_STEP_BYTES: usize = 2 * 1024;
 /// Ends of a suggestion that are tried to find one that harms nothing.
 pub(crate) const TRIMS_MAX: usize = 6;
 

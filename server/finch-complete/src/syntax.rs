@@ -97,6 +97,23 @@ impl Syntax {
         errors
     }
 
+    /// Whether such a place begins on the line of the offset.
+    pub(crate) fn is_broken_on_line(&self, offset: usize) -> bool {
+        let (before, behind) = self.text.split_at_checked(offset).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = offset + behind.find('\n').unwrap_or(behind.len());
+        let mut found = false;
+        self.walk(start..end, |node| {
+            found |= (node.is_error() || node.is_missing()) && node.start_byte() >= start;
+            match (found, node.has_error()) {
+                (true, _) => Walk::Stop,
+                (false, true) => Walk::Under,
+                (false, false) => Walk::Past,
+            }
+        });
+        found
+    }
+
     /// Whether there is any such place in the text.
     #[must_use]
     pub fn is_broken(&self) -> bool {

@@ -4,6 +4,8 @@
 //! compared: where there are none, none may come; where there are some, there may not be more. Brackets that were
 //! open before the cursor are no fault of the suggestion.
 
+use std::cell::OnceCell;
+
 use super::Syntax;
 use crate::limits::TRIMS_MAX;
 use crate::place::{Brackets, is_blank};
@@ -33,6 +35,8 @@ struct Scale<'a> {
     offset: usize,
     /// The errors without it.
     errors: usize,
+    /// The errors without it, when what is open at the cursor is closed there.
+    errors_closed: OnceCell<Option<usize>>,
     /// The brackets that are open at the cursor.
     brackets: Brackets,
     text: OpenText,
@@ -53,7 +57,7 @@ impl<'a> Scale<'a> {
         let errors = syntax.errors(0..syntax.text().len());
         let before = syntax.text().get(..offset).unwrap_or_default();
         let text = if errors > 0 { OpenText::at_end(before) } else { OpenText::None };
-        Self { syntax, offset, errors, brackets: Brackets::of(before), text }
+        Self { syntax, offset, errors, errors_closed: OnceCell::new(), brackets: Brackets::of(before), text }
     }
 
     fn bears(&self, text: &str) -> bool {
@@ -62,7 +66,7 @@ impl<'a> Scale<'a> {
             return true;
         }
         // What is left open spoils the count of all that follows it: both are weighed with it closed.
-        let closed = || self.errors_with(&self.closers(""));
+        let closed = || *self.errors_closed.get_or_init(|| self.errors_with(&self.closers("")));
         let closed_with = || self.errors_with(&(text.to_owned() + &self.closers(text)));
         self.errors > 0
             && (self.text == OpenText::Long || closed().is_some_and(|errors| no_more(closed_with(), errors)))

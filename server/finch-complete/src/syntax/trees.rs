@@ -40,7 +40,11 @@ impl View {
         let parses =
             |syntax: &Syntax, offset: usize| syntax.inserted(offset, suggestion).is_some_and(|with| !with.is_broken());
         let all = 0..self.document.len();
-        if self.range == all || (kept == Some(suggestion) && parses(&self.syntax, self.offset)) {
+        // Broken where somebody is typing, it is broken as a whole too.
+        if self.range == all
+            || self.syntax.is_broken_on_line(self.offset)
+            || (kept == Some(suggestion) && parses(&self.syntax, self.offset))
+        {
             return kept;
         }
         // The window may be broken only for where it was cut: in doubt, which is seldom, the whole document tells.
