@@ -1,0 +1,205 @@
+/**
+ * One window's finch: the server, what it said, and what the user wants of it. The other modules do the work and know
+ * nothing of each other.
+ */
+
+import * as vscode from 'vscode';
+
+import { Bar } from './bar.ts';
+import { find } from './binary.ts';
+import { type Explanation, lines } from './explain.ts';
+import { type Verdict, askFeedback } from './feedback.ts';
+import { environment, isEnabled, places, section, switchCompletion } from './options.ts';
+import { Server } from './server.ts';
+import { type Section, forgets } from './settings.ts';
+import { runSetup } from './setup.ts';
+import type { Status, View } from './status.ts';
+import { Suggestions } from './suggestions.ts';
+
+/** How long typing must pause before the status bar asks what became of the last request. */
+const EXPLAIN_PAUSE_MS = 250;
+
+export class Session implements vscode.Disposable {
+  readonly #extensionPath: string;
+  readonly #log = vscode.window.createOutputChannel('finch', { log: true });
+  readonly #bar = new Bar();
+  readonly #suggestions: Suggestions;
+  readonly #server: Server;
+  readonly #listeners: vscode.Disposable;
+  #view: View = { server: 'stopped', enabled: isEnabled() };
+  #last: Explanation | undefined;
+  #told: Section = {};
+  #explaining: NodeJS.Timeout | undefined;
+  #setupOffered = false;
+
+  constructor(extensionPath: string) {
+    this.#extensionPath = extensionPath;
+    this.#suggestions = new Suggestions({
+      tell: (method, params) => this.#server.tell(method, params),
+      answered: () => this.#explainSoon(),
+    });
+    this.#server = new Server(this.#log, this.#suggestions.middleware, {
+      onState: (server) => this.#show({ server, status: undefined, reason: undefined }),
+      onStatus: (status) => this.#take(status),
+    });
+    this.#listeners = vscode.workspace.onDidChangeConfiguration((event) => this.#configure(event));
+    this.#show({});
+  }
+
+  /** Starts the server, or says why it cannot. */
+  async start(): Promise<void> {
+    const found = find(places(this.#extensionPath));
+    if ('problem' in found) {
+      this.#show({ server: 'missing' });
+      // Not awaited: activation would wait for the user.
+      void this.#complain(found.problem, { 'Open Settings': openSettings });
+      return;
+    }
+    this.#told = section();
+    try {
+      await this.#server.start({ program: found.program, env: environment(), settings: this.#told });
+    } catch (error) {
+      this.#log.error(String(error));
+      void this.#complain(`finch did not start: ${error}`, { 'Show Log': () => this.showLog() });
+    }
+  }
+
+  async restart(): Promise<void> {
+    await this.#server.stop();
+    await this.start();
+  }
+
+  /** Fetches a model with `finch setup`, and starts the server anew to use it. */
+  async setup(): Promise<void> {
+    const found = find(places(this.#extensionPath));
+    if ('problem' in found) {
+      return this.#complain(found.problem, { 'Open Settings': openSettings });
+    }
+    const problem = await runSetup(found.program, environment(), this.#log);
+    if (problem !== undefined) {
+      return this.#complain(problem, { 'Show Log': () => this.showLog() });
+    }
+    await this.restart();
+  }
+
+  /** Says what became of the last request for a suggestion. */
+  async explain(): Promise<void> {
+    const explanation = await this.#ask<Explanation>('finch/explainLast', {});
+    if (explanation) {
+      this.#remember(explanation);
+      const facts = lines(explanation);
+      this.#log.info(facts);
+      await offer(vscode.window.showInformationMessage, `finch: ${explanation.message}`, {
+        'Show All': () => this.showLog(),
+      });
+    }
+  }
+
+  /** Records what the user thinks of the last suggestion. */
+  async feedback(verdict: Verdict): Promise<void> {
+    const params = await askFeedback(verdict, this.#suggestions.lastId());
+    if (params) {
+      const call = { command: 'finch.feedback', arguments: [params] };
+      const recorded = await this.#ask<{ id: number }>('workspace/executeCommand', call);
+      if (recorded) {
+        vscode.window.setStatusBarMessage('finch: noted', 3000);
+      }
+    }
+  }
+
+  isEnabled(): boolean {
+    return this.#view.enabled;
+  }
+
+  /** Switches suggestions on or off where the user switched them last. */
+  async toggle(): Promise<void> {
+    await switchCompletion(!isEnabled());
+  }
+
+  showLog(): void {
+    this.#log.show(true);
+  }
+
+  dispose(): void {
+    clearTimeout(this.#explaining);
+    this.#listeners.dispose();
+    this.#suggestions.dispose();
+    this.#bar.dispose();
+    void this.#server.stop().finally(() => this.#log.dispose());
+  }
+
+  async #configure(event: vscode.ConfigurationChangeEvent): Promise<void> {
+    if (event.affectsConfiguration('finch.server')) {
+      return this.restart();
+    }
+    if (!event.affectsConfiguration('finch.completion')) {
+      return;
+    }
+    const [before, now] = [this.#told, section()];
+    this.#show({ enabled: isEnabled() });
+    if (forgets(before, now)) {
+      return this.restart();
+    }
+    this.#told = now;
+    this.#server.tell('workspace/didChangeConfiguration', { settings: { finch: now } });
+  }
+
+  #take(status: Status): void {
+    const isNews = status.state !== this.#view.status?.state;
+    this.#show({ status });
+    if (status.state === 'absent' && !this.#setupOffered) {
+      this.#setupOffered = true;
+      const question = 'finch has no model yet. It fetches one, about 0.5 GB, and keeps it on this machine.';
+      void offer(vscode.window.showInformationMessage, question, { 'Set Up finch': () => this.setup() });
+    } else if (status.state === 'failed' && isNews) {
+      const sentences = [status.error, status.next].filter(Boolean).join('; ');
+      void this.#complain(`finch: ${sentences}`, { 'Show Log': () => this.showLog(), Restart: () => this.restart() });
+    }
+  }
+
+  #explainSoon(): void {
+    clearTimeout(this.#explaining);
+    this.#explaining = setTimeout(() => {
+      this.#server.ask<Explanation>('finch/explainLast', {}).then(
+        (explanation) => this.#remember(explanation),
+        (error) => this.#log.debug(`no explanation: ${error}`),
+      );
+    }, EXPLAIN_PAUSE_MS);
+  }
+
+  #remember(explanation: Explanation): void {
+    this.#last = explanation;
+    this.#show({ reason: explanation.reason ?? undefined });
+  }
+
+  #show(news: Partial<View>): void {
+    this.#view = { ...this.#view, ...news };
+    this.#bar.show(this.#view, this.#last && lines(this.#last));
+  }
+
+  async #ask<T>(method: string, params: object): Promise<T | undefined> {
+    try {
+      return await this.#server.ask<T>(method, params);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      await this.#complain(`finch: ${text}`, { 'Show Log': () => this.showLog() });
+      return undefined;
+    }
+  }
+
+  #complain(text: string, actions: Actions): Promise<void> {
+    return offer(vscode.window.showErrorMessage, text, actions);
+  }
+}
+
+type Actions = Record<string, () => unknown>;
+type Show = (text: string, ...names: string[]) => Thenable<string | undefined>;
+
+async function offer(show: Show, text: string, actions: Actions): Promise<void> {
+  const name = await show(text, ...Object.keys(actions));
+  await (name === undefined ? undefined : actions[name]?.());
+}
+
+function openSettings(): Thenable<unknown> {
+  return vscode.commands.executeCommand('workbench.action.openSettings', 'finch.server');
+}

@@ -1,0 +1,202 @@
+/**
+ * The VS Code workbench in a browser without a screen: starts code-server and Chromium, and has the few verbs of a
+ * user. Both stay on this machine: the extension gallery is nobody's port, and no name but the loopback's resolves.
+ * Waiting is always for something to be seen.
+ */
+
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+/** No single wait is longer. */
+const WAIT_MS_MAX = 40_000;
+
+/** finch's status bar item. */
+const ITEM = '.statusbar-item[id*="finch"]';
+
+const SETTINGS = {
+  // Only ghost text may write by itself.
+  'editor.autoClosingBrackets': 'never',
+  'editor.autoClosingQuotes': 'never',
+  'editor.autoIndent': 'none',
+  'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
+  'editor.suggestOnTriggerCharacters': false,
+  'editor.minimap.enabled': false,
+  'editor.fontFamily': 'DejaVu Sans Mono',
+  'extensions.autoCheckUpdates': false,
+  'security.workspace.trust.enabled': false,
+  'telemetry.telemetryLevel': 'off',
+  'update.mode': 'none',
+  'workbench.colorTheme': 'Default Dark Modern',
+  'workbench.startupEditor': 'none',
+  'workbench.tips.enabled': false,
+  'window.commandCenter': false,
+  'workbench.activityBar.location': 'hidden',
+  'workbench.layoutControl.enabled': false,
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'chat.commandCenter.enabled': false,
+  'chat.disableAIFeatures': true,
+};
+
+/**
+ * Opens `file` in a new workbench.
+ * @param {{tools: string, home: string, vsix: string, file: string, settings: object, chromium: string}} setup
+ */
+export async function open(setup) {
+  const { tools, home, file } = setup;
+  const folders = ['--user-data-dir', path.join(home, 'data'), '--extensions-dir', path.join(home, 'extensions')];
+  // What names programs counts only where the server of the workbench runs.
+  for (const [scope, settings] of Object.entries({ User: SETTINGS, Machine: setup.settings })) {
+    mkdirSync(path.join(home, 'data', scope), { recursive: true });
+    writeFileSync(path.join(home, 'data', scope, 'settings.json'), JSON.stringify(settings));
+  }
+  const environment = {
+    ...process.env,
+    HOME: home,
+    XDG_CONFIG_HOME: path.join(home, 'config'),
+    XDG_DATA_HOME: path.join(home, 'share'),
+    EXTENSIONS_GALLERY: JSON.stringify({ serviceUrl: 'http://127.0.0.1:9/none' }),
+  };
+  const entry = path.join(tools, 'server/node_modules/code-server/out/node/entry.js');
+  const run = { cwd: home, env: environment };
+  const installed = spawnSync(process.execPath, [entry, ...folders, '--install-extension', setup.vsix], run);
+  if (installed.status !== 0) {
+    throw new Error(`the extension is not installed: ${installed.stdout}${installed.stderr}`);
+  }
+
+  const flags = ['--auth', 'none', '--disable-telemetry', '--disable-update-check', '--bind-addr', '127.0.0.1:0'];
+  const server = spawn(process.execPath, [entry, ...folders, ...flags], { ...run, stdio: ['ignore', 'pipe', openSync(path.join(home, 'code-server.log'), 'a')] });
+  const origin = await listening(server);
+
+  const { chromium } = createRequire(path.join(tools, 'driver/'))('playwright-core');
+  const browser = await chromium.launch({
+    executablePath: setup.chromium,
+    args: ['--no-sandbox', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
+  });
+  const page = await browser.newPage({ viewport: { width: 800, height: 420 } });
+  page.setDefaultTimeout(WAIT_MS_MAX);
+  const { host } = new URL(origin);
+  // The page's own authority: another one would make a second model of the same file.
+  const payload = JSON.stringify([['openFile', `vscode-remote://${host}${file}`]]);
+  await page.goto(`${origin}/?folder=${path.dirname(file)}&payload=${encodeURIComponent(payload)}`);
+  await page.locator('.monaco-editor .view-lines').first().waitFor();
+  return new Workbench(page, file, async () => {
+    await browser.close();
+    server.kill();
+  });
+}
+
+/** The address that the server says it listens on. */
+function listening(server) {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    server.stdout.setEncoding('utf8').on('data', (chunk) => {
+      said += chunk;
+      const [, origin] = /HTTP server listening on (http:\S+?)\/?\s/.exec(said) ?? [];
+      if (origin) {
+        resolve(origin);
+      }
+    });
+    server.on('exit', () => reject(new Error(`code-server ended: ${said}`)));
+  });
+}
+
+class Workbench {
+  constructor(page, file, close) {
+    this.page = page;
+    this.file = file;
+    this.close = close;
+  }
+
+  /** Types into the editor. */
+  async type(text) {
+    await this.page.keyboard.type(text);
+  }
+
+  async press(...keys) {
+    for (const key of keys) {
+      await this.page.keyboard.press(key);
+    }
+  }
+
+  /** Runs a command of the palette by its title. */
+  async run(title) {
+    await this.press('F1');
+    const input = this.page.locator('.quick-input-widget input');
+    await input.fill(`>${title}`);
+    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title }).waitFor();
+    await this.press('Enter');
+  }
+
+  /** Puts the cursor behind the last character. */
+  async toEnd() {
+    await this.press('Control+1', 'Control+End');
+  }
+
+  /** Waits for ghost text at the cursor and returns its first line. */
+  async ghost() {
+    // One element for each colour; lines below the first are drawn elsewhere.
+    const pieces = this.page.locator('.monaco-editor .view-line .ghost-text-decoration');
+    await pieces.first().waitFor();
+    return (await pieces.allTextContents()).join('').replaceAll('\u00a0', ' ');
+  }
+
+  /** Waits until finch's status bar item says something that fits, and returns it. */
+  async status(pattern) {
+    const item = this.page.locator(ITEM).filter({ hasText: pattern });
+    await item.first().waitFor();
+    return (await item.first().textContent()).trim();
+  }
+
+  /** Chooses from the menu behind finch's status bar item. */
+  async menu(entry) {
+    await this.page.locator(ITEM).click();
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: entry }).click();
+    await this.page.mouse.move(0, 0);
+  }
+
+  /** Holds the pointer over finch's status bar item until that explains itself. */
+  async hover(pattern) {
+    await this.page.locator(ITEM).hover();
+    await this.page.locator('.hover-contents', { hasText: pattern }).waitFor();
+  }
+
+  /** Waits for a notification that says something that fits, until it stands still. */
+  async toast(pattern) {
+    const toast = this.page.locator('.notification-toast').filter({ hasText: pattern }).first();
+    await toast.waitFor();
+    await toast.evaluate((shown) => {
+      // A progress bar moves for ever.
+      const ends = (animation) => Number.isFinite(animation.effect.getComputedTiming().endTime);
+      const moving = shown.getAnimations({ subtree: true }).filter(ends);
+      return Promise.allSettled(moving.map((animation) => animation.finished));
+    });
+    return toast;
+  }
+
+  async closeToasts() {
+    await this.run('Notifications: Clear All Notifications');
+    await this.page.locator('.notification-toast').first().waitFor({ state: 'detached' });
+  }
+
+  /** Saves until the file on the disk is as wanted, and returns it. */
+  async saved(fits, what) {
+    const until = Date.now() + WAIT_MS_MAX;
+    for (;;) {
+      await this.press('Control+s');
+      await this.page.locator('.tab.active:not(.dirty)').waitFor();
+      const text = readFileSync(this.file, 'utf8');
+      if (fits(text)) {
+        return text;
+      }
+      if (Date.now() > until) {
+        throw new Error(`the file is not ${what}: ${JSON.stringify(text)}`);
+      }
+    }
+  }
+
+  async picture(file) {
+    await this.page.screenshot({ path: file });
+  }
+}
