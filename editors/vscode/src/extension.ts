@@ -5,8 +5,12 @@ import * as vscode from 'vscode';
 import { showMenu } from './menu.ts';
 import { Session } from './session.ts';
 
+// The editor calls two functions and hands nothing from one to the other.
+let running: Session | undefined;
+
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const session = new Session(context.extensionPath);
+  running = session;
   context.subscriptions.push(session);
 
   const commands: Record<string, () => unknown> = {
@@ -24,4 +28,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     context.subscriptions.push(vscode.commands.registerCommand(name, run));
   }
   await session.start();
+}
+
+/** The editor waits for the server to end, but not long. */
+export async function deactivate(): Promise<void> {
+  await running?.stop();
 }

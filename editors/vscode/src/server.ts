@@ -6,6 +6,8 @@ import { LanguageClient, type Middleware, State } from 'vscode-languageclient/no
 import type { Section } from './settings.ts';
 import type { Status, View } from './status.ts';
 
+/** How long a server may take to answer its first message, which finch does at once. */
+const START_MS_MAX = 20_000;
 /** How long a server may take to end in order. */
 const STOP_MS_MAX = 2000;
 
@@ -55,7 +57,7 @@ export class Server {
       }
     });
     this.#client = client;
-    await client.start();
+    await within(START_MS_MAX, client.start());
   }
 
   /** Ends the server if there is one. */
@@ -83,6 +85,18 @@ export class Server {
     if (this.#client?.isRunning()) {
       this.#client.sendNotification(method, params).catch((error) => this.#log.debug(String(error)));
     }
+  }
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s`)), ms);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

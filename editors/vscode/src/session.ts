@@ -30,6 +30,7 @@ export class Session implements vscode.Disposable {
   #last: Explanation | undefined;
   #told: Section = {};
   #explaining: NodeJS.Timeout | undefined;
+  #turn: Promise<void> = Promise.resolve();
   #setupOffered = false;
 
   constructor(extensionPath: string) {
@@ -47,26 +48,20 @@ export class Session implements vscode.Disposable {
   }
 
   /** Starts the server, or says why it cannot. */
-  async start(): Promise<void> {
-    const found = find(places(this.#extensionPath));
-    if ('problem' in found) {
-      this.#show({ server: 'missing' });
-      // Not awaited: activation would wait for the user.
-      void this.#complain(found.problem, { 'Open Settings': openSettings });
-      return;
-    }
-    this.#told = section();
-    try {
-      await this.#server.start({ program: found.program, env: environment(), settings: this.#told });
-    } catch (error) {
-      this.#log.error(String(error));
-      void this.#complain(`finch did not start: ${error}`, { 'Show Log': () => this.showLog() });
-    }
+  start(): Promise<void> {
+    return this.#inTurn(() => this.#begin());
   }
 
-  async restart(): Promise<void> {
-    await this.#server.stop();
-    await this.start();
+  restart(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#server.stop();
+      await this.#begin();
+    });
+  }
+
+  /** Ends the server in order. */
+  stop(): Promise<void> {
+    return this.#inTurn(() => this.#server.stop());
   }
 
   /** Fetches a model with `finch setup`, and starts the server anew to use it. */
@@ -125,7 +120,30 @@ export class Session implements vscode.Disposable {
     this.#listeners.dispose();
     this.#suggestions.dispose();
     this.#bar.dispose();
-    void this.#server.stop().finally(() => this.#log.dispose());
+    this.#log.dispose();
+  }
+
+  // One at a time: two starts would leave a server behind that nobody knows.
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(step, step);
+    return this.#turn;
+  }
+
+  async #begin(): Promise<void> {
+    const found = find(places(this.#extensionPath));
+    if ('problem' in found) {
+      this.#show({ server: 'missing' });
+      // Not awaited: activation would wait for the user.
+      void this.#complain(found.problem, { 'Open Settings': openSettings });
+      return;
+    }
+    this.#told = section();
+    try {
+      await this.#server.start({ program: found.program, env: environment(), settings: this.#told });
+    } catch (error) {
+      this.#log.error(String(error));
+      void this.#complain(`finch did not start: ${error}`, { 'Show Log': () => this.showLog() });
+    }
   }
 
   async #configure(event: vscode.ConfigurationChangeEvent): Promise<void> {

@@ -11,8 +11,16 @@ import { open } from './workbench.mjs';
 
 const setup = JSON.parse(process.argv[2]);
 const started = Date.now();
-const workbench = await open(setup);
+const workbench = await open({ ...setup, settings: { ...setup.settings, 'finch.server.path': '/nowhere/finch' } });
 const picture = (name) => workbench.picture(path.join(setup.artefacts, `${name}.png`));
+
+async function noProgram() {
+  await workbench.status(/finch is not installed/);
+  await workbench.toast(/finch\.server\.path names \/nowhere\/finch, which is not there/);
+  await workbench.closeToasts();
+  // The program that the extension carries.
+  workbench.set(setup.settings);
+}
 
 async function firstRun() {
   await workbench.status(/finch has no model/);
@@ -76,7 +84,7 @@ async function restart() {
 
 try {
   await workbench.press('Control+b');
-  for (const part of [firstRun, acceptWordThenAll, acceptLine, whyNot, offAndOn, restart]) {
+  for (const part of [noProgram, firstRun, acceptWordThenAll, acceptLine, whyNot, offAndOn, restart]) {
     await part();
     console.log(`${part.name}: done after ${Date.now() - started} ms`);
   }

@@ -46,11 +46,8 @@ const SETTINGS = {
 export async function open(setup) {
   const { tools, home, file } = setup;
   const folders = ['--user-data-dir', path.join(home, 'data'), '--extensions-dir', path.join(home, 'extensions')];
-  // What names programs counts only where the server of the workbench runs.
-  for (const [scope, settings] of Object.entries({ User: SETTINGS, Machine: setup.settings })) {
-    mkdirSync(path.join(home, 'data', scope), { recursive: true });
-    writeFileSync(path.join(home, 'data', scope, 'settings.json'), JSON.stringify(settings));
-  }
+  write(home, 'User', SETTINGS);
+  write(home, 'Machine', setup.settings);
   const environment = {
     ...process.env,
     HOME: home,
@@ -81,10 +78,15 @@ export async function open(setup) {
   const payload = JSON.stringify([['openFile', `vscode-remote://${host}${file}`]]);
   await page.goto(`${origin}/?folder=${path.dirname(file)}&payload=${encodeURIComponent(payload)}`);
   await page.locator('.monaco-editor .view-lines').first().waitFor();
-  return new Workbench(page, file, async () => {
+  return new Workbench(page, setup, async () => {
     await browser.close();
     server.kill();
   });
+}
+
+function write(home, scope, settings) {
+  mkdirSync(path.join(home, 'data', scope), { recursive: true });
+  writeFileSync(path.join(home, 'data', scope, 'settings.json'), JSON.stringify(settings));
 }
 
 /** The address that the server says it listens on. */
@@ -103,10 +105,16 @@ function listening(server) {
 }
 
 class Workbench {
-  constructor(page, file, close) {
+  constructor(page, { home, file }, close) {
     this.page = page;
+    this.home = home;
     this.file = file;
     this.close = close;
+  }
+
+  /** Writes the settings of the machine, where alone programs may be named. */
+  set(settings) {
+    write(this.home, 'Machine', settings);
   }
 
   /** Types into the editor. */
