@@ -10,7 +10,8 @@ mod bad_input;
 mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod emacs;
 #[cfg(test)]
 mod imports_an_export;
@@ -26,7 +27,8 @@ mod refuses_hostile_models;
 mod speaks_lsp;
 #[cfg(test)]
 mod tokens_like_the_peer;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod vscode;
 
 #[cfg(test)]
