@@ -14,7 +14,7 @@ use crate::support::record::{Recording, artefacts, root, utf8};
 use crate::support::vscode::{chromium, in_extension, node, package, tools};
 
 /// The whole story takes half a minute; this is for a busy machine.
-const STORY_MAX: Duration = Duration::from_secs(300);
+const STORY_MAX: Duration = Duration::from_secs(600);
 
 #[test]
 fn the_extension_is_well_typed() {
@@ -41,6 +41,7 @@ fn from_the_first_start_to_a_restart_everything_can_be_seen() {
         "tools": tools(), "home": home.path(), "vsix": vsix, "file": file, "chromium": chromium(),
         "settings": { "finch.server.env": { "FINCH_HOME": finch_home } },
         "artefacts": artefacts(), "go": path("go"),
+        "feedback": root().join("schemas/lsp/finch.feedback.params.json").is_file(),
     });
     let mut story = node(&root().join("tests/support/vscode/story.mjs"));
     run_within(STORY_MAX, story.arg(setup.to_string()), &artefacts().join("vscode.log"));

@@ -147,7 +147,10 @@ impl Judge<'_> {
             }
             None => found.push(format!("there is no request {method}")),
         }
+        found.extend(self.own.params(method, &params));
         if method == "workspace/executeCommand" {
+            let command = params["command"].as_str().unwrap_or_default();
+            found.extend(self.own.params(command, &params["arguments"][0]));
             let commands = self.announced.pointer("/executeCommandProvider/commands").and_then(Value::as_array);
             if !commands.is_some_and(|all| all.contains(&params["command"])) {
                 found.push(format!("the command {} was not announced", params["command"]));
@@ -164,7 +167,7 @@ impl Judge<'_> {
         if OwnMessages::is_own(method) {
             let direction = if method == "finch/status" { Side::Server } else { Side::Client };
             let wrong = (from != direction).then(|| format!("{method} is not the {from:?}'s"));
-            return wrong.into_iter().chain(self.own.params(method, &params)).collect();
+            return wrong.into_iter().chain(self.own.notification(method, &params)).collect();
         }
         let Some(known) = self.model.notification(method) else {
             return vec![format!("there is no notification {method}")];
@@ -200,7 +203,9 @@ impl Judge<'_> {
 
     fn result(&mut self, from: Side, asked: &Pending, result: &Value) -> Vec<String> {
         let method = asked.method.as_str();
-        let mut found: Vec<String> = self.own.result(method, result).into_iter().collect();
+        // What a command gives back is the command's, such as `finch.feedback`.
+        let named = asked.params["command"].as_str().unwrap_or(method);
+        let mut found: Vec<String> = self.own.result(named, result).into_iter().collect();
         if let Some(known) = self.model.request(method)
             && let Err(fault) = self.model.check(&known["result"], result, from.strictness())
         {

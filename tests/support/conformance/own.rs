@@ -30,11 +30,17 @@ impl OwnMessages {
     }
 
     /// What is wrong with the parameters of a notification of finch's own.
-    pub(super) fn params(&self, method: &str, params: &Value) -> Option<String> {
+    pub(super) fn notification(&self, method: &str, params: &Value) -> Option<String> {
         match self.schemas.get(&name(method)) {
             Some(schema) => fault(schema, params).map(|fault| format!("{method}: the params {fault}")),
             None => Some(format!("{method} has no schema")),
         }
+    }
+
+    /// What is wrong with the parameters of a request, or with the argument of a command, if finch describes them.
+    pub(super) fn params(&self, method: &str, params: &Value) -> Option<String> {
+        let schema = self.schemas.get(&format!("{}.params", name(method)))?;
+        fault(schema, params).map(|fault| format!("{method}: the params {fault}"))
     }
 
     /// What is wrong with the result of a request, if finch has a schema for it.

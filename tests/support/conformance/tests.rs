@@ -59,7 +59,7 @@ fn model() -> MetaModel {
             { "name": "Place", "properties": [property("position", reference("Position"))] },
             {
                 "name": "Params", "extends": [reference("Place")],
-                "properties": [optional("context", json!({ "kind": "literal", "value": { "properties": [] } }))],
+                "properties": [optional("workDoneToken", json!({ "kind": "literal", "value": { "properties": [] } }))],
             },
             { "name": "InitializeResult", "properties": [property("capabilities", reference("LSPAny"))] },
             { "name": "Log", "properties": [property("type", reference("Level")), property("message", base("string"))] },
@@ -105,6 +105,7 @@ fn good() -> Vec<Entry> {
     let place = json!({ "line": 0, "character": 3 });
     let command =
         json!({ "title": "", "command": "finch.accept", "arguments": [{ "id": 1, "provider": "p", "model": "m" }] });
+    let asked = json!({ "textDocument": { "uri": "file:///a" }, "position": place, "context": { "triggerKind": 2 } });
     let item = json!({ "insertText": "x", "range": { "start": place, "end": place }, "command": command });
     vec![
         client(json!({ "id": 0, "method": "initialize", "params": { "capabilities": {
@@ -121,7 +122,7 @@ fn good() -> Vec<Entry> {
         progress(json!({ "kind": "begin", "title": "finch" })),
         progress(json!({ "kind": "report", "percentage": 40 })),
         progress(json!({ "kind": "end" })),
-        client(json!({ "id": 1, "method": "textDocument/inlineCompletion", "params": { "position": place } })),
+        client(json!({ "id": 1, "method": "textDocument/inlineCompletion", "params": asked })),
         server(json!({ "id": 1, "result": { "items": [item] } })),
         client(json!({ "method": "finch/didShow", "params": { "id": 1 } })),
         client(json!({ "id": 2, "method": "workspace/executeCommand", "params": { "command": "finch.accept" } })),
@@ -179,6 +180,7 @@ fn finch_own_messages_are_held_to_their_schemas() {
         |session| session.insert(STATUS, server(json!({ "method": "finch/unheard", "params": {} }))),
         "not the Server's",
     );
+    check(set(9, "/params/position/character", json!("x")), "textDocument/inlineCompletion: the params at");
     check(
         |session| session.insert(STATUS, client(json!({ "method": "finch/didAccept", "params": { "id": 1 } }))),
         "finch/didAccept: the params",
@@ -189,7 +191,7 @@ fn finch_own_messages_are_held_to_their_schemas() {
 fn the_client_may_say_more_and_null_but_nothing_else() {
     let mut session = good();
     set(9, "/params/formatting", json!({}))(&mut session);
-    set(9, "/params/context", json!(null))(&mut session);
+    set(9, "/params/workDoneToken", json!(null))(&mut session);
     assert_eq!(faults(&model(), &session), [""; 0]);
     check(set(9, "/params/position/line", json!(-1)), "/position/line: -1 is no uinteger");
 }

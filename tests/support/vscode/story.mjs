@@ -1,6 +1,7 @@
 /**
  * What a user of the VS Code extension sees, from the first start to a restart: story.mjs SETUP, where SETUP is the JSON
- * of what `open` takes, and `artefacts`, the folder for pictures, and `go`, the file that ends the set-up of the model.
+ * of what `open` takes, and `artefacts`, the folder for pictures, `go`, the file that ends the set-up of the model, and
+ * `feedback`, whether the server takes any.
  */
 
 import assert from 'node:assert/strict';
@@ -50,6 +51,11 @@ async function acceptWordThenAll() {
   await workbench.saved((text) => text.includes(`def subtract(a, b):\n    ${ghost}`), `continued by ${ghost}`);
 }
 
+async function feedback() {
+  await workbench.run('finch: The Last Suggestion Was Good');
+  await workbench.page.locator('.statusbar-item', { hasText: 'finch: noted' }).waitFor();
+}
+
 async function acceptLine() {
   const ghost = await head('multiply');
   await workbench.press('Control+ArrowDown');
@@ -84,7 +90,8 @@ async function restart() {
 
 try {
   await workbench.press('Control+b');
-  for (const part of [noProgram, firstRun, acceptWordThenAll, acceptLine, whyNot, offAndOn, restart]) {
+  const judged = setup.feedback ? [feedback] : [];
+  for (const part of [noProgram, firstRun, acceptWordThenAll, ...judged, acceptLine, whyNot, offAndOn, restart]) {
     await part();
     console.log(`${part.name}: done after ${Date.now() - started} ms`);
   }

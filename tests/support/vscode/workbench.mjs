@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 
 /** No single wait is longer. */
-const WAIT_MS_MAX = 40_000;
+const WAIT_MS_MAX = 90_000;
 
 /** finch's status bar item. */
 const ITEM = '.statusbar-item[id*="finch"]';
@@ -76,7 +76,9 @@ export async function open(setup) {
   const { host } = new URL(origin);
   // The page's own authority: another one would make a second model of the same file.
   const payload = JSON.stringify([['openFile', `vscode-remote://${host}${file}`]]);
-  await page.goto(`${origin}/?folder=${path.dirname(file)}&payload=${encodeURIComponent(payload)}`);
+  await page.goto(`${origin}/?folder=${path.dirname(file)}&payload=${encodeURIComponent(payload)}`, {
+    waitUntil: 'commit',
+  });
   await page.locator('.monaco-editor .view-lines').first().waitFor();
   return new Workbench(page, setup, async () => {
     await browser.close();
