@@ -1,0 +1,85 @@
+//! What can be asked of the evaluation.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::infill::Limits;
+use crate::language::Language;
+use crate::places::Kind;
+use crate::settings::Source;
+
+#[derive(Debug, Parser)]
+#[command(name = "eval")]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// Hides parts of files and compares what is suggested with what stood there
+    Masked(Masked),
+    /// Writes tests/eval/corpus.toml anew from the packages that it names
+    Pin,
+}
+
+/// What both ways of asking share.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// An installed model
+    pub(crate) model: String,
+    /// Switch a source of context off
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) without: Vec<Source>,
+    /// Prompt tokens of both sides; by default what finch takes by itself
+    #[arg(long)]
+    pub(crate) budget: Option<usize>,
+    /// How llama.cpp is asked
+    #[arg(long, value_enum)]
+    pub(crate) peer: Option<Limits>,
+    /// Threads of llama.cpp, by default all; one is faster than two beside other work
+    #[arg(long)]
+    pub(crate) peer_threads: Option<usize>,
+    /// Do not ask finch
+    #[arg(long)]
+    pub(crate) peer_alone: bool,
+    /// The name by which the client calls itself
+    #[arg(long, default_value = "Visual Studio Code")]
+    pub(crate) client: String,
+    /// Languages to ask about
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) language: Vec<Language>,
+    /// Write each answer as a line of JSON
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// Stop after so many minutes
+    #[arg(long, default_value_t = 240)]
+    pub(crate) minutes: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Masked {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Places to ask about
+    #[arg(default_value_t = 200)]
+    pub(crate) places: usize,
+    /// Places to pass over first
+    #[arg(long, default_value_t = 0)]
+    pub(crate) skip: usize,
+    /// Kinds of places
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) kind: Vec<Kind>,
+    /// Ask once more without each source of context, and without all
+    #[arg(long)]
+    pub(crate) each_source: bool,
+    /// Print so many examples of each way to be wrong
+    #[arg(long, default_value_t = 0)]
+    pub(crate) examples: usize,
+}
+
+/// The chosen ones, or all.
+pub(crate) fn or_all<T: Copy>(chosen: &[T], all: &[T]) -> Vec<T> {
+    if chosen.is_empty() { all.to_vec() } else { chosen.to_vec() }
+}
