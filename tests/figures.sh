@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# figures.sh [short]: the figures of docs/benchmarks.md, printed. They need models in FINCH_HOME (or in one made here).
+# figures.sh [short | eval-short]: the figures of docs/benchmarks.md, printed. They need models in FINCH_HOME (or in one made here).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash tests/support/install-tools.sh
@@ -15,6 +15,15 @@ source=$FINCH_HOME/models/.downloads/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
 four=qwen2.5-coder-0.5b-int4
 [ -d "$FINCH_HOME/models/$four" ] || target/release/finch model import "$source" --quant int4 --id "$four"
 bench() { cargo bench --quiet --bench bench -- "$@"; }
+suggestions() { # PLACES FILES KEYS
+  bash tests/support/install-corpus.sh
+  cargo bench --quiet --bench eval -- masked "$four" "$1" --minutes 120
+  cargo bench --quiet --bench eval -- replay "$four" "$2" --keys "$3" --minutes 120
+}
+if [ "${1:-}" = eval-short ]; then
+  suggestions 40 1 300
+  exit
+fi
 if [ $places = 200 ]; then bench builds qwen2.5-coder-0.5b; fi
 bench builds smollm2-135m
 for model in "$four" smollm2-135m; do
@@ -29,3 +38,4 @@ bench keys
 bench editor qwen2.5-coder-0.5b
 bench memory "$four" qwen2.5-coder-0.5b
 bench evaluation qwen2.5-coder-0.5b "$places"
+if [ "${1:-}" = short ]; then suggestions 40 1 300; else suggestions 200 4 1500; fi

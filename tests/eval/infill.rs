@@ -11,10 +11,12 @@ use crate::corpus::File;
 use crate::llama::Server;
 use crate::scene::{Answer, Scene, Subject};
 
-pub(crate) const PREFIX_LINES: usize = 256;
-pub(crate) const SUFFIX_LINES: usize = 64;
-pub(crate) const CHUNKS_MAX: usize = 16;
-pub(crate) const CHUNK_LINES: usize = 64;
+const PREFIX_LINES: usize = 256;
+const SUFFIX_LINES: usize = 64;
+const CHUNKS_MAX: usize = 16;
+const CHUNK_LINES: usize = 64;
+/// Of the lines around a visited place, so many are picked.
+const PICKED_LINES: usize = CHUNK_LINES / 2;
 /// A chunk that is more like the text at the cursor than this only tempts the model to repeat it.
 const SIMILARITY_MAX: f64 = 0.5;
 const PREDICT_TOKENS_MAX: usize = 128;
@@ -244,13 +246,21 @@ pub(crate) fn ring(files: &[&File], around: &[&str]) -> Vec<Value> {
     let mut found = Vec::new();
     for file in files {
         let lines: Vec<&str> = file.text.lines().collect();
-        for chunk in lines.chunks(CHUNK_LINES).take(each) {
+        for chunk in lines.chunks(PICKED_LINES).take(each) {
             if similarity(chunk, around) <= SIMILARITY_MAX {
                 found.push(json!({"text": chunk.join("\n") + "\n", "filename": file.path}));
             }
         }
     }
     found
+}
+
+/// Forgets chunks that have become like the text at the cursor.
+pub(crate) fn evict(chunks: &mut Vec<Value>, around: &[&str]) {
+    chunks.retain(|chunk| {
+        let lines: Vec<&str> = chunk["text"].as_str().unwrap_or("").lines().collect();
+        similarity(&lines, around) <= SIMILARITY_MAX
+    });
 }
 
 fn similarity(a: &[&str], b: &[&str]) -> f64 {

@@ -102,11 +102,6 @@ impl Lsp {
         self.wait_for(|message| message["id"] == id && message.get("method").is_none())
     }
 
-    /// The answer if it comes before `until`.
-    pub(crate) fn answer_until(&mut self, id: i64, until: Instant) -> Result<Option<(Instant, Value)>> {
-        self.wait_for_until(|message| message["id"] == id && message.get("method").is_none(), until)
-    }
-
     fn wait_for(&mut self, fits: impl Fn(&Value) -> bool) -> Result<(Instant, Value)> {
         let found = self.wait_for_until(fits, Instant::now() + WAIT_MAX)?;
         found.with_context(|| format!("the server said nothing for {WAIT_MAX:?}"))

@@ -24,10 +24,15 @@ mod options;
 mod peer;
 mod pin;
 mod places;
+mod replay;
 mod scene;
 mod score;
+mod script;
 mod settings;
+mod side;
 mod tables;
+mod typed_finch;
+mod typed_peer;
 
 use anyhow::Result;
 use clap::Parser as _;
@@ -39,6 +44,7 @@ fn main() -> Result<()> {
     let options = Options::parse_from(std::env::args().filter(|argument| argument != "--bench"));
     match options.what {
         What::Masked(options) => masked::print(&options),
+        What::Replay(options) => replay::print(&options),
         What::Pin => pin::pin(),
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Options {
 pub(crate) enum What {
     /// Hides parts of files and compares what is suggested with what stood there
     Masked(Masked),
+    /// Types files key by key and counts the keys that suggestions save
+    Replay(Replay),
     /// Writes tests/eval/corpus.toml anew from the packages that it names
     Pin,
 }
@@ -77,6 +79,24 @@ pub(crate) struct Masked {
     /// Print so many examples of each way to be wrong
     #[arg(long, default_value_t = 0)]
     pub(crate) examples: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Files to type
+    #[arg(default_value_t = 4)]
+    pub(crate) files: usize,
+    /// Files to pass over first
+    #[arg(long, default_value_t = 0)]
+    pub(crate) skip: usize,
+    /// Characters of each file
+    #[arg(long, default_value_t = 1_500)]
+    pub(crate) keys: usize,
+    /// Milliseconds between two keys where the typist does not look up
+    #[arg(long, default_value_t = 30)]
+    pub(crate) gap_ms: u64,
 }
 
 /// The chosen ones, or all.
