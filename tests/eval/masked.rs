@@ -17,7 +17,7 @@ use crate::peer;
 use crate::places::{self, Kind, Place};
 use crate::scene::{Answer, Scene, Subject};
 use crate::score::{self, Failure, Judged};
-use crate::settings::{self, Source};
+use crate::settings::{self, Deadline, Source};
 use crate::tables::{self, Cells};
 
 /// Files visited before the one that is asked about.
@@ -69,7 +69,7 @@ fn subjects(options: &Masked) -> Result<Vec<Starter>> {
     let mut found: Vec<Starter> = Vec::new();
     for (name, without) in variants(options) {
         let (model, client) = (common.model.clone(), common.client.clone());
-        let settings = settings::settings(&without, common.budget);
+        let settings = settings::settings(&without, common.budget, Deadline::Far);
         found.push(Box::new(move || {
             let home = settings::borrowed_home(&model)?;
             let (name, client, settings) = (name.clone(), client.clone(), settings.clone());

@@ -17,7 +17,7 @@ use crate::masked::NEIGHBOURS;
 use crate::options::{Replay, or_all};
 use crate::peer;
 use crate::script::{self, After, Script};
-use crate::settings;
+use crate::settings::{self, Deadline};
 use crate::side::Side;
 use crate::tables::percentile_ms;
 use crate::typed_finch::TypedFinch;
@@ -69,7 +69,7 @@ pub(crate) fn print(options: &Replay) -> Result<()> {
             name: "finch".to_owned(),
             home: settings::borrowed_home(&common.model)?,
             client: common.client.clone(),
-            settings: settings::settings(&common.without, common.budget),
+            settings: settings::settings(&common.without, common.budget, Deadline::Usual),
         };
         totals.push(type_all("finch", options, &files, &chosen, &mut output, |file, neighbours, head| {
             Ok(Box::new(TypedFinch::open(&finch, file, neighbours, head)?))

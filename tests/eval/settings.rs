@@ -32,8 +32,19 @@ impl Source {
     }
 }
 
+/// How long an answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    /// finch's own.
+    Usual,
+    /// So long that what is said does not depend on the machine.
+    Far,
+}
+
+const FAR_MS: u32 = 60_000;
+
 /// The settings with some sources off; what is not given is left to finch.
-pub(crate) fn settings(without: &[Source], prompt_tokens_max: Option<usize>) -> Value {
+pub(crate) fn settings(without: &[Source], prompt_tokens_max: Option<usize>, deadline: Deadline) -> Value {
     let off: Map<String, Value> = without.iter().map(|source| (source.name().to_owned(), json!(false))).collect();
     let mut completion = Map::new();
     if !off.is_empty() {
@@ -41,6 +52,9 @@ pub(crate) fn settings(without: &[Source], prompt_tokens_max: Option<usize>) -> 
     }
     if let Some(tokens) = prompt_tokens_max {
         completion.insert("prompt_tokens_max".to_owned(), json!(tokens));
+    }
+    if deadline == Deadline::Far {
+        completion.insert("deadline_ms".to_owned(), json!(FAR_MS));
     }
     json!({ "completion": completion })
 }
