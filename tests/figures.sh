@@ -15,13 +15,20 @@ source=$FINCH_HOME/models/.downloads/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
 four=qwen2.5-coder-0.5b-int4
 [ -d "$FINCH_HOME/models/$four" ] || target/release/finch model import "$source" --quant int4 --id "$four"
 bench() { cargo bench --quiet --bench bench -- "$@"; }
-suggestions() { # PLACES FILES KEYS
+suggest() { cargo bench --quiet --bench eval -- "$@"; }
+# Under four minutes: llama.cpp stands beside the replay alone.
+suggestions_short() {
   bash tests/support/install-corpus.sh
-  cargo bench --quiet --bench eval -- masked "$four" "$1" --minutes 120
-  cargo bench --quiet --bench eval -- replay "$four" "$2" --keys "$3" --minutes 120
+  suggest masked "$four" 40 --peer none --minutes 10
+  suggest replay "$four" 1 --keys 200 --minutes 10
+}
+suggestions() {
+  bash tests/support/install-corpus.sh
+  suggest masked "$four" 200 --minutes 60
+  suggest replay "$four" 4 --minutes 60
 }
 if [ "${1:-}" = eval-short ]; then
-  suggestions 40 1 300
+  suggestions_short
   exit
 fi
 if [ $places = 200 ]; then bench builds qwen2.5-coder-0.5b; fi
@@ -38,4 +45,4 @@ bench keys
 bench editor qwen2.5-coder-0.5b
 bench memory "$four" qwen2.5-coder-0.5b
 bench evaluation qwen2.5-coder-0.5b "$places"
-if [ "${1:-}" = short ]; then suggestions 40 1 300; else suggestions 200 4 1500; fi
+if [ "${1:-}" = short ]; then suggestions_short; else suggestions; fi
