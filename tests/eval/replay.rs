@@ -142,10 +142,13 @@ impl Session<'_> {
     fn write(&mut self, side: &mut dyn Side, script: &Script) -> Result<Total> {
         let mut total = Total::default();
         for block in &script.blocks {
-            let text = block.text.strip_suffix('\n').unwrap_or(&block.text);
+            let whole = block.text.strip_suffix('\n').unwrap_or(&block.text);
+            let text = whole.trim_start_matches([' ', '\t']);
+            let indent = &whole[..whole.len() - text.len()];
+            let start = block.at + indent.len();
             total.keys += script::keys_of(text);
-            // A new line is opened for the block, so that nothing stands behind the cursor.
-            side.edit(block.at..block.at, "\n", block.at)?;
+            // An indented line is opened for the block, so that nothing stands behind the cursor.
+            side.edit(block.at..block.at, &format!("{indent}\n"), start)?;
             side.pause(self.gap)?;
             let (mut typed, mut since) = (0, 0);
             while typed < text.len() {
@@ -153,17 +156,17 @@ impl Session<'_> {
                     bail!("out of time");
                 }
                 let key = script::key(&text[typed..]);
-                let cursor = block.at + typed;
+                let cursor = start + typed;
                 side.edit(cursor..cursor, key, cursor + key.len())?;
                 typed += key.len();
                 total.pressed += 1;
                 since += 1;
                 match script::after(&text[..typed], &text[typed..], since) {
                     After::NextKey => side.pause(self.gap)?,
-                    After::Slip(chars) => self.slip(side, block.at + typed, &text[typed - chars..typed])?,
+                    After::Slip(chars) => self.slip(side, start + typed, &text[typed - chars..typed])?,
                     After::Look => {
                         since = 0;
-                        typed = self.look(side, block.at, (text, typed), &mut total)?;
+                        typed = self.look(side, start, (text, typed), &mut total)?;
                     }
                 }
             }
