@@ -12,7 +12,7 @@ use crate::corpus::{self, File};
 use crate::finch::Finch;
 use crate::infill::{Infill, Limits};
 use crate::language::Language;
-use crate::options::{Masked, or_all};
+use crate::options::{Common, Masked, or_all};
 use crate::peer;
 use crate::places::{self, Kind, Place};
 use crate::scene::{Answer, Scene, Subject};
@@ -20,8 +20,6 @@ use crate::score::{self, Failure, Judged};
 use crate::settings::{self, Deadline, Source};
 use crate::tables::{self, Cells};
 
-/// Files visited before the one that is asked about.
-pub(crate) const NEIGHBOURS: usize = 4;
 const SECONDS_PER_MINUTE: u64 = 60;
 
 /// What is known of one subject when it was asked about every place.
@@ -45,11 +43,10 @@ pub(crate) fn print(options: &Masked) -> Result<()> {
         options.skip
     );
     let mut output = options.common.json.as_ref().map(Output::create).transpose()?;
-    let until = Instant::now() + Duration::from_secs(options.common.minutes * SECONDS_PER_MINUTE);
     let mut outcomes = Vec::new();
     // One engine at a time: two pools of threads on the same cores slow each other down.
     for mut subject in subjects(options)? {
-        let outcome = ask_all(subject()?.as_mut(), &files, &places, &mut output, until)?;
+        let outcome = ask_all(subject()?.as_mut(), &options.common, &files, &places, &mut output)?;
         outcome.print(options.examples);
         outcomes.push(outcome);
     }
@@ -110,18 +107,19 @@ fn variants(options: &Masked) -> Vec<(String, Vec<Source>)> {
 
 fn ask_all(
     subject: &mut dyn Subject,
+    common: &Common,
     files: &[File],
     places: &[Place],
     output: &mut Option<Output>,
-    until: Instant,
 ) -> Result<Outcome> {
+    let until = Instant::now() + Duration::from_secs(common.minutes * SECONDS_PER_MINUTE);
     let mut outcome =
         Outcome { name: subject.name(), cells: Cells::new(), failures: BTreeMap::new(), reasons: BTreeMap::new() };
     for place in places {
         if Instant::now() > until {
             bail!("out of time at place {}: go on with --skip {0}", place.number);
         }
-        let mut neighbours = corpus::neighbours(files, place.file, NEIGHBOURS);
+        let mut neighbours = corpus::neighbours(files, place.file, common.neighbours);
         neighbours.reverse();
         let scene = Scene { place, file: &files[place.file], neighbours };
         let answer = subject.ask(&scene)?;

@@ -37,6 +37,9 @@ pub(crate) struct Common {
     /// Prompt tokens of both sides; by default what finch takes by itself
     #[arg(long)]
     pub(crate) budget: Option<usize>,
+    /// Files of the same package that are visited first
+    #[arg(long, default_value_t = 4)]
+    pub(crate) neighbours: usize,
     /// How llama.cpp is asked
     #[arg(long, value_enum)]
     pub(crate) peer: Option<Limits>,

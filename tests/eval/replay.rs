@@ -13,7 +13,6 @@ use crate::corpus::{self, File};
 use crate::finch::Finch;
 use crate::infill::{Infill, Limits};
 use crate::language::Language;
-use crate::masked::NEIGHBOURS;
 use crate::options::{Replay, or_all};
 use crate::peer;
 use crate::script::{self, After, Script};
@@ -121,7 +120,7 @@ fn type_all(
     let mut all = Total::default();
     for &at in chosen {
         let file = &files[at];
-        let mut neighbours = corpus::neighbours(files, at, NEIGHBOURS);
+        let mut neighbours = corpus::neighbours(files, at, options.common.neighbours);
         neighbours.reverse();
         let script = script::script(&file.text, options.keys);
         let mut side = open(file, &neighbours, &script.head)?;
