@@ -24,6 +24,9 @@ mod pulls_from_a_hub;
 #[cfg(test)]
 mod refuses_hostile_models;
 #[cfg(test)]
+#[cfg(unix)]
+mod remembers;
+#[cfg(test)]
 mod speaks_lsp;
 #[cfg(test)]
 mod tokens_like_the_peer;

@@ -59,6 +59,11 @@ impl Ticket {
         done.filter(|_| !self.token.is_cancelled())
     }
 
+    /// Whether its document is as it was and no newer ask came.
+    pub(crate) fn counts(&self) -> bool {
+        !self.token.is_cancelled()
+    }
+
     /// Ends the ask with what became of it.
     pub(crate) fn finish(mut self, complete: impl FnOnce(&mut Record)) {
         if let Some(mut record) = self.record.take() {

@@ -3,12 +3,13 @@
 //! Invariant: a panic in a handler is an error answer to its own request and nothing else. `ordered` polls what
 //! is returned here once in wire order, which runs a handler's prologue.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use tower_lsp::jsonrpc::{self, Error};
+use tower_lsp::jsonrpc::{self, Error, ErrorCode};
 use tower_lsp::lsp_types::{
     DidChangeConfigurationParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
 };
@@ -25,6 +26,7 @@ use crate::serve::Backend;
 use crate::session::Session;
 use crate::tasks::Tasks;
 use crate::wire::explain::Explanation;
+use crate::wire::feedback::{Feedback, Recorded};
 use crate::wire::inline::{InlineCompletionList, InlineCompletionParams};
 use crate::wire::method;
 use crate::wire::status::Status;
@@ -90,7 +92,9 @@ pub(crate) struct Dispatch {
 pub(crate) fn service(backend: Backend, tasks: &Tasks) -> (OrderedService, ClientSocket, Arc<Shared>) {
     let building = LspService::build(|client| {
         let editor = Editor::new(client, tasks.clone());
-        let session = Mutex::new(Session::new(backend, editor.log().clone()));
+        let session = Session::new(backend, editor.log().clone());
+        tasks.spawn_for_session(Arc::clone(&session.outcomes).keep_time());
+        let session = Mutex::new(session);
         let parent_gone = CancellationToken::new();
         Dispatch { shared: Arc::new(Shared { session, tasks: tasks.clone(), editor, parent_gone }) }
     })
@@ -98,6 +102,7 @@ pub(crate) fn service(backend: Backend, tasks: &Tasks) -> (OrderedService, Clien
     .custom_method(method::DID_SHOW, Dispatch::did_show)
     .custom_method(method::DID_ACCEPT, Dispatch::did_accept)
     .custom_method(method::DID_REJECT, Dispatch::did_reject)
+    .custom_method(method::FEEDBACK, Dispatch::feedback)
     .custom_method(method::EXPLAIN_LAST, Dispatch::explain_last)
     .custom_method(method::STATUS, Dispatch::status);
     #[cfg(test)]
@@ -151,6 +156,10 @@ impl Dispatch {
         self.note(handlers::suggestion::did_reject, params);
     }
 
+    async fn feedback(&self, params: Feedback) -> jsonrpc::Result<Recorded> {
+        self.run(handlers::feedback::feedback, params).await
+    }
+
     async fn explain_last(&self) -> jsonrpc::Result<Explanation> {
         self.answer(handlers::explain_last::explain_last, ())
     }
@@ -175,7 +184,7 @@ impl LanguageServer for Dispatch {
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> jsonrpc::Result<Option<Value>> {
-        self.answer(handlers::execute_command::execute_command, params)
+        self.run(handlers::execute_command::execute_command, params).await
     }
 
     async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
@@ -183,8 +192,12 @@ impl LanguageServer for Dispatch {
     }
 }
 
+/// `RequestFailed` of the protocol.
+pub(crate) const REQUEST_FAILED: ErrorCode = ErrorCode::ServerError(-32803);
+
 fn error_of(error: HandlerError) -> Error {
     match error {
         HandlerError::BadRequest { reason } => Error::invalid_params(reason),
+        HandlerError::Failed { reason } => Error { code: REQUEST_FAILED, message: Cow::Owned(reason), data: None },
     }
 }

@@ -3,11 +3,15 @@
 //! Pure. Invariant: a document whose text may differ from the editor's is never handed out. What breaks the
 //! step (a version that does not grow, a change nobody can read) loses the text until the editor sends it whole.
 
+mod splice;
+
 use std::collections::HashMap;
 
 use finch_text::{Change, Document, PositionEncoding};
 
-use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENTS_MAX};
+use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENTS_MAX, SPLICE_BYTES_MAX};
+
+pub(crate) use splice::{Splice, common_start};
 
 /// What an editor did wrong, for its log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +89,7 @@ impl Documents {
         }
     }
 
-    /// Applies the changes that lead to `version`, in their order.
+    /// Applies the changes that lead to `version`, in their order, and says what each did.
     ///
     /// # Errors
     /// [`Problem`] when something is wrong that was not wrong before.
@@ -95,28 +99,26 @@ impl Documents {
         version: Option<i64>,
         edits: Vec<Edit>,
         encoding: PositionEncoding,
-    ) -> Result<(), Problem> {
+    ) -> Result<Applied, Problem> {
         let Some(entry) = self.open.get_mut(uri) else {
             return Err(Problem::NotOpen { uri: uri.to_owned() });
         };
         let sent = version.unwrap_or_else(|| entry.version.saturating_add(1));
         if sent <= entry.version {
             let problem = Problem::VersionNotNewer { uri: uri.to_owned(), held: entry.version, sent };
-            return entry.lose(Missing::OutOfStep, problem);
+            return entry.lose(Missing::OutOfStep, problem).map(|()| Applied::Unknown);
         }
         entry.version = sent;
+        let mut applied = Applied::Spliced(Vec::new());
         for edit in edits {
-            match (edit, &mut entry.text) {
-                (Edit::Whole(whole), text) => *text = whole,
-                (Edit::Part(change), Ok(document)) => document.apply(&change, encoding),
-                (Edit::Part(_), Err(_)) => {}
-            }
+            applied.add(entry.apply(edit, encoding));
         }
         match &entry.text {
             Ok(document) if document.len() > DOCUMENT_BYTES_MAX => {
-                entry.lose(Missing::TooLarge, Problem::TooLarge { uri: uri.to_owned() })
+                entry.lose(Missing::TooLarge, Problem::TooLarge { uri: uri.to_owned() }).map(|()| Applied::Unknown)
             }
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) => Ok(applied),
+            Err(_) => Ok(Applied::Unknown),
         }
     }
 
@@ -148,7 +150,48 @@ impl Documents {
     }
 }
 
+/// What changes did to a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Applied {
+    Spliced(Vec<Splice>),
+    /// The text is another one now, or none.
+    Unknown,
+}
+
+impl Applied {
+    fn add(&mut self, splice: Option<Splice>) {
+        match (&mut *self, splice) {
+            (Self::Spliced(splices), Some(splice)) => splices.push(splice),
+            (Self::Spliced(_), None) => *self = Self::Unknown,
+            (Self::Unknown, _) => {}
+        }
+    }
+}
+
 impl Entry {
+    /// What it did, if that is known.
+    fn apply(&mut self, edit: Edit, encoding: PositionEncoding) -> Option<Splice> {
+        match (edit, &mut self.text) {
+            (Edit::Whole(whole), text) => {
+                let splice = match (&*text, &whole) {
+                    (Ok(before), Ok(after)) if before.len().max(after.len()) <= SPLICE_BYTES_MAX => {
+                        Some(Splice::trimmed(0..before.len(), after.text(), before))
+                    }
+                    _ => None,
+                };
+                *text = whole;
+                splice
+            }
+            (Edit::Part(change), Ok(document)) => {
+                let range = Splice::range_of(&change, document, encoding);
+                let before = document.clone();
+                document.apply(&change, encoding);
+                Some(Splice::trimmed(range, change.text, &before))
+            }
+            (Edit::Part(_), Err(_)) => None,
+        }
+    }
+
     fn lose(&mut self, missing: Missing, problem: Problem) -> Result<(), Problem> {
         let was_there = self.text.is_ok();
         self.text = Err(missing);

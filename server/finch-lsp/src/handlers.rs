@@ -6,6 +6,7 @@ pub(crate) mod configuration;
 pub(crate) mod document;
 pub(crate) mod execute_command;
 pub(crate) mod explain_last;
+pub(crate) mod feedback;
 pub(crate) mod initialize;
 pub(crate) mod inline_completion;
 pub(crate) mod status;
@@ -17,4 +18,7 @@ pub(crate) enum HandlerError {
     /// The client asked for something that does not exist, or in a way nobody understands.
     #[error("{reason}")]
     BadRequest { reason: String },
+    /// It could not be done, for a reason that may pass.
+    #[error("{reason}")]
+    Failed { reason: String },
 }

@@ -16,6 +16,7 @@ mod handlers;
 mod limits;
 mod message;
 mod ordered;
+mod outcomes;
 mod parent;
 mod pump;
 mod records;

@@ -29,6 +29,21 @@ pub(crate) const SUGGESTIONS_MAX: usize = 256;
 /// Bytes of a reason that the client gives for a rejection.
 pub(crate) const REJECTION_BYTES_MAX: usize = 256;
 
+/// Bytes of a change that are compared with what they replace.
+pub(crate) const SPLICE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of an accepted text, with what was put into it since, that is followed to see how much of it is kept.
+pub(crate) const REGION_BYTES_MAX: usize = 16 * 1024;
+/// Places in documents that are followed at once.
+pub(crate) const WATCHES_MAX: usize = 256;
+/// Characters that come in at once and are not taken for typed.
+pub(crate) const INSERTED_CHARACTERS_MIN: usize = 3;
+/// Seconds after an acceptance at which it is looked how much of it is kept.
+pub(crate) const KEPT_AFTER_S: [u32; 2] = [30, 300];
+/// How long a suggestion must stand before it counts as seen, where the client does not tell.
+pub(crate) const VISIBLE_AFTER: Duration = Duration::from_millis(150);
+/// How long feedback may take to reach the disk before the client is told that it did not.
+pub(crate) const FEEDBACK_WAIT: Duration = Duration::from_secs(5);
+
 /// How long the client may take to answer a question before we stop waiting.
 pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// How long work may take to end, and its answers to be written, once the session is over.

@@ -16,6 +16,7 @@ use tower::Service;
 use tower_lsp::jsonrpc::{ErrorCode, Id, Request, Response};
 use tower_lsp::{ClientSocket, Loopback};
 
+use crate::dispatch::REQUEST_FAILED;
 use crate::frame::{Frame, FrameError, Frames};
 use crate::limits::{BODY_BYTES_MAX, READ_BYTES, REQUESTS_IN_FLIGHT_MAX};
 use crate::message::{self, Incoming};
@@ -161,9 +162,6 @@ impl Reader {
         self.outgoing.send(Outgoing::Answer(response)).await.err().map(|_| ReadEnd::Unread)
     }
 }
-
-/// `RequestFailed` of the protocol.
-const REQUEST_FAILED: ErrorCode = ErrorCode::ServerError(-32803);
 
 /// Hands the server's own requests and notifications to the writer, until there can be no more.
 pub(crate) async fn forward(mut calls: impl Stream<Item = Request> + Unpin, outgoing: mpsc::Sender<Outgoing>) {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use finch_complete::Options;
+use finch_learn::Journal;
 use finch_llm::{Provider, StateReceiver};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -26,6 +27,8 @@ pub struct Backend {
     pub state: StateReceiver,
     pub options: Options,
     pub settings: Settings,
+    /// Where it is written down what becomes of suggestions, if the user lets it.
+    pub journal: Option<Journal>,
 }
 
 /// The user's switches. The editor may set them anew for its session.

@@ -10,9 +10,10 @@ use finch_llm::{ClientId, Provider, StateReceiver};
 use finch_text::Document;
 
 use crate::asks::Asks;
-use crate::documents::{Documents, Edit, Missing, Problem};
+use crate::documents::{Applied, Documents, Edit, Missing, Problem};
 use crate::editor::Log;
 use crate::facts::ClientFacts;
+use crate::outcomes::Outcomes;
 use crate::records::Records;
 use crate::serve::{Backend, Settings};
 
@@ -21,6 +22,7 @@ pub(crate) struct Session {
     pub(crate) documents: Documents,
     pub(crate) asks: Asks,
     pub(crate) records: Arc<Records>,
+    pub(crate) outcomes: Arc<Outcomes>,
     pub(crate) completer: Arc<Completer>,
     pub(crate) options: Options,
     pub(crate) settings: Settings,
@@ -34,12 +36,13 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(backend: Backend, log: Log) -> Self {
-        let Backend { provider, state, options, settings } = backend;
+        let Backend { provider, state, options, settings, journal } = backend;
         Self {
             facts: ClientFacts::default(),
             documents: Documents::default(),
             asks: Asks::default(),
             records: Arc::new(Records::default()),
+            outcomes: Arc::new(Outcomes::new(journal)),
             completer: Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone())),
             options,
             settings,
@@ -52,8 +55,15 @@ impl Session {
         }
     }
 
-    pub(crate) fn open(&mut self, uri: String, version: Option<i64>, text: Result<Document, Missing>) {
+    pub(crate) fn open(
+        &mut self,
+        uri: String,
+        version: Option<i64>,
+        language: String,
+        text: Result<Document, Missing>,
+    ) {
         self.asks.stop_for(&uri);
+        self.outcomes.opened(&uri, language);
         let opened = self.documents.open(uri, version, text);
         self.report(opened);
     }
@@ -61,11 +71,16 @@ impl Session {
     pub(crate) fn change(&mut self, uri: &str, version: Option<i64>, edits: Vec<Edit>) {
         self.asks.stop_for(uri);
         let changed = self.documents.change(uri, version, edits, self.facts.encoding);
-        self.report(changed);
+        match &changed {
+            Ok(Applied::Spliced(splices)) => self.outcomes.changed(uri, splices),
+            Ok(Applied::Unknown) | Err(_) => self.outcomes.lost(uri),
+        }
+        self.report(changed.map(drop));
     }
 
     pub(crate) fn close(&mut self, uri: &str) {
         self.asks.stop_for(uri);
+        self.outcomes.closed(uri);
         let closed = self.documents.close(uri);
         self.report(closed);
     }
@@ -73,6 +88,7 @@ impl Session {
     /// A change of this document could not be read.
     pub(crate) fn lose(&mut self, uri: &str, reason: String) {
         self.asks.stop_for(uri);
+        self.outcomes.lost(uri);
         let lost = self.documents.lose(uri, reason);
         self.report(lost);
     }

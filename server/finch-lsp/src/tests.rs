@@ -5,6 +5,7 @@ mod framing;
 mod lifecycle;
 mod load;
 mod ordering;
+mod outcomes;
 mod questions;
 mod status;
 pub(crate) mod support;

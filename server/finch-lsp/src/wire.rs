@@ -5,6 +5,7 @@
 
 pub(crate) mod document;
 pub mod explain;
+pub mod feedback;
 pub mod inline;
 pub mod settings;
 pub mod status;
@@ -22,15 +23,20 @@ pub mod method {
     pub const DID_ACCEPT: &str = "finch/didAccept";
     /// Notification from the client: a suggestion was rejected.
     pub const DID_REJECT: &str = "finch/didReject";
+    /// Request: what a person says of a suggestion.
+    pub const FEEDBACK: &str = "finch/feedback";
     /// Request: what became of the last request for a suggestion.
     pub const EXPLAIN_LAST: &str = "finch/explainLast";
     /// Notification to the client on every change, and a request of the client: how far the model is.
     pub const STATUS: &str = "finch/status";
     /// The command that editors run when a suggestion was accepted.
     pub const ACCEPT_COMMAND: &str = "finch.accept";
+    /// The same as the request, for clients that can only run commands.
+    pub const FEEDBACK_COMMAND: &str = "finch.feedback";
 
     /// Every message and command of finch's own.
-    pub const OWN: [&str; 6] = [DID_SHOW, DID_ACCEPT, DID_REJECT, EXPLAIN_LAST, STATUS, ACCEPT_COMMAND];
+    pub const OWN: [&str; 8] =
+        [DID_SHOW, DID_ACCEPT, DID_REJECT, FEEDBACK, EXPLAIN_LAST, STATUS, ACCEPT_COMMAND, FEEDBACK_COMMAND];
 }
 
 /// The schema files of all messages: a file name without its ending, and the schema.
@@ -42,6 +48,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("finch.didShow", schema_for!(suggestion::DidShow)),
         ("finch.didAccept", schema_for!(suggestion::DidAccept)),
         ("finch.didReject", schema_for!(suggestion::DidReject)),
+        ("finch.feedback.params", schema_for!(feedback::Feedback)),
+        ("finch.feedback.result", schema_for!(feedback::Recorded)),
         ("finch.explainLast.result", schema_for!(explain::Explanation)),
         ("finch.status", schema_for!(status::Status)),
         ("finch.settings", schema_for!(settings::ClientSettings)),

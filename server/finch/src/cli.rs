@@ -39,6 +39,11 @@ pub(crate) enum Command {
     /// List, fetch, import, measure and remove models.
     #[command(subcommand)]
     Model(Model),
+    /// Count what became of suggestions: acceptance and kept rate by language, model and provider.
+    Stats(Json),
+    /// Say what a suggestion was worth, list what you said, or take it back.
+    #[command(subcommand)]
+    Feedback(Feedback),
     /// Say what works, what does not, and what to do about it.
     Doctor(Json),
     /// Show where the configuration is, check it, or print its schema.
@@ -190,6 +195,54 @@ pub(crate) struct Pull {
     /// Install a model of a hub even if the build strays too far from the source weights.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Feedback {
+    /// The last suggestion was good.
+    Good(About),
+    /// The last suggestion was bad.
+    Bad {
+        /// Bad, but not by much.
+        #[arg(long)]
+        minor: bool,
+        #[command(flatten)]
+        about: About,
+    },
+    /// List what you said, oldest first, with the numbers that forget takes.
+    List(Json),
+    /// Take feedback back, and remove the texts that were recorded of its suggestion.
+    Forget {
+        /// A number of `finch feedback list`, or all.
+        #[arg(value_name = "ID|all")]
+        which: Forget,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct About {
+    /// Why, in words; recorded as it is.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// The number of a suggestion; the last one of any editor when absent.
+    #[arg(long, value_name = "N")]
+    pub(crate) id: Option<u64>,
+}
+
+/// Which feedback to take back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forget(pub(crate) finch_learn::Which);
+
+impl FromStr for Forget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("all", _) => Ok(Self(finch_learn::Which::All)),
+            (_, Ok(id)) => Ok(Self(finch_learn::Which::One(id))),
+            (_, Err(_)) => Err("expected a number of `finch feedback list`, or all".to_owned()),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,9 +4,11 @@ mod ask;
 mod complete;
 mod config;
 mod doctor;
+mod feedback;
 mod lsp;
 mod model;
 mod setup;
+mod stats;
 
 use std::io::Write as _;
 
@@ -26,6 +28,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Ask(arguments) => ask::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Setup(arguments) => setup::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Model(command) => model::run(&Surroundings::read(&cli.global)?, command),
+        Command::Stats(arguments) => stats::run(&Surroundings::read(&cli.global)?, &arguments),
+        Command::Feedback(command) => feedback::run(&Surroundings::read(&cli.global)?, command),
         Command::Doctor(arguments) => doctor::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::TryModel { folder } => {
             print(&trial::run_child(&Surroundings::read(&cli.global)?, &folder)?)?;

@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) completion: CompletionConfig,
     /// Where model files come from.
     pub(crate) models: ModelsConfig,
+    /// What finch remembers of its suggestions.
+    pub(crate) learning: LearningConfig,
 }
 
 /// The local model.
@@ -145,6 +147,40 @@ impl CompletionConfig {
 pub(crate) struct ModelsConfig {
     /// Never open a connection for model files.
     pub(crate) offline: bool,
+}
+
+/// What finch remembers of its suggestions.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct LearningConfig {
+    /// Whether finch records what becomes of suggestions, in `FINCH_HOME/journal`.
+    pub(crate) enabled: bool,
+    /// What is recorded: `counts`, without any text but your notes, or `text`, with prompts, suggestions and corrections.
+    pub(crate) collect: CollectConfig,
+}
+
+impl Default for LearningConfig {
+    fn default() -> Self {
+        Self { enabled: true, collect: CollectConfig::Counts }
+    }
+}
+
+/// What is recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CollectConfig {
+    #[default]
+    Counts,
+    Text,
+}
+
+impl From<CollectConfig> for finch_learn::Collect {
+    fn from(collect: CollectConfig) -> Self {
+        match collect {
+            CollectConfig::Counts => Self::Counts,
+            CollectConfig::Text => Self::Text,
+        }
+    }
 }
 
 /// Why the configuration cannot be used.

@@ -14,3 +14,6 @@ pub(crate) const TRIAL_SPACE_PER_BYTE: u64 = 4;
 pub(crate) const TRIAL_PROCESSOR_SHARE: u64 = 2;
 /// What is read of its answer.
 pub(crate) const TRIAL_ANSWER_BYTES: u64 = 16 << 10;
+
+/// How long feedback may take to reach the disk.
+pub(crate) const FEEDBACK_WAIT: Duration = Duration::from_secs(5);

@@ -1,8 +1,10 @@
 //! What the process finds around it: the environment and the folders, read once, here and nowhere else.
 
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
+use finch_learn::Journal;
 use finch_model::Home;
 
 use crate::cli::Global;
@@ -29,6 +31,25 @@ impl Surroundings {
         let hub_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
         Ok(Self { home: Home::new(home()?), config, config_path, hub_endpoint })
     }
+}
+
+impl Surroundings {
+    /// Where it is written down what becomes of suggestions.
+    pub(crate) fn journal_folder(&self) -> PathBuf {
+        self.home.root().join("journal")
+    }
+
+    /// This process's journal, if the user lets finch remember.
+    pub(crate) fn journal(&self) -> Option<Journal> {
+        let learning = &self.config.learning;
+        learning.enabled.then(|| Journal::open(self.journal_folder(), learning.collect.into(), now_ms()))
+    }
+}
+
+/// The wall clock, in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The configuration file, which need not exist.

@@ -62,7 +62,7 @@ fn a_lost_text_comes_back_whole_and_is_complained_about_once() {
 fn what_is_not_open_is_reported_and_stays_unknown() {
     let mut documents = Documents::default();
     let not_open = Err(Problem::NotOpen { uri: URI.to_owned() });
-    assert_eq!(documents.change(URI, Some(1), vec![whole("x")], PositionEncoding::Utf8), not_open);
+    assert_eq!(documents.change(URI, Some(1), vec![whole("x")], PositionEncoding::Utf8).map(drop), not_open);
     assert_eq!(documents.close(URI), not_open);
     assert_eq!(documents.snapshot(URI).err(), Some(Missing::NotOpen));
 }
@@ -93,7 +93,7 @@ fn a_text_above_the_limit_is_not_held() {
     let opened = documents.open(URI.to_owned(), Some(1), hold(&large));
     assert_eq!(opened, Err(Problem::TooLarge { uri: URI.to_owned() }));
     assert_eq!(documents.snapshot(URI).err(), Some(Missing::TooLarge));
-    assert_eq!(documents.change(URI, Some(2), vec![whole("small")], PositionEncoding::Utf8), Ok(()));
+    assert_eq!(documents.change(URI, Some(2), vec![whole("small")], PositionEncoding::Utf8).map(drop), Ok(()));
     assert!(documents.snapshot(URI).is_ok());
     let grown = documents.change(URI, Some(3), vec![part((0, 0), (0, 0), &large)], PositionEncoding::Utf8);
     assert_eq!(grown, Err(Problem::TooLarge { uri: URI.to_owned() }));
@@ -118,4 +118,22 @@ fn no_more_documents_are_held_than_the_limit() {
     assert_eq!(refused, Err(Problem::TooMany { uri: URI.to_owned() }));
     documents.close("file:///0").expect("it is open");
     assert_eq!(documents.open(URI.to_owned(), Some(1), Ok(Document::default())), Ok(()));
+}
+
+#[track_caller]
+fn check_applied(edits: Vec<Edit>, expected: Applied) {
+    assert_eq!(opened(1, "one\ntwo").change(URI, Some(2), edits, PositionEncoding::Utf16), Ok(expected));
+}
+
+#[test]
+fn a_change_says_what_it_did() {
+    let splice = |range, text: &str| Splice { range, text: text.to_owned() };
+    check_applied(vec![part((1, 0), (1, 1), "zw")], Applied::Spliced(vec![splice(4..5, "zw")]));
+    check_applied(
+        vec![part((0, 3), (1, 0), ""), whole("onetwo!")],
+        Applied::Spliced(vec![splice(3..4, ""), splice(6..6, "!")]),
+    );
+    check_applied(vec![whole("one\nzwei")], Applied::Spliced(vec![splice(4..7, "zwei")]));
+    check_applied(vec![Edit::Whole(Err(Missing::TooLarge))], Applied::Unknown);
+    check_applied(vec![], Applied::Spliced(vec![]));
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::dispatch::Shared;
 use crate::documents::{Edit, hold};
 use crate::wire;
-use crate::wire::document::{DidChange, DidClose, DidOpen};
+use crate::wire::document::{DidChange, DidClose, DidOpen, OpenedDocument};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DocumentMethod {
@@ -46,8 +46,8 @@ pub(crate) fn apply(shared: &Shared, method: DocumentMethod, params: Value) {
 fn open(shared: &Shared, params: Value) -> Result<(), String> {
     let DidOpen { text_document } = read(params)?;
     let text = hold(&text_document.text);
-    let (uri, version) = (text_document.uri, text_document.version);
-    shared.with_session(|session| session.open(uri, version, text)).ok_or_else(panicked)
+    let OpenedDocument { uri, version, language_id, .. } = text_document;
+    shared.with_session(|session| session.open(uri, version, language_id, text)).ok_or_else(panicked)
 }
 
 fn change(shared: &Shared, params: Value) -> Result<(), String> {

@@ -20,7 +20,7 @@ pub(crate) fn initialize(session: &mut Session, (): ()) -> Result<InitializeResu
         change: Some(TextDocumentSyncKind::INCREMENTAL),
         ..TextDocumentSyncOptions::default()
     };
-    let commands = vec![method::ACCEPT_COMMAND.to_owned()];
+    let commands = vec![method::ACCEPT_COMMAND.to_owned(), method::FEEDBACK_COMMAND.to_owned()];
     let capabilities = ServerCapabilities {
         position_encoding: Some(encoding),
         text_document_sync: Some(TextDocumentSyncCapability::Options(sync)),

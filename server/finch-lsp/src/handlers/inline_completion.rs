@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use finch_complete::{Ask, Completer, Outcome, Reason, Suggestion, Trigger};
+use finch_learn::record::{About, Texts};
 use finch_text::{Change, Document, PositionEncoding};
 use tower_lsp::lsp_types::Url;
 
 use crate::documents::Snapshot;
 use crate::handlers::HandlerError;
 use crate::handlers::document::{position_of, range_of};
+use crate::outcomes::{Offer, Origin, Outcomes};
 use crate::session::Session;
 use crate::why::Why;
 use crate::wire::inline::{
@@ -43,6 +45,8 @@ pub(crate) fn inline_completion(
         let Some(outcome) = ticket.run(place.completer.complete(place.ask.clone())).await else {
             return Ok(None);
         };
+        let offer = || place.offer(&outcome);
+        place.outcomes.offered(offer, || ticket.counts());
         ticket.finish(|record| record.fill(&outcome));
         Ok(place.list(outcome))
     }
@@ -52,10 +56,13 @@ pub(crate) fn inline_completion(
 struct Place {
     completer: Arc<Completer>,
     ask: Ask,
+    uri: String,
     /// The editor's text, in which the item's range counts.
     document: Document,
     encoding: PositionEncoding,
     selected: Option<SelectedCompletionInfo>,
+    outcomes: Arc<Outcomes>,
+    language: String,
 }
 
 fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) -> Result<Place, Why> {
@@ -82,7 +89,17 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
         trigger: if params.context.trigger_kind == 1 { Trigger::Invoked } else { Trigger::Automatic },
     };
     let completer = Arc::clone(&session.completer);
-    Ok(Place { completer, ask, document: snapshot.document, encoding, selected })
+    let cursor = snapshot.document.offset(position_of(params.position), encoding);
+    session.outcomes.asked(&params.text_document.uri, cursor);
+    let (outcomes, language) = (Arc::clone(&session.outcomes), session.outcomes.language(&params.text_document.uri));
+    let uri = params.text_document.uri;
+    Ok(Place { completer, ask, uri, document: snapshot.document, encoding, selected, outcomes, language })
+}
+
+/// How the editor will convert what it inserts.
+fn ends_lines_with_crlf(document: &Document) -> bool {
+    let first_end = document.line_range(0).map_or(0, |line| line.end);
+    document.slice(first_end..document.line_start(1)) == "\r\n"
 }
 
 /// The text as if the selected entry had been taken, and the end of it.
@@ -104,6 +121,39 @@ fn path_of(uri: &str) -> Option<String> {
 }
 
 impl Place {
+    /// What is followed from here on, if there is a suggestion.
+    fn offer(&self, outcome: &Outcome) -> Option<Offer> {
+        let suggestion = outcome.suggestion.as_ref()?;
+        let (range, text) = match &self.selected {
+            Some(info) => {
+                let range = range_of(info.range);
+                let at = |position| self.document.offset(position, self.encoding);
+                (at(range.start)..at(range.end), format!("{}{}", info.text, suggestion.text))
+            }
+            None => (suggestion.replace.clone(), suggestion.text.clone()),
+        };
+        let text = if ends_lines_with_crlf(&self.document) { text.replace('\n', "\r\n") } else { text };
+        let about = About {
+            session: self.outcomes.session(),
+            suggestion: outcome.id,
+            language: self.language.clone(),
+            provider: outcome.provider.clone(),
+            model: outcome.model.clone(),
+            adapter: None,
+            source: outcome.source.to_string(),
+        };
+        let texts = self.outcomes.collects_text().then(|| self.texts(outcome, &suggestion.text));
+        let origin = Arc::new(Origin { id: outcome.id, about, texts });
+        let replaced = self.document.slice(range.clone());
+        Some(Offer { origin, uri: self.uri.clone(), start: self.document.floor(range.start), replaced, text })
+    }
+
+    fn texts(&self, outcome: &Outcome, offered: &str) -> Texts {
+        let prompt = outcome.prompt.clone();
+        let (prefix, suffix) = prompt.map(|prompt| (prompt.prefix, prompt.suffix)).unwrap_or_default();
+        Texts { path: self.ask.path.clone(), prefix, suffix, offered: offered.to_owned() }
+    }
+
     fn list(&self, outcome: Outcome) -> Option<InlineCompletionList> {
         let suggestion = outcome.suggestion?;
         let provenance = Provenance { id: outcome.id, provider: outcome.provider, model: outcome.model };

@@ -21,7 +21,7 @@ async fn initialize_says_what_the_server_can_do() {
         "capabilities": {
             "positionEncoding": "utf-8",
             "textDocumentSync": {"openClose": true, "change": 2},
-            "executeCommandProvider": {"commands": ["finch.accept"]},
+            "executeCommandProvider": {"commands": ["finch.accept", "finch.feedback"]},
             "inlineCompletionProvider": {},
         },
         "serverInfo": {"name": "finch", "version": env!("CARGO_PKG_VERSION")},

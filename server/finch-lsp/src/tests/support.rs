@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finch_complete::Options;
+use finch_learn::Journal;
 use finch_llm::{
     Capabilities, Chunk, ChunkSender, Done, GenerateRequest, GenerateStream, InfillRequest, ModelState, Provider,
     ProviderId, StateSender, StopReason, Timings, Usage, state_channel, stream,
@@ -96,6 +97,10 @@ impl Client {
     }
 
     pub(crate) fn connect_with(model_state: ModelState, pipe_bytes: usize) -> Self {
+        Self::connect_recording(model_state, pipe_bytes, None)
+    }
+
+    pub(crate) fn connect_recording(model_state: ModelState, pipe_bytes: usize, journal: Option<Journal>) -> Self {
         // Two pipes, so that each direction can be closed by itself.
         let (input, server_input) = duplex(pipe_bytes);
         let (output, server_output) = duplex(pipe_bytes);
@@ -103,7 +108,8 @@ impl Client {
         let (state, receiver) = state_channel();
         state.send_replace(model_state);
         let provider = Arc::new(Scripted { asked });
-        let backend = Backend { provider, state: receiver, options: Options::default(), settings: Settings::default() };
+        let (options, settings) = (Options::default(), Settings::default());
+        let backend = Backend { provider, state: receiver, options, settings, journal };
         Self {
             input: Some(input),
             output: Some(output),

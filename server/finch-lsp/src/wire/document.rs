@@ -11,8 +11,11 @@ pub(crate) struct DidOpen {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct OpenedDocument {
     pub(crate) uri: String,
+    #[serde(default)]
+    pub(crate) language_id: String,
     #[serde(default)]
     pub(crate) version: Option<i64>,
     pub(crate) text: String,

@@ -11,12 +11,17 @@ use crate::surroundings::Surroundings;
 pub(super) fn run(surroundings: Surroundings) -> Result<Exit> {
     let options = surroundings.config.completion.options();
     let settings = finch_lsp::Settings { enabled: surroundings.config.completion.enabled };
+    let journal = surroundings.journal();
     let (provider, state) = LocalProvider::loading(surroundings);
-    let backend = finch_lsp::Backend { provider: Arc::new(provider), state, options, settings };
+    let backend =
+        finch_lsp::Backend { provider: Arc::new(provider), state, options, settings, journal: journal.clone() };
     let runtime = super::runtime()?;
     let ended = runtime.block_on(finch_lsp::serve(tokio::io::stdin(), tokio::io::stdout(), backend));
     // A thread that still reads stdin would hold the process back.
     runtime.shutdown_background();
+    if let Some(journal) = journal {
+        journal.close();
+    }
     Ok(match ended {
         finch_lsp::Ended::Clean => Exit::Done,
         finch_lsp::Ended::WithoutShutdown => Exit::Failed,

@@ -15,6 +15,7 @@ fn check(text: &str, expected: &str) {
 fn a_good_file_says_nothing() {
     check("", "");
     check("[engine]\ndevices = [\"cuda:1\", \"coreml\", \"openvino:npu\", \"cpu\"]", "");
+    check("[learning]\nenabled = false\ncollect = \"text\"", "");
     check("[engine]\nmodel = \"smollm2-135m\"\nthreads = 2\n[completion]\nexclude = [\"*.secret\"]", "");
 }
 
@@ -31,6 +32,7 @@ fn a_wrong_value_names_the_place() {
     check("[engine]\nthreads = \"two\"", "threads");
     check("[engine]\nthreads = 0", "config.toml: engine.threads is 0, and must be 1 to 1024");
     check("[engine", "line 1");
+    check("[learning]\ncollect = \"all\"", "expected `counts` or `text`");
     let unknown = "[engine]\nthreads = 1\ndevices = [\"cuda\", \"tpu\"]";
     check(unknown, "\"tpu\" is no device; write cpu, cuda");
     check(unknown, "line 3, column 11");
