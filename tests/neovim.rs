@@ -624,6 +624,57 @@ fn explain_says_why_there_was_no_suggestion() {
 }
 
 #[test]
+fn feedback_is_told_with_its_note_and_answered() {
+    let server = suggesting("x = ", "value");
+    let before = "vim.keymap.set('n', 'gb', function() require('finch').feedback('bad') end)";
+    let neovim = Neovim::open(Setup {
+        server: server.command(),
+        options: "keys = { good = '<C-g>' }".into(),
+        before: before.into(),
+        file: "main.txt".into(),
+        ..Setup::default()
+    });
+    neovim.feed(":Finch good at last<CR>");
+    neovim.wait_for_screen("finch: recorded as good");
+    neovim.feed(":Finch! bad<CR>");
+    neovim.wait_for_screen("finch: recorded as bad, minor");
+    neovim.feed("gbi<C-g>");
+    neovim.wait(|| server.received("finch/feedback").len() >= 4, "all four to arrive");
+    assert_eq!(
+        server.received("finch/feedback"),
+        [
+            json!({ "verdict": "good", "note": "at last" }),
+            json!({ "verdict": "bad", "minor": true }),
+            json!({ "verdict": "bad" }),
+            json!({ "verdict": "good" }),
+        ]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_said_in_neovim_lands_in_the_journal() {
+    let home = crate::support::finch::home_of_its_own("");
+    let mut served = the_real_server();
+    served.setup.env = vec![("FINCH_HOME".into(), home.path().to_str().unwrap().to_owned())];
+    let (neovim, typed, ghost, _) = with_ghost_text(served);
+    neovim.press(&["Tab"]);
+    neovim.wait_for_buffer(&format!("{typed}{ghost}"));
+    neovim.feed("<Esc>:Finch good just so<CR>");
+    neovim.wait_for_screen("finch: recorded as good");
+    neovim.feed(":Finch! bad<CR>");
+    neovim.wait_for_screen("finch: recorded as bad, minor");
+    let list = crate::support::finch::finch(home.path(), &["feedback", "list", "--json"]).out;
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let said = |at: usize| (list[at]["weight"].clone(), list[at]["note"].clone(), list[at]["language"].clone());
+    assert_eq!(said(0), (json!(1), json!("just so"), json!("python")));
+    assert_eq!(said(1), (json!(-3), Value::Null, json!("python")));
+    let stats = crate::support::finch::finch(home.path(), &["stats", "--json"]).out;
+    let stats: Value = serde_json::from_str(&stats).unwrap();
+    assert_eq!(stats["all"]["accepted"]["full"], 1, "{stats}");
+}
+
+#[test]
 fn checkhealth_reports_the_parts() {
     let server = FakeServer::new(&json!({ "rules": [], "status": { "state": "ready", "model": "qwen" } }));
     let neovim = open_with(&server, Drawn::ByFinch, "", "");

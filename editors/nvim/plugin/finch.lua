@@ -6,10 +6,11 @@ end
 vim.g.loaded_finch = true
 
 vim.api.nvim_create_user_command('Finch', function(opts)
-  require('finch.commands').run(opts.fargs)
+  require('finch.commands').run(opts.fargs, opts.bang)
 end, {
   nargs = '*',
-  desc = 'finch: status, explain, toggle, restart, log',
+  bang = true,
+  desc = 'finch: status, explain, good, bad, toggle, restart, log',
   complete = function(lead, line)
     return require('finch.commands').complete(lead, line)
   end,

@@ -158,6 +158,9 @@ local handlers = {
   ['finch/explainLast'] = function(id)
     send({ id = id, result = script.explain or vim.NIL })
   end,
+  ['finch/feedback'] = function(id)
+    send({ id = id, result = { id = 1, recorded = true } })
+  end,
   exit = function()
     os.exit(0)
   end,

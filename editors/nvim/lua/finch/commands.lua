@@ -14,8 +14,20 @@ local function show_log()
   vim.cmd.normal({ 'G', bang = true })
 end
 
+---@param verdict 'good'|'bad'
+local function feedback(verdict)
+  return function(note, bang)
+    require('finch.feedback').say(verdict, { minor = bang, note = note ~= '' and note or nil })
+  end
+end
+
+-- Words that take the rest of the line.
+local notes = { good = feedback('good'), bad = feedback('bad') }
+
 local words = {
   status = show_status,
+  good = notes.good,
+  bad = notes.bad,
   explain = function()
     require('finch.explain').show()
   end,
@@ -31,17 +43,18 @@ local words = {
 
 --- Run the command.
 ---@param args string[]
-function M.run(args)
+---@param bang? boolean
+function M.run(args, bang)
   local word = args[1] or 'status'
   local action = words[word]
-  if not action or #args > 1 then
+  if not action or (#args > 1 and not notes[word]) then
     vim.notify(('finch: no command "%s"; there are %s'):format(
       table.concat(args, ' '), table.concat(M.complete('', 'Finch '), ', ')
     ), vim.log.levels.ERROR)
   elseif not require('finch.config').is_set() then
     vim.notify("finch: call require('finch').setup() in your configuration first", vim.log.levels.ERROR)
   else
-    action()
+    action(table.concat(args, ' ', 2), bang)
   end
 end
 

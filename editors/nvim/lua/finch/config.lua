@@ -29,6 +29,8 @@ M.defaults = {
     next = '<M-n>',
     prev = '<M-p>',
     dismiss = '<C-]>',
+    good = false,
+    bad = false,
   },
 }
 

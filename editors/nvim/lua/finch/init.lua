@@ -1,4 +1,5 @@
---- What a user's configuration may call: `setup`, `status`, `text`, `toggle`, `restart` and `explain`.
+--- What a user's configuration may call: `setup`, `status`, `text`, `toggle`, `restart`, `explain` and
+--- `feedback`.
 --- It only joins the other modules; each of them answers one question of its own.
 
 local M = {}
@@ -37,6 +38,13 @@ end
 --- Stop the server and start it again for the buffers it served.
 function M.restart()
   require('finch.server').restart()
+end
+
+--- Say that the last suggestion was 'good' or 'bad'.
+---@param verdict 'good'|'bad'
+---@param options? { minor?: boolean, note?: string }
+function M.feedback(verdict, options)
+  require('finch.feedback').say(verdict, options)
 end
 
 --- Ask the server why it showed no ghost text last time, and show the answer.

@@ -159,6 +159,16 @@ local actions = {
   },
 }
 
+for _, verdict in ipairs({ 'good', 'bad' }) do
+  actions[verdict] = {
+    desc = 'say that the last suggestion was ' .. verdict,
+    press = function()
+      require('finch.feedback').say(verdict)
+      return true
+    end,
+  }
+end
+
 ---@param map table?
 local function is_ours(map)
   return map ~= nil and vim.startswith(map.desc or '', 'finch: ')
