@@ -655,7 +655,7 @@ fn feedback_is_told_with_its_note_and_answered() {
 #[test]
 fn what_is_said_in_neovim_lands_in_the_journal() {
     let home = crate::support::finch::home_of_its_own("");
-    let mut served = the_real_server();
+    let (recording, mut served) = the_real_server("neovim-feedback");
     served.setup.env = vec![("FINCH_HOME".into(), home.path().to_str().unwrap().to_owned())];
     let (neovim, typed, ghost, _) = with_ghost_text(served);
     neovim.press(&["Tab"]);
@@ -672,6 +672,8 @@ fn what_is_said_in_neovim_lands_in_the_journal() {
     let stats = crate::support::finch::finch(home.path(), &["stats", "--json"]).out;
     let stats: Value = serde_json::from_str(&stats).unwrap();
     assert_eq!(stats["all"]["accepted"]["full"], 1, "{stats}");
+    drop(neovim);
+    recording.assert_conforms();
 }
 
 #[test]

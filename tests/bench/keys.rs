@@ -86,6 +86,7 @@ async fn typed(path: &str, text: &str, at: usize) -> Vec<Duration> {
             client: ClientId::new("bench"),
             document: document.clone(),
             path: Some(path.to_owned()),
+            language: None,
             offset,
             trigger: Trigger::Automatic,
         };

@@ -66,7 +66,7 @@ fn in_order_of_typing(mut end: usize, pieces: Vec<String>) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut pieces = pieces.into_iter().peekable();
     while let Some(text) = pieces.next() {
-        let is_later = scramble(&text) % LATER_ONE_OF == 0;
+        let is_later = scramble(&text).is_multiple_of(LATER_ONE_OF);
         if is_later && let Some(next) = pieces.next() {
             let grown = text.len() + next.len();
             blocks.push(Block { at: end, text: next });
@@ -106,11 +106,12 @@ pub(crate) fn after(typed: &str, rest: &str, since: usize) -> After {
         scramble(&format!("{}{}", typed.len(), &typed[typed.floor_char_boundary(typed.len().saturating_sub(20))..]));
     let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let line = typed.rsplit('\n').next().unwrap_or("");
-    if seed % SLIP_ONE_OF == 0 && line.trim_start().len() > SLIP_CHARS && line.is_ascii() {
+    if seed.is_multiple_of(SLIP_ONE_OF) && line.trim_start().len() > SLIP_CHARS && line.is_ascii() {
         return After::Slip(SLIP_CHARS);
     }
     let is_line_start = line.trim().is_empty();
     let is_word_end = word(typed.chars().next_back()) && !word(rest.chars().next());
-    let looks = is_line_start || since >= LOOK_AFTER_KEYS || (is_word_end && seed / 64 % LOOK_AT_WORD_ONE_OF == 0);
+    let looks =
+        is_line_start || since >= LOOK_AFTER_KEYS || (is_word_end && (seed / 64).is_multiple_of(LOOK_AT_WORD_ONE_OF));
     if looks { After::Look } else { After::NextKey }
 }

@@ -13,9 +13,9 @@ test('only what the user set is told, the nearest place first', () => {
   const set = {
     'completion.enabled': { globalValue: true, workspaceValue: false },
     'completion.tokens_max': { globalValue: 32 },
-    'completion.context.path': { workspaceFolderValue: false },
+    'completion.deadline_ms': { workspaceFolderValue: 900 },
   };
-  assert.deepEqual(collected(set), { completion: { enabled: false, tokens_max: 32, context: { path: false } } });
+  assert.deepEqual(collected(set), { completion: { enabled: false, tokens_max: 32, deadline_ms: 900 } });
 });
 
 test('values of another type are left out', () => {

@@ -24,6 +24,8 @@ pub struct Ask {
     pub document: Document,
     /// The file's path with `/` or `\` between its parts; `None` for a buffer without a file.
     pub path: Option<String>,
+    /// What the editor says the language is, in its own word for it.
+    pub language: Option<String>,
     /// Bytes before the cursor; rounded down to the start of a character.
     pub offset: usize,
     pub trigger: Trigger,

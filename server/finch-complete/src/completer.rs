@@ -125,7 +125,7 @@ impl Completer {
             return Ok(recall(rest, outcome));
         }
         let view = self.view(ask);
-        let language = Language::of(ask.path.as_deref(), None);
+        let language = Language::of(ask.path.as_deref(), ask.language.as_deref());
         let place = Place::new(&ask.document, ask.offset).seen_by(language, view.as_ref());
         let prompt = window::cut(&ask.document, ask.offset, self.budget(capabilities));
         gate::check(&place, &prompt, ask.trigger, capabilities).map_err(Reason::Gate)?;
@@ -162,7 +162,7 @@ impl Completer {
 
     /// What the grammar says around the cursor, where there is one.
     fn view(&self, ask: &Ask) -> Option<View> {
-        let language = Language::of(ask.path.as_deref(), None)?;
+        let language = Language::of(ask.path.as_deref(), ask.language.as_deref())?;
         locked(&self.trees).view(language, ask.path.as_deref(), &ask.document, ask.offset)
     }
 

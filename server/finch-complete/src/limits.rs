@@ -55,7 +55,7 @@ pub(crate) const TAIL_OVERLAP_CHARS_MIN: usize = 3;
 pub(crate) const REPEATED_LINES_ABOVE_MAX: usize = 8;
 
 /// Suggestions that can still be typed through.
-pub(crate) const RECENT_MAX: usize = 32;
+pub(crate) const RECENT_MAX: usize = 250;
 
 /// Text before the cursor, and as much behind it, in which a provider may look for what the answer repeats.
 pub(crate) const REFERENCE_BYTES_MAX: usize = 64 << 10;

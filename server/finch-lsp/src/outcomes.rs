@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use finch_complete::Completer;
 use finch_learn::record::{Accepted, AcceptedKind, Event, Feedback, Kept, Record, Rejected, Shown, Verdict};
 use finch_learn::{Collect, Journal, JournalError};
 use tokio::sync::Notify;
@@ -47,6 +48,8 @@ pub(crate) enum NotRecorded {
 
 pub(crate) struct Outcomes {
     journal: Option<Journal>,
+    /// Learns where suggestions are not wanted. Those it was reconfigured to learn with it.
+    completer: Arc<Completer>,
     held: Mutex<Held>,
     /// Something may be due earlier than before.
     news: Notify,
@@ -60,8 +63,8 @@ struct Held {
 }
 
 impl Outcomes {
-    pub(crate) fn new(journal: Option<Journal>) -> Self {
-        Self { journal, held: Mutex::default(), news: Notify::new() }
+    pub(crate) fn new(journal: Option<Journal>, completer: Arc<Completer>) -> Self {
+        Self { journal, completer, held: Mutex::default(), news: Notify::new() }
     }
 
     pub(crate) fn session(&self) -> String {
@@ -195,6 +198,11 @@ impl Outcomes {
         let at_ms = now_ms();
         // Outside of the lock: how much of a text is kept takes its time.
         for told in told {
+            match told.what {
+                What::Accepted { .. } => self.completer.accepted(told.origin.id),
+                What::Rejected { .. } => self.completer.rejected(told.origin.id),
+                What::Shown | What::Due { .. } => {}
+            }
             let about = told.origin.about.clone();
             journal.record(Record::new(at_ms, about, event_of(told)));
         }

@@ -37,13 +37,14 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(backend: Backend, log: Log) -> Self {
         let Backend { provider, state, options, settings, journal } = backend;
+        let completer = Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone()));
         Self {
             facts: ClientFacts::default(),
             documents: Documents::default(),
             asks: Asks::default(),
             records: Arc::new(Records::default()),
-            outcomes: Arc::new(Outcomes::new(journal)),
-            completer: Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone())),
+            outcomes: Arc::new(Outcomes::new(journal, Arc::clone(&completer))),
+            completer,
             options,
             settings,
             provider,

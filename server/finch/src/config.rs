@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use finch_complete::{Manner, Quiet};
 use finch_engine::device::{BadDevices, Device, Devices};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -114,6 +115,32 @@ pub(crate) struct CompletionConfig {
     pub(crate) deadline_ms: u64,
     /// Files without suggestions, as patterns; they add to the built-in ones (keys, certificates, `.env`).
     pub(crate) exclude: Vec<String>,
+    /// Whether suggestions are offered within comments while typing.
+    pub(crate) comments: MannerConfig,
+    /// Whether suggestions are offered within strings while typing.
+    pub(crate) strings: MannerConfig,
+}
+
+/// Whether suggestions come by themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MannerConfig {
+    Speak,
+    /// Until they were rejected again and again.
+    #[default]
+    Learn,
+    /// Only when the user asks for one.
+    Silent,
+}
+
+impl From<MannerConfig> for Manner {
+    fn from(manner: MannerConfig) -> Self {
+        match manner {
+            MannerConfig::Speak => Self::Speak,
+            MannerConfig::Learn => Self::Learn,
+            MannerConfig::Silent => Self::Silent,
+        }
+    }
 }
 
 impl Default for CompletionConfig {
@@ -125,6 +152,8 @@ impl Default for CompletionConfig {
             tokens_max: 64,
             deadline_ms: 5_000,
             exclude: Vec::new(),
+            comments: MannerConfig::default(),
+            strings: MannerConfig::default(),
         }
     }
 }
@@ -137,6 +166,7 @@ impl CompletionConfig {
             suffix_tokens_max: self.suffix_tokens_max,
             tokens_max: self.tokens_max,
             deadline: Duration::from_millis(self.deadline_ms),
+            quiet: Quiet { comments: self.comments.into(), strings: self.strings.into() },
         }
     }
 }

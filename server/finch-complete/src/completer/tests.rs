@@ -109,6 +109,7 @@ fn asked(marked: &str, path: &str) -> Ask {
         client: ClientId::new("test"),
         document: Document::new(&marked.replacen("$0", "", 1)),
         path: Some(path.into()),
+        language: None,
         offset,
         trigger: Trigger::Automatic,
     }

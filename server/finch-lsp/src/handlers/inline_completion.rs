@@ -81,17 +81,19 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
         Some(info) => with_selected(&snapshot.document, info, encoding),
         None => (snapshot.document.clone(), snapshot.document.offset(position_of(params.position), encoding)),
     };
+    let language = session.outcomes.language(&params.text_document.uri);
     let ask = Ask {
         client: session.client.clone(),
         document,
         path: path_of(&params.text_document.uri),
+        language: Some(language.clone()),
         offset,
         trigger: if params.context.trigger_kind == 1 { Trigger::Invoked } else { Trigger::Automatic },
     };
     let completer = Arc::clone(&session.completer);
     let cursor = snapshot.document.offset(position_of(params.position), encoding);
     session.outcomes.asked(&params.text_document.uri, cursor);
-    let (outcomes, language) = (Arc::clone(&session.outcomes), session.outcomes.language(&params.text_document.uri));
+    let outcomes = Arc::clone(&session.outcomes);
     let uri = params.text_document.uri;
     Ok(Place { completer, ask, uri, document: snapshot.document, encoding, selected, outcomes, language })
 }

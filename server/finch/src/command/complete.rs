@@ -27,6 +27,7 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Complete) -> Res
         client: ClientId::new("cli"),
         document: document.clone(),
         path: Some(arguments.place.file.to_string_lossy().into_owned()),
+        language: None,
         offset,
         trigger: Trigger::Invoked,
     };
