@@ -33,6 +33,10 @@ pub(crate) const CHUNK_TOKENS_MIN: usize = 16;
 /// Longer passes gain no speed.
 pub(crate) const CHUNK_TOKENS_MAX: usize = 512;
 
+/// Digits of a number in JSON that a model is held to, and digits of its exponent: together below what a 64-bit float holds.
+pub(crate) const NUMBER_DIGITS_MAX: usize = 200;
+pub(crate) const NUMBER_EXPONENT_DIGITS_MAX: usize = 2;
+
 /// Tokens guessed ahead in one pass.
 pub(crate) const DRAFT_TOKENS_MAX: usize = 24;
 /// Passes of so many tokens are watched for a cancel; shorter ones are over sooner than a watch sees anything.

@@ -4,13 +4,15 @@
 //! is bounded by the parser's limits; a form that needs more is refused, and an answer that runs out of room is cut off
 //! and said to be.
 
+mod numbers;
+
 use std::sync::{Arc, OnceLock};
 
 use finch_llm::{GenerateRequest, LlmError, OutputFormat, ToolChoice, ToolSpec};
 use llguidance::{
     Matcher, ParserFactory,
     api::{GrammarWithLexer, TopLevelGrammar},
-    toktrie::{ApproximateTokEnv, InferenceCapabilities, TokRxInfo, TokTrie},
+    toktrie::{ApproximateTokEnv, InferenceCapabilities, TokEnv, TokRxInfo, TokTrie},
 };
 use serde_json::{Value, json};
 
@@ -20,18 +22,30 @@ use crate::{
     limits,
     vocabulary::Vocabulary,
 };
+use numbers::Place;
 
 /// Makes constraints for one model. The index of its vocabulary is built when it is first needed.
 #[derive(Default)]
 pub(crate) struct Structures {
     factory: OnceLock<Result<ParserFactory, String>>,
+    /// The tokens that have a digit in them.
+    digits: OnceLock<Arc<[u32]>>,
 }
 
 /// What an answer has to look like, and how far it has come.
 pub(crate) struct Constraint {
     matcher: Box<Matcher>,
+    /// Of JSON, where in it the answer is.
+    numbers: Option<Numbers>,
     /// Room for logits in which tokens that must not come are struck out.
     allowed: Vec<f32>,
+}
+
+/// What keeps the numbers of JSON short.
+struct Numbers {
+    place: Place,
+    tokens: TokEnv,
+    digits: Arc<[u32]>,
 }
 
 /// A form that cannot be held to, or not with this much work.
@@ -68,7 +82,12 @@ impl Structures {
         if let Some(problem) = matcher.get_error() {
             return Err(BadForm(one_line(&problem)));
         }
-        Ok(Some(Constraint { matcher: Box::new(matcher), allowed: Vec::new() }))
+        let is_json = !matches!(request.output, OutputFormat::Grammar(_));
+        let numbers = is_json.then(|| {
+            let digits = self.digits.get_or_init(|| with_digits(vocabulary));
+            Numbers { place: Place::default(), tokens: factory.tok_env().clone(), digits: Arc::clone(digits) }
+        });
+        Ok(Some(Constraint { matcher: Box::new(matcher), numbers, allowed: Vec::new() }))
     }
 }
 
@@ -79,11 +98,17 @@ impl Constraint {
         self.allowed.clear();
         let strike = |(id, &logit): (u32, &f32)| if mask.is_allowed(id) { logit } else { f32::NEG_INFINITY };
         self.allowed.extend((0..).zip(logits).map(strike));
+        if let Some(numbers) = &self.numbers {
+            numbers.strike(&mut self.allowed);
+        }
         Ok(&self.allowed)
     }
 
     /// Goes on behind a token that was chosen.
     pub(crate) fn advance(&mut self, token: u32) -> Result<(), BadForm> {
+        if let Some(numbers) = &mut self.numbers {
+            numbers.place = numbers.behind(token).unwrap_or_default();
+        }
         self.matcher.consume_token(token).map_err(|error| BadForm(one_line(&error.to_string())))
     }
 
@@ -91,6 +116,29 @@ impl Constraint {
     pub(crate) fn is_over(&self) -> bool {
         self.matcher.is_stopped()
     }
+}
+
+impl Numbers {
+    fn behind(&self, token: u32) -> Option<Place> {
+        self.place.behind(self.tokens.tok_trie().token(token))
+    }
+
+    /// Strikes out what would make a number too long.
+    fn strike(&self, logits: &mut [f32]) {
+        for &token in self.digits.iter() {
+            if let Some(logit) = logits.get_mut(token as usize)
+                && *logit > f32::NEG_INFINITY
+                && self.behind(token).is_none()
+            {
+                *logit = f32::NEG_INFINITY;
+            }
+        }
+    }
+}
+
+fn with_digits(vocabulary: &Vocabulary) -> Arc<[u32]> {
+    let count = u32::try_from(vocabulary.len()).unwrap_or(u32::MAX);
+    (0..count).filter(|&token| vocabulary.bytes(token).iter().any(u8::is_ascii_digit)).collect()
 }
 
 fn factory(vocabulary: &Vocabulary, eos: Option<u32>) -> Result<ParserFactory, String> {
