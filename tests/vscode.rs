@@ -52,7 +52,8 @@ fn from_the_first_start_to_a_restart_everything_can_be_seen() {
     let accepted = recording.sent(Side::Client, "finch/didAccept");
     assert_eq!(accepted.iter().map(|params| &params["kind"]).collect::<Vec<_>>(), ["word"]);
     let commands = recording.sent(Side::Client, "workspace/executeCommand");
-    let ids: Vec<&Value> = commands.iter().map(|params| &params["arguments"][0]["id"]).collect();
+    let taken = commands.iter().filter(|params| params["command"] == "finch.accept");
+    let ids: Vec<&Value> = taken.map(|params| &params["arguments"][0]["id"]).collect();
     let shown = recording.sent(Side::Client, "finch/didShow");
     assert_eq!(ids, shown[..2].iter().map(|params| &params["id"]).collect::<Vec<_>>());
     assert_eq!(accepted[0]["id"], *ids[0]);

@@ -82,8 +82,7 @@ async function offAndOn() {
 }
 
 async function restart() {
-  await workbench.run('finch: Restart the Server');
-  await workbench.status(/finch starting|finch stopped/);
+  await workbench.seesStatus(/finch (starting|stopped|loading)/, () => workbench.run('finch: Restart the Server'));
   await workbench.status(/finch smollm2-135m/);
   assert.ok(await head('divide'));
 }

@@ -159,6 +159,18 @@ class Workbench {
     return (await item.first().textContent()).trim();
   }
 
+  /** Does something and waits until finch's status bar item has said something that fits, however short it was there. */
+  async seesStatus(pattern, act) {
+    await this.page.evaluate((item) => {
+      const said = (window.finchSaid = []);
+      const note = () => said.push(...[...document.querySelectorAll(item)].map((one) => one.textContent ?? ''));
+      new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });
+    }, ITEM);
+    await act();
+    const source = pattern.source;
+    await this.page.waitForFunction((source) => window.finchSaid.some((text) => new RegExp(source).test(text)), source);
+  }
+
   /** Chooses from the menu behind finch's status bar item. */
   async menu(entry) {
     await this.page.locator(ITEM).click();
