@@ -16,11 +16,11 @@ four=qwen2.5-coder-0.5b-int4
 [ -d "$FINCH_HOME/models/$four" ] || target/release/finch model import "$source" --quant int4 --id "$four"
 bench() { cargo bench --quiet --bench bench -- "$@"; }
 suggest() { cargo bench --quiet --bench eval -- "$@"; }
-# Under four minutes: llama.cpp stands beside the replay alone.
+# Under four minutes: llama.cpp stands beside the long form alone.
 suggestions_short() {
   bash tests/support/install-corpus.sh
   suggest masked "$four" 40 --peer none --minutes 10
-  suggest replay "$four" 1 --keys 200 --minutes 10
+  suggest replay "$four" 1 --keys 200 --peer none --minutes 10
 }
 suggestions() {
   bash tests/support/install-corpus.sh
