@@ -91,12 +91,11 @@ fn judge(
     interrupt: &Interrupt,
 ) -> Result<Verdict> {
     request.finished = Finished::Take;
-    let (candidate, kl, kl_max) = match request.quant {
+    let alone = || measured(surroundings, &request, bench, "candidate", interrupt);
+    let (Measured { candidate, kl, .. }, kl_max) = match request.quant {
+        Quant::Int8 => (alone()?, KL_INT8_MAX),
+        Quant::Fp16 | Quant::Fp32 => (alone()?, KL_FP16_MAX),
         Quant::Int4 => four_bits(surroundings, &request, bench, interrupt)?,
-        quant => {
-            let (candidate, kl) = measured(surroundings, &request, bench, "candidate", interrupt)?;
-            (candidate, kl, if quant == Quant::Int8 { KL_INT8_MAX } else { KL_FP16_MAX })
-        }
     };
     if kl.mean() > kl_max && demand == Demand::Refuse {
         return Ok(Verdict::Refused { kl: kl.mean(), kl_max });
@@ -106,35 +105,40 @@ fn judge(
     Ok(Verdict::Accepted { folder, kl: Some(kl.mean()) })
 }
 
-/// A 4-bit build, its divergence, and the most it may have. A head of 4 bits is a third less to read for every token, and
+/// A build that was tried out, what it was compared with, and its divergence from that.
+struct Measured {
+    candidate: PathBuf,
+    source: PathBuf,
+    kl: Divergence,
+}
+
+/// A 4-bit build, and the most it may diverge. A head of 4 bits is a third less to read for every token, and
 /// taken where the build stays well below the yardstick with it.
 fn four_bits(
     surroundings: &Surroundings,
     request: &ImportRequest,
     bench: &Path,
     interrupt: &Interrupt,
-) -> Result<(PathBuf, Divergence, f64)> {
+) -> Result<(Measured, f64)> {
     let is_free = request.head.is_none() && request.embeddings.is_none();
     let small = ImportRequest { head: is_free.then_some(Quant::Int4).or(request.head), ..request.clone() };
-    let (candidate, kl) = measured(surroundings, &small, bench, "candidate", interrupt)?;
-    let source = reference(request, bench, Reference::Source, interrupt)?;
+    let found = measured(surroundings, &small, bench, "candidate", interrupt)?;
     let plain = reference(request, bench, Reference::PlainFourBit, interrupt)?;
-    let kl_max = measure(surroundings, &source, &plain, interrupt)?.mean();
-    if !is_free || kl.mean() <= kl_max * KL_SMALL_HEAD_SHARE_MAX {
-        return Ok((candidate, kl, kl_max));
+    let kl_max = measure(surroundings, &found.source, &plain, interrupt)?.mean();
+    if !is_free || found.kl.mean() <= kl_max * KL_SMALL_HEAD_SHARE_MAX {
+        return Ok((found, kl_max));
     }
-    let (candidate, kl) = measured(surroundings, request, bench, "large-head", interrupt)?;
-    Ok((candidate, kl, kl_max))
+    Ok((measured(surroundings, request, bench, "large-head", interrupt)?, kl_max))
 }
 
-/// A build that was tried out, and its divergence from the source weights.
+/// Builds, tries out and compares with the source weights.
 fn measured(
     surroundings: &Surroundings,
     request: &ImportRequest,
     bench: &Path,
     name: &str,
     interrupt: &Interrupt,
-) -> Result<(PathBuf, Divergence)> {
+) -> Result<Measured> {
     let request = ImportRequest { home_models: bench.join(name), ..request.clone() };
     let candidate = install::build(request.clone(), interrupt)?;
     install::runtime(surroundings, interrupt)?;
@@ -146,7 +150,7 @@ fn measured(
     tried?;
     let source = reference(&request, bench, Reference::Source, interrupt)?;
     let kl = measure(surroundings, &source, &candidate, interrupt)?;
-    Ok((candidate, kl))
+    Ok(Measured { candidate, source, kl })
 }
 
 /// Where builds are compared: beside the models, so that the good one is only renamed, and under the id's own name, so that
