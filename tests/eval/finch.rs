@@ -1,7 +1,7 @@
 //! finch, asked as an editor asks it: a server of its own for each place, so that nothing seen at another place, where
 //! what is hidden here may have stood, can answer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::corpus::{File, scramble};
 use crate::document::Document;
 use crate::lsp::{Lsp, Start, uri};
+use crate::options::Common;
 use crate::scene::{Answer, Scene, Subject};
 
 /// Places in a neighbouring file at which something is typed and taken back.
@@ -19,6 +20,7 @@ const TOUCHES: u64 = 2;
 pub(crate) struct Finch {
     pub(crate) name: String,
     pub(crate) home: TempDir,
+    pub(crate) binary: PathBuf,
     pub(crate) client: String,
     pub(crate) settings: Value,
 }
@@ -61,8 +63,14 @@ impl Subject for Finch {
 }
 
 impl Finch {
+    /// The build that is asked.
+    pub(crate) fn binary(common: &Common) -> PathBuf {
+        common.binary.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_finch").into())
+    }
+
     pub(crate) fn start(&self, workspace: &Path) -> Result<Lsp> {
-        Lsp::start(&Start { home: self.home.path(), workspace, client: &self.client, settings: &self.settings })
+        let (binary, home) = (self.binary.as_path(), self.home.path());
+        Lsp::start(&Start { binary, home, workspace, client: &self.client, settings: &self.settings })
     }
 }
 

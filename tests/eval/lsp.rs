@@ -25,6 +25,7 @@ pub(crate) struct Lsp {
 /// How a server is started.
 #[derive(Debug, Clone)]
 pub(crate) struct Start<'a> {
+    pub(crate) binary: &'a Path,
     pub(crate) home: &'a Path,
     pub(crate) workspace: &'a Path,
     /// The name by which the client calls itself.
@@ -36,7 +37,7 @@ pub(crate) struct Start<'a> {
 impl Lsp {
     /// Starts a server and waits until its model is ready.
     pub(crate) fn start(start: &Start) -> Result<Self> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_finch"))
+        let mut child = Command::new(start.binary)
             .arg("lsp")
             .env("FINCH_HOME", start.home)
             .stdin(Stdio::piped())

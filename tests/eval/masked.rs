@@ -67,10 +67,11 @@ fn subjects(options: &Masked) -> Result<Vec<Starter>> {
     for (name, without) in variants(options) {
         let (model, client) = (common.model.clone(), common.client.clone());
         let settings = settings::settings(&without, common.budget, Deadline::Far);
+        let binary = Finch::binary(common);
         found.push(Box::new(move || {
             let home = settings::borrowed_home(&model)?;
-            let (name, client, settings) = (name.clone(), client.clone(), settings.clone());
-            Ok(Box::new(Finch { name, home, client, settings }))
+            let (name, binary, client, settings) = (name.clone(), binary.clone(), client.clone(), settings.clone());
+            Ok(Box::new(Finch { name, home, binary, client, settings }))
         }));
     }
     let limits = common.peer.unwrap_or(Limits::Budget);

@@ -52,6 +52,9 @@ pub(crate) struct Common {
     /// The name by which the client calls itself
     #[arg(long, default_value = "Visual Studio Code")]
     pub(crate) client: String,
+    /// Another build of finch, to compare it with
+    #[arg(long)]
+    pub(crate) binary: Option<PathBuf>,
     /// Languages to ask about
     #[arg(long, value_delimiter = ',')]
     pub(crate) language: Vec<Language>,

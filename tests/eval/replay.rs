@@ -67,6 +67,7 @@ pub(crate) fn print(options: &Replay) -> Result<()> {
         let finch = Finch {
             name: "finch".to_owned(),
             home: settings::borrowed_home(&common.model)?,
+            binary: Finch::binary(common),
             client: common.client.clone(),
             settings: settings::settings(&common.without, common.budget, Deadline::Usual),
         };

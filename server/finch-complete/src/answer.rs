@@ -18,6 +18,8 @@ pub(crate) enum Ended {
     TooLong,
     /// Time was up: the last line may be half a line.
     Deadline,
+    /// What would have come next was a guess.
+    Unsure,
 }
 
 /// The suggestion that an answer makes, or why it makes none.
@@ -30,6 +32,7 @@ pub(crate) fn settle(text: &str, ended: Ended, place: &Place, trigger: Trigger) 
     let kept = match ended {
         Ended::Whole => text,
         Ended::TooLong => whole_part(text, place).ok_or(Reason::Filtered(Rule::TooLong))?,
+        Ended::Unsure => whole_part(text, place).ok_or(Reason::Filtered(Rule::Unsure))?,
         Ended::Deadline => whole_part(text, place).ok_or(Reason::Deadline)?,
     };
     rules::polish(kept.to_owned(), place, trigger)

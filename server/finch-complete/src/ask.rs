@@ -5,7 +5,7 @@ use std::time::Duration;
 use finch_llm::ClientId;
 use finch_text::Document;
 
-use crate::{DEADLINE, Excludes, PROMPT_TOKENS_MAX, Quiet, SUFFIX_TOKENS_MAX, TOKENS_MAX};
+use crate::{DEADLINE, Excludes, PROMPT_TOKENS_MAX, Quiet, SUFFIX_TOKENS_MAX, Sources, TOKENS_MAX};
 
 /// Who started it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct Options {
     pub deadline: Duration,
     /// Where nothing is said unless asked.
     pub quiet: Quiet,
+    /// What else goes into a prompt.
+    pub context: Sources,
 }
 
 impl Default for Options {
@@ -57,6 +59,7 @@ impl Default for Options {
             tokens_max: TOKENS_MAX,
             deadline: DEADLINE,
             quiet: Quiet::default(),
+            context: Sources::default(),
         }
     }
 }

@@ -6,22 +6,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use finch_llm::{
-    Capabilities, Chunk, GenerateStream, InfillRequest, Lane, LlmError, ModelState, Progress, Provider, Sampling,
-    StateReceiver, StopReason,
+    Capabilities, Chunk, ClientId, GenerateStream, InfillContext, InfillRequest, Lane, LlmError, ModelState, Progress,
+    Provider, Sampling, StateReceiver, StopReason,
 };
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Ended, settle};
 use crate::ask::{Ask, Options, Trigger};
+use crate::confidence::{Doubts, UNSURE_BELOW};
+use crate::context::{Context, Gathered, Wanted};
 use crate::ends::{self, LastLine};
 use crate::gate;
-use crate::limits::ANSWER_BYTES_MAX;
+use crate::limits::{ANSWER_BYTES_MAX, PATH_TOKENS_MAX};
 use crate::outcome::{Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};
 use crate::place::{Place, unify_line_ends};
 use crate::quiet::{Fate, Tally};
 use crate::recent::{Entry, Recent, Rest, Typed};
 use crate::syntax::{Language, Token, Trees, View};
-use crate::window::{self, Budget};
+use crate::window::{self, Budget, Window};
 
 /// Makes ghost text. One serves all clients and documents of a process.
 pub struct Completer {
@@ -31,6 +33,7 @@ pub struct Completer {
     recent: Mutex<Recent>,
     trees: Mutex<Trees>,
     tally: Arc<Mutex<Tally>>,
+    context: Arc<Context>,
     next_id: AtomicU64,
 }
 
@@ -44,6 +47,7 @@ impl std::fmt::Debug for Completer {
 struct Heard {
     text: String,
     ended: Result<Ended, LlmError>,
+    doubts: Doubts,
     progress: Progress,
 }
 
@@ -57,6 +61,7 @@ impl Completer {
             recent: Mutex::default(),
             trees: Mutex::default(),
             tally: Arc::default(),
+            context: Arc::default(),
             next_id: AtomicU64::new(1),
         }
     }
@@ -72,8 +77,15 @@ impl Completer {
             recent: Mutex::default(),
             trees: Mutex::default(),
             tally: Arc::clone(&self.tally),
+            context: Arc::clone(&self.context),
             next_id,
         }
+    }
+
+    /// What it knows beyond the documents it is asked about; whoever sees them tells it.
+    #[must_use]
+    pub fn context(&self) -> Arc<Context> {
+        Arc::clone(&self.context)
     }
 
     /// The user took the suggestion, or a part of it.
@@ -127,22 +139,22 @@ impl Completer {
         let view = self.view(ask);
         let language = Language::of(ask.path.as_deref(), ask.language.as_deref());
         let place = Place::new(&ask.document, ask.offset).seen_by(language, view.as_ref());
-        let prompt = window::cut(&ask.document, ask.offset, self.budget(capabilities));
-        gate::check(&place, &prompt, ask.trigger, capabilities).map_err(Reason::Gate)?;
+        let window = window::cut(&ask.document, ask.offset, self.budget(capabilities));
+        gate::check(&place, &window, ask.trigger, capabilities).map_err(Reason::Gate)?;
         if ask.trigger == Trigger::Automatic && self.is_quiet(place.token()) {
             return Err(Reason::Gate(Gate::Quiet));
         }
         self.model_is_ready()?;
 
+        let prompt = self.prompt(ask, window, view.as_ref(), capabilities);
         let stream = self.provider.infill(self.request(ask, &place, &prompt, capabilities));
         outcome.prompt = Some(prompt);
-        let heard = listen(stream, &place, started + self.options.deadline).await;
+        let heard = listen(stream, &place, ask.trigger, started + self.options.deadline).await;
         outcome.usage = heard.progress.usage;
         let times = heard.progress.timings;
         outcome.timings =
             Times { queued: times.queued, prefill: times.prefill, decode: times.decode, ..Times::default() };
-        let text = settle(&heard.text, heard.ended.map_err(reason_of)?, &place, ask.trigger)?;
-        let text = without_harm(text, view.as_ref())?;
+        let text = shown_of(heard, &place, ask.trigger, view.as_ref())?;
         locked(&self.tally).shown(outcome.id, place.token());
         self.recent().remember(Entry {
             id: outcome.id,
@@ -188,7 +200,50 @@ impl Completer {
     }
 
     fn budget(&self, capabilities: &Capabilities) -> Budget {
-        Budget::new(self.prompt_tokens_max(capabilities), self.options.suffix_tokens_max)
+        let has_context = self.options.context.has_excerpts();
+        Budget::new(self.prompt_tokens_max(capabilities), self.options.suffix_tokens_max, has_context)
+    }
+
+    /// The text around the cursor, and what is known beyond it.
+    fn prompt(&self, ask: &Ask, window: Window, view: Option<&View>, capabilities: &Capabilities) -> PromptParts {
+        let budget = self.budget(capabilities);
+        let wanted = Wanted {
+            path: ask.path.as_deref(),
+            document: &ask.document,
+            offset: ask.offset,
+            window: window.range.clone(),
+            view,
+            excludes: &self.options.excludes,
+            sources: self.options.context,
+            tokens_max: budget.context_tokens,
+        };
+        let Gathered { repository, path, excerpts, costs } = self.context.gather(&wanted);
+        let bytes = costs.iter().map(|cost| cost.bytes).sum();
+        let window = window::cut(&ask.document, ask.offset, budget.with_context_of(bytes));
+        let tokens_max = budget.context_tokens.max(PATH_TOKENS_MAX);
+        let context = InfillContext { repository, path, excerpts, tokens_max };
+        PromptParts { prefix: window.prefix, suffix: window.suffix, context, costs }
+    }
+
+    /// A prompt exactly as the model reads it, where the provider tells.
+    #[must_use]
+    pub fn spell(&self, prompt: &PromptParts) -> Option<String> {
+        self.provider.spell(&InfillRequest {
+            client: ClientId::new(""),
+            lane: Lane::Interactive,
+            prefix: prompt.prefix.clone(),
+            suffix: prompt.suffix.clone(),
+            context: prompt.context.clone(),
+            prompt_tokens_max: self.prompt_tokens_max(&self.provider.capabilities()),
+            references: Vec::new(),
+            sampling: Sampling { tokens_max: self.options.tokens_max, ..Sampling::default() },
+        })
+    }
+
+    /// How many tokens a text is, where the provider tells.
+    #[must_use]
+    pub fn tokens_of(&self, text: &str) -> Option<usize> {
+        self.provider.tokens_of(text)
     }
 
     fn request(&self, ask: &Ask, place: &Place, prompt: &PromptParts, capabilities: &Capabilities) -> InfillRequest {
@@ -198,16 +253,50 @@ impl Completer {
             lane: Lane::Interactive,
             prefix: prompt.prefix.clone(),
             suffix: prompt.suffix.clone(),
-            context: finch_llm::InfillContext::default(),
+            context: prompt.context.clone(),
             prompt_tokens_max: self.prompt_tokens_max(capabilities),
             references: window::around(&ask.document, ask.offset),
-            sampling: Sampling { tokens_max: self.options.tokens_max, stop, ..Sampling::default() },
+            sampling: Sampling {
+                tokens_max: self.options.tokens_max,
+                stop,
+                unsure_below: UNSURE_BELOW,
+                ..Sampling::default()
+            },
         }
     }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What of an answer is shown: all that belongs here, or as much of it as the model was sure of.
+fn shown_of(heard: Heard, place: &Place, trigger: Trigger, view: Option<&View>) -> Result<String, Reason> {
+    let Heard { text, ended, doubts, .. } = heard;
+    let ended = ended.map_err(reason_of)?;
+    let whole = match settle(&text, ended, place, trigger) {
+        Ok(whole) if trigger == Trigger::Automatic && !doubts.is_empty() => whole,
+        Ok(whole) => return without_harm(whole, view),
+        // There may be a part to show though the line has no end.
+        Err(Reason::Filtered(Rule::Unsure | Rule::TooLong)) if ended != Ended::Whole => String::new(),
+        Err(reason) => return Err(reason),
+    };
+    let (whole, is_complete) = match text.starts_with(&whole) {
+        true if ended == Ended::Unsure || whole.is_empty() => (text, false),
+        true => (whole, true),
+        // What is known of its parts holds for an answer that stands there as it was said.
+        false => return without_harm(whole, view),
+    };
+    let mut silence = Reason::Filtered(Rule::Unsure);
+    for end in doubts.ends(&whole, is_complete) {
+        let is_all = is_complete && end == whole.len();
+        let part = if is_all { Ok(whole.clone()) } else { settle(&whole[..end], Ended::Whole, place, trigger) };
+        match part.and_then(|part| without_harm(part, view)) {
+            Ok(text) => return Ok(text),
+            Err(reason) => silence = reason,
+        }
+    }
+    Err(silence)
 }
 
 /// As much of the text as breaks nothing that parses.
@@ -236,8 +325,9 @@ fn reason_of(error: LlmError) -> Reason {
 }
 
 /// Listens until the answer's end is known, the model ends it, or time is up.
-async fn listen(mut stream: GenerateStream, place: &Place, deadline: Instant) -> Heard {
+async fn listen(mut stream: GenerateStream, place: &Place, trigger: Trigger, deadline: Instant) -> Heard {
     let mut text = String::new();
+    let mut doubts = Doubts::default();
     let mut chunks = 0;
     let mut done = None;
     let ended = loop {
@@ -251,6 +341,12 @@ async fn listen(mut stream: GenerateStream, place: &Place, deadline: Instant) ->
                     StopReason::EndOfText | StopReason::ToolCalls | StopReason::StopText => Ended::Whole,
                     StopReason::TokensMax | StopReason::ContextFull => Ended::TooLong,
                 });
+            }
+            Ok(Some(Ok(Chunk::Unsure(probability)))) => {
+                doubts.add(text.len(), probability);
+                if trigger == Trigger::Automatic && doubts.is_lost(text.len()) {
+                    break Ok(Ended::Unsure);
+                }
             }
             Ok(Some(Ok(Chunk::Reasoning(_) | Chunk::ToolCall(_)))) => {}
             Ok(Some(Ok(Chunk::Text(more)))) => {
@@ -267,7 +363,7 @@ async fn listen(mut stream: GenerateStream, place: &Place, deadline: Instant) ->
         done.map_or_else(|| stream.progress(), |done| Progress { usage: done.usage, timings: done.timings });
     // Each chunk is a token at least, whatever the provider reported.
     progress.usage.generated_tokens = progress.usage.generated_tokens.max(chunks);
-    Heard { text: unify_line_ends(&text), ended, progress }
+    Heard { text: unify_line_ends(&text), ended, doubts, progress }
 }
 
 #[cfg(test)]

@@ -4,16 +4,12 @@ use finch_llm::Capabilities;
 
 use crate::ask::Trigger;
 use crate::limits::{PROMPT_CHARS_MIN, TAIL_CHARS_MAX};
-use crate::outcome::{Gate, PromptParts};
+use crate::outcome::Gate;
 use crate::place::Place;
+use crate::window::Window;
 
 /// The first gate that stays shut.
-pub(crate) fn check(
-    place: &Place,
-    prompt: &PromptParts,
-    trigger: Trigger,
-    capabilities: &Capabilities,
-) -> Result<(), Gate> {
+pub(crate) fn check(place: &Place, prompt: &Window, trigger: Trigger, capabilities: &Capabilities) -> Result<(), Gate> {
     if is_binary(place) {
         return Err(Gate::Binary);
     }
@@ -43,7 +39,7 @@ fn is_mid_line(place: &Place) -> bool {
     place.tail().chars().filter(|c| !closing(c)).count() > TAIL_CHARS_MAX
 }
 
-fn is_too_little(prompt: &PromptParts, trigger: Trigger, capabilities: &Capabilities) -> bool {
+fn is_too_little(prompt: &Window, trigger: Trigger, capabilities: &Capabilities) -> bool {
     let chars = |text: &str| text.chars().filter(|c| !c.is_whitespace()).take(PROMPT_CHARS_MIN).count();
     let suffix = if capabilities.fill_in_the_middle { chars(&prompt.suffix) } else { 0 };
     let enough = match trigger {

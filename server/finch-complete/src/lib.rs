@@ -9,6 +9,8 @@ mod answer;
 mod ask;
 mod characters;
 mod completer;
+mod confidence;
+mod context;
 mod ends;
 mod exclude;
 mod extent;
@@ -25,6 +27,7 @@ mod window;
 
 pub use ask::{Ask, Options, Trigger};
 pub use completer::Completer;
+pub use context::{Context, ContextSource, Diagnostic, SourceCost, Sources, Told};
 pub use exclude::Excludes;
 pub use limits::{DEADLINE, PROMPT_TOKENS_MAX, SUFFIX_TOKENS_MAX, TOKENS_MAX};
 pub use outcome::{Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};

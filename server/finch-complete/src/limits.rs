@@ -13,9 +13,9 @@ pub const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Prompt tokens that are neither prefix nor suffix: the markers between them.
 pub(crate) const MARKER_TOKENS: usize = 8;
-/// Fewer bytes than a token of code has on average, so that the window seldom has to be trimmed by the provider:
-/// a trimmed window has another head after each key, and nothing of it is found in the provider's cache.
-pub(crate) const BYTES_PER_TOKEN: usize = 3;
+/// Tenths of bytes: fewer than a token of code has on average, so that the window seldom has to be trimmed by the
+/// provider: a trimmed window has another head after each key, and nothing of it is found in the provider's cache.
+pub(crate) const BYTES_PER_TOKEN_TENTHS: usize = 30;
 /// A window's first line moves in steps of this share of the window.
 pub(crate) const WINDOW_STEPS: usize = 2;
 /// A window gives up this share of a step, at most, to start at the start of a line.
@@ -76,6 +76,8 @@ pub(crate) const NAMES_BYTES_BEFORE: usize = 2048;
 pub(crate) const NAMES_BYTES_BEHIND: usize = 512;
 /// Names in use at one place.
 pub(crate) const NAMES_MAX: usize = 64;
+/// Bytes at the head of a long document in which its imports are looked for.
+pub(crate) const IMPORT_BYTES_MAX: usize = 4 * 1024;
 /// Imports that are taken from one document.
 pub(crate) const IMPORTS_MAX: usize = 256;
 /// Documents whose trees are kept.
@@ -100,3 +102,74 @@ pub(crate) const FATES_MAX: usize = 64;
 pub(crate) const QUIET_AFTER_REJECTIONS: usize = 8;
 /// A rejection counts for so long.
 pub(crate) const QUIET_FADES: Duration = Duration::from_secs(30 * 60);
+
+/// Of the prompt, this share is for what is known beyond the document.
+pub(crate) const CONTEXT_PERCENT: usize = 40;
+/// Tokens that the document's own path may take.
+pub(crate) const PATH_TOKENS_MAX: usize = 48;
+/// Tenths of bytes that a token of context has on average.
+pub(crate) const CONTEXT_BYTES_PER_TOKEN_TENTHS: usize = 34;
+/// Reading documents for a prompt stops after this time and goes on with a later key.
+pub(crate) const CONTEXT_WAIT: Duration = Duration::from_millis(50);
+/// Of the context, this share is for definitions.
+pub(crate) const DEFINITIONS_PERCENT: usize = 50;
+/// Of the context, this share is for edits.
+pub(crate) const EDITS_PERCENT: usize = 20;
+/// What was gathered serves so many lines above and below.
+pub(crate) const HELD_LINES: usize = 16;
+
+/// Places in documents where the user was, and the lines around each.
+pub(crate) const CHUNKS_MAX: usize = 16;
+pub(crate) const CHUNK_LINES: usize = 64;
+/// Of these, so many come from the head of a document when it is opened.
+pub(crate) const OPENED_CHUNKS_MAX: usize = 4;
+/// Lines that are shown as one, and by how many the next ones begin further down.
+pub(crate) const PASSAGE_LINES: usize = 12;
+pub(crate) const PASSAGE_STEP: usize = 6;
+/// Passages in one prompt.
+pub(crate) const PASSAGES_MAX: usize = 4;
+/// Passages that share more of their names than this say the same.
+pub(crate) const LIKE_TWINS_MAX: f64 = 0.8;
+/// Lines before and behind the cursor that passages are compared with.
+pub(crate) const LIKENESS_LINES_BEFORE: usize = 10;
+pub(crate) const LIKENESS_LINES_BEHIND: usize = 4;
+
+/// What is told while somebody gathers, before the oldest is forgotten.
+pub(crate) const NEWS_MAX: usize = 1024;
+
+/// Open documents that are remembered, and of these, read for definitions.
+pub(crate) const OPEN_MAX: usize = 16;
+pub(crate) const PARSED_MAX: usize = 16;
+/// Files of the workspace whose definitions are known.
+pub(crate) const DEFINED_FILES_MAX: usize = 512;
+/// A name that so many more files define equally means nothing certain.
+pub(crate) const AMBIGUOUS_MAX: usize = 2;
+/// Members shown with a type.
+pub(crate) const MEMBERS_MAX: usize = 8;
+/// Documents for which an editor told definitions, how many of each, and their bytes.
+pub(crate) const TOLD_FILES_MAX: usize = 16;
+pub(crate) const TOLD_MAX: usize = 64;
+pub(crate) const TOLD_BYTES_MAX: usize = 2048;
+
+/// Edits that are remembered, and of these, shown.
+pub(crate) const EDITS_MAX: usize = 16;
+pub(crate) const EDITS_SHOWN_MAX: usize = 3;
+/// Changes so many lines apart are one edit.
+pub(crate) const EDIT_GAP_LINES: usize = 2;
+/// Lines taken away and added by an edit that is shown.
+pub(crate) const EDIT_LINES_MAX: usize = 16;
+
+/// Documents whose diagnostics are known, and how many of each.
+pub(crate) const DIAGNOSED_FILES_MAX: usize = 64;
+pub(crate) const DIAGNOSTICS_MAX: usize = 256;
+/// Lines from the cursor within which a diagnostic counts, how many are shown, and the bytes of each.
+pub(crate) const DIAGNOSTIC_LINES_NEAR: usize = 20;
+pub(crate) const DIAGNOSTICS_SHOWN_MAX: usize = 3;
+pub(crate) const DIAGNOSTIC_BYTES_MAX: usize = 160;
+
+/// What is shown is right with this chance at least, by the model's own account.
+pub(crate) const CONFIDENCE_MIN: f64 = 0.15;
+/// A part of an answer is shown where it is worth so many times the whole.
+pub(crate) const WHOLE_WORTH: f64 = 1.3;
+/// Bytes of a token of which nothing was said.
+pub(crate) const CERTAIN_BYTES: f64 = 5.0;

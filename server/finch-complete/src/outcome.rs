@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use finch_llm::{LlmError, Usage};
+use finch_llm::{InfillContext, LlmError, Usage};
+
+use crate::SourceCost;
 
 /// Text to put into the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,10 @@ pub struct Outcome {
 pub struct PromptParts {
     pub prefix: String,
     pub suffix: String,
+    /// What goes before the prefix.
+    pub context: InfillContext,
+    /// What each source added to it.
+    pub costs: Vec<SourceCost>,
 }
 
 /// Where the time of a request went.
@@ -128,6 +134,8 @@ pub enum Rule {
     Syntax,
     /// It looks like a key, a token or a password.
     Secret,
+    /// The model itself held it for a guess, and nobody asked.
+    Unsure,
 }
 
 impl Rule {
@@ -144,6 +152,7 @@ impl Rule {
             Self::TooShort => "too-short",
             Self::Syntax => "syntax",
             Self::Secret => "secret",
+            Self::Unsure => "unsure",
         }
     }
 }
@@ -192,6 +201,9 @@ impl Reason {
             Self::Filtered(Rule::TooShort) => "the answer was no longer than the key that accepts it",
             Self::Filtered(Rule::Syntax) => "the answer would have broken code that parses",
             Self::Filtered(Rule::Secret) => "the answer looked like a key, a token or a password",
+            Self::Filtered(Rule::Unsure) => {
+                "the model was only guessing; ask for a suggestion yourself to see its guess"
+            }
             Self::DuplicateSuffix => "the answer stands behind the cursor already",
             Self::Error(error) => return format!("the model could not answer: {error}"),
         };

@@ -4,12 +4,14 @@
 //! steps, so that from key to key the prompt keeps its head and the provider finds it in its cache; the price
 //! is a window that is sometimes shorter than the budget allows. Nothing here costs more in a larger document.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use finch_text::Document;
 
-use crate::limits::{BYTES_PER_TOKEN, LINE_SHARE, MARKER_TOKENS, REFERENCE_BYTES_MAX, WINDOW_STEPS};
-use crate::outcome::PromptParts;
+use crate::limits::{
+    BYTES_PER_TOKEN_TENTHS, CONTEXT_PERCENT, LINE_SHARE, MARKER_TOKENS, REFERENCE_BYTES_MAX, WINDOW_STEPS,
+};
 use crate::place::unify_line_ends;
 
 /// How much text fits into a prompt.
@@ -17,24 +19,48 @@ use crate::place::unify_line_ends;
 pub(crate) struct Budget {
     pub(crate) prefix_bytes: usize,
     pub(crate) suffix_bytes: usize,
+    /// What goes before the document's own text.
+    pub(crate) context_tokens: usize,
 }
 
 impl Budget {
-    pub(crate) fn new(prompt_tokens_max: usize, suffix_tokens_max: usize) -> Self {
+    pub(crate) fn new(prompt_tokens_max: usize, suffix_tokens_max: usize, has_context: bool) -> Self {
         let suffix_tokens = suffix_tokens_max.min(prompt_tokens_max / 2);
-        let prefix_tokens = prompt_tokens_max.saturating_sub(suffix_tokens).saturating_sub(MARKER_TOKENS);
+        let context_tokens = if has_context { prompt_tokens_max * CONTEXT_PERCENT / 100 } else { 0 };
+        let taken = suffix_tokens + context_tokens + MARKER_TOKENS;
         Self {
-            prefix_bytes: prefix_tokens.saturating_mul(BYTES_PER_TOKEN),
-            suffix_bytes: suffix_tokens.saturating_mul(BYTES_PER_TOKEN),
+            prefix_bytes: bytes_of(prompt_tokens_max.saturating_sub(taken)),
+            suffix_bytes: bytes_of(suffix_tokens),
+            context_tokens,
         }
+    }
+
+    /// What the context leaves free goes to the text before the cursor.
+    pub(crate) fn with_context_of(self, bytes: usize) -> Self {
+        let free = bytes_of(self.context_tokens).saturating_sub(bytes);
+        Self { prefix_bytes: self.prefix_bytes + free, ..self }
     }
 }
 
-/// The text around the cursor that fits into the budget.
-pub(crate) fn cut(document: &Document, offset: usize, budget: Budget) -> PromptParts {
+/// Bytes that probably fit into so many tokens.
+fn bytes_of(tokens: usize) -> usize {
+    tokens.saturating_mul(BYTES_PER_TOKEN_TENTHS) / 10
+}
+
+/// The text around the cursor that fits into a budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// Its bytes in the document.
+    pub(crate) range: Range<usize>,
+    pub(crate) prefix: String,
+    pub(crate) suffix: String,
+}
+
+pub(crate) fn cut(document: &Document, offset: usize, budget: Budget) -> Window {
     let start = start(document, offset, budget.prefix_bytes);
     let end = end(document, offset, budget.suffix_bytes);
-    PromptParts {
+    Window {
+        range: start..end,
         prefix: unify_line_ends(&document.slice(start..offset)),
         suffix: unify_line_ends(&document.slice(offset..end)),
     }

@@ -98,6 +98,7 @@ struct Shared {
     capacity: usize,
     placement: Placement,
     taught: Taught,
+    prompts: Arc<Prompts>,
     lanes: Arc<Lanes>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -151,7 +152,7 @@ impl Engine {
             cache_bytes_max: options.cache_bytes_max,
             speculation: options.speculation,
         };
-        let mut worker = Worker::new(network, prompts, Arc::clone(&lanes), service)?;
+        let mut worker = Worker::new(network, Arc::clone(&prompts), Arc::clone(&lanes), service)?;
         if let Some(keep_dir) = keep_dir {
             match Keep::new(keep_dir, manifest.id.as_str(), model_dir) {
                 Ok(keep) => worker.keep_in(keep),
@@ -159,7 +160,8 @@ impl Engine {
             }
         }
         let thread = start(worker, Arc::clone(&lanes))?;
-        let shared = Shared { manifest, capacity, placement, taught, lanes, thread: Mutex::new(Some(thread)) };
+        let thread = Mutex::new(Some(thread));
+        let shared = Shared { manifest, capacity, placement, taught, prompts, lanes, thread };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -238,6 +240,14 @@ impl Provider for Engine {
 
     fn infill(&self, request: InfillRequest) -> GenerateStream {
         self.submit(Ask::Infill(request))
+    }
+
+    fn spell(&self, request: &InfillRequest) -> Option<String> {
+        self.shared.prompts.spell(request).ok()
+    }
+
+    fn tokens_of(&self, text: &str) -> Option<usize> {
+        self.shared.prompts.vocabulary().encode(text).ok().map(|tokens| tokens.len())
     }
 }
 

@@ -128,6 +128,18 @@ impl Prompts {
         Ok(Prompt { tokens, stable, suffix: suffix_tokens })
     }
 
+    /// The prompt of an infill as a person can read it: control tokens stand there by their names.
+    pub(crate) fn spell(&self, request: &InfillRequest) -> Result<String, LlmError> {
+        let mut text = Vec::new();
+        for token in self.infill(request)?.tokens {
+            match self.vocabulary.name(token).filter(|_| self.vocabulary.is_control(token)) {
+                Some(name) => text.extend(name.as_bytes()),
+                None => text.extend(self.vocabulary.bytes(token)),
+            }
+        }
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// The prompt for a conversation, and how its answer is held to a form and read.
     pub(crate) fn generate(&self, request: &GenerateRequest) -> Result<Conversation, LlmError> {
         let too_long = |tokens| LlmError::ContextTooLong { tokens, tokens_max: self.capacity - 1 };

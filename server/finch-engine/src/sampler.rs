@@ -15,6 +15,7 @@ pub(crate) struct Sampler {
     temperature: f32,
     top_k: Option<usize>,
     top_p: f32,
+    unsure_below: f32,
     random: SplitMix64,
     form: Option<Constraint>,
 }
@@ -48,6 +49,7 @@ impl Sampler {
             temperature: if sampling.temperature.is_finite() { sampling.temperature } else { 0.0 },
             top_k: sampling.top_k,
             top_p: sampling.top_p,
+            unsure_below: sampling.unsure_below,
             random: SplitMix64(sampling.seed),
             form: None,
         }
@@ -67,6 +69,15 @@ impl Sampler {
         form.advance(token)?;
         self.form = Some(form);
         Ok(token)
+    }
+
+    /// How probable the model holds this token, if that is less than what is asked to be told.
+    pub(crate) fn doubt(&self, logits: &[f32], token: u32) -> Option<f32> {
+        if self.unsure_below <= 0.0 {
+            return None;
+        }
+        let probability = probability(logits, usize::try_from(token).ok()?)?;
+        (probability < self.unsure_below).then_some(probability)
     }
 
     /// The answer has its form and nothing may follow.
@@ -153,6 +164,19 @@ pub(crate) fn likeliest(logits: &[f32]) -> Option<usize> {
         }
     }
     best.map(|(id, _)| id)
+}
+
+/// A logit so far below another stands for next to no probability beside it: e to the power of -16 is 1e-7.
+const FAR_BELOW: f32 = 16.0;
+
+/// The softmax of one logit.
+fn probability(logits: &[f32], token: usize) -> Option<f32> {
+    let own = *logits.get(token)?;
+    let max = *logits.get(likeliest(logits)?)?;
+    // Most of a vocabulary is far below, and is not worth an exponential.
+    let near = logits.iter().filter(|&&logit| logit > max - FAR_BELOW);
+    let total: f32 = near.map(|&logit| (logit - max).exp()).sum();
+    Some((own - max).exp() / total)
 }
 
 fn id_of(index: usize) -> u32 {

@@ -135,7 +135,7 @@ impl Sequence {
         if prompts.is_stop(token) {
             return Ok(Step::Ended(StopReason::EndOfText));
         }
-        let mut chunks = Vec::new();
+        let mut chunks: Vec<Chunk> = self.sampler.doubt(logits, token).map(Chunk::Unsure).into_iter().collect();
         let written = self.writer.token(prompts.vocabulary(), token, &mut chunks);
         self.outbox.put(chunks);
         if let ControlFlow::Break(reason) = written {

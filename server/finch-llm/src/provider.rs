@@ -54,4 +54,14 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Fills in the text between a prefix and a suffix.
     fn infill(&self, request: InfillRequest) -> GenerateStream;
+
+    /// The exact prompt of an infill, control tokens by their names; `None` where only the service knows it.
+    fn spell(&self, _request: &InfillRequest) -> Option<String> {
+        None
+    }
+
+    /// How many tokens a text is, where that is known.
+    fn tokens_of(&self, _text: &str) -> Option<usize> {
+        None
+    }
 }

@@ -48,11 +48,14 @@ pub struct Sampling {
     pub tokens_max: usize,
     /// Generation ends before the first of these texts.
     pub stop: Vec<String>,
+    /// A token that the model holds less probable than this is announced by a [`Chunk::Unsure`](crate::Chunk::Unsure),
+    /// by providers that know; 0 asks for no such chunks.
+    pub unsure_below: f32,
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: 0.0, top_k: None, top_p: 1.0, seed: 0, tokens_max: 64, stop: Vec::new() }
+        Self { temperature: 0.0, top_k: None, top_p: 1.0, seed: 0, tokens_max: 64, stop: Vec::new(), unsure_below: 0.0 }
     }
 }
 
@@ -74,7 +77,7 @@ pub struct InfillContext {
     /// In the order of the prompt: what changes least from request to request stands first, so that what a provider
     /// computed from it can be used again.
     pub excerpts: Vec<Excerpt>,
-    /// Prompt tokens that all of this may take. Excerpts that do not fit are left out, whole.
+    /// Prompt tokens that all of this may take. Excerpts that do not fit are left out whole, the first ones first.
     pub tokens_max: usize,
 }
 

@@ -15,6 +15,8 @@ pub enum Chunk {
     Reasoning(String),
     /// A tool that the model wants called, whole.
     ToolCall(ToolCall),
+    /// How probable the model held what comes next: a token less so than [`crate::Sampling::unsure_below`].
+    Unsure(f32),
     /// The last chunk.
     Done(Done),
 }

@@ -22,15 +22,18 @@ use crate::handlers::{self, HandlerError};
 use crate::limits::PARENT_POLL;
 use crate::ordered::OrderedService;
 use crate::parent::Parent;
+use crate::path::path_of;
 use crate::serve::Backend;
 use crate::session::Session;
 use crate::tasks::Tasks;
+use crate::wire::context::Surroundings;
 use crate::wire::explain::Explanation;
 use crate::wire::feedback::{Feedback, Recorded};
 use crate::wire::inline::{InlineCompletionList, InlineCompletionParams};
 use crate::wire::method;
 use crate::wire::status::Status;
 use crate::wire::suggestion::{DidAccept, DidReject, DidShow};
+use crate::workspace::{self, Workspace};
 
 /// What the calls of one session share.
 pub(crate) struct Shared {
@@ -60,11 +63,22 @@ impl Shared {
         }
         self.with_session(|session| {
             let settings = facts.settings.clone();
+            if let Some(root) = &facts.root {
+                self.open_workspace(session, path_of(root));
+            }
             session.facts = facts;
             if let Some(settings) = settings {
                 handlers::configuration::apply(session, &settings);
             }
         });
+    }
+
+    fn open_workspace(&self, session: &mut Session, root: String) {
+        session.context.rooted(&root);
+        let workspace = Workspace::new(root.into(), session.options.excludes.clone());
+        let (sender, looks) = workspace::looks();
+        session.looks = Some(sender);
+        self.tasks.spawn_for_session(workspace::reading(workspace, looks, Arc::clone(&session.context)));
     }
 
     pub(crate) fn stop_asks(&self) {
@@ -102,6 +116,7 @@ pub(crate) fn service(backend: Backend, tasks: &Tasks) -> (OrderedService, Clien
     .custom_method(method::DID_SHOW, Dispatch::did_show)
     .custom_method(method::DID_ACCEPT, Dispatch::did_accept)
     .custom_method(method::DID_REJECT, Dispatch::did_reject)
+    .custom_method(method::CONTEXT, Dispatch::context)
     .custom_method(method::FEEDBACK, Dispatch::feedback)
     .custom_method(method::EXPLAIN_LAST, Dispatch::explain_last)
     .custom_method(method::STATUS, Dispatch::status);
@@ -154,6 +169,10 @@ impl Dispatch {
 
     async fn did_reject(&self, params: DidReject) {
         self.note(handlers::suggestion::did_reject, params);
+    }
+
+    async fn context(&self, params: Surroundings) {
+        self.note(handlers::context::context, params);
     }
 
     async fn feedback(&self, params: Feedback) -> jsonrpc::Result<Recorded> {

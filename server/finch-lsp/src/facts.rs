@@ -15,6 +15,8 @@ pub(crate) struct ClientFacts {
     pub(crate) encoding: PositionEncoding,
     pub(crate) knows_inline_completion: bool,
     pub(crate) shows_progress: bool,
+    /// The first folder that is open, as a URI.
+    pub(crate) root: Option<String>,
     /// The `finch` part of `initializationOptions`, or all of it.
     pub(crate) settings: Option<Value>,
 }
@@ -31,6 +33,11 @@ impl ClientFacts {
             encoding: if knows_utf8 { PositionEncoding::Utf8 } else { PositionEncoding::Utf16 },
             knows_inline_completion: capability("/capabilities/textDocument/inlineCompletion").is_some(),
             shows_progress: capability("/capabilities/window/workDoneProgress").and_then(Value::as_bool) == Some(true),
+            root: params
+                .pointer("/workspaceFolders/0/uri")
+                .or_else(|| params.get("rootUri"))
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             settings: params
                 .get("initializationOptions")
                 .map(|options| options.get("finch").unwrap_or(options).clone()),
@@ -63,7 +70,7 @@ mod tests {
         let odd = json!({
             "processId": -1,
             "clientInfo": "me",
-            "rootUri": "not a uri",
+            "rootUri": 7,
             "capabilities": {
                 "general": {"positionEncodings": "utf-8"},
                 "textDocument": {"inlineCompletion": null},
@@ -78,6 +85,8 @@ mod tests {
         let facts = ClientFacts::read(&json!({
             "processId": 42,
             "clientInfo": {"name": "Neovim", "version": "0.12.4"},
+            "rootUri": "file:///other",
+            "workspaceFolders": [{"uri": "file:///w", "name": "w"}],
             "initializationOptions": {"finch": {"enable": false}},
             "capabilities": {
                 "general": {"positionEncodings": ["utf-16", "utf-8"]},
@@ -91,6 +100,7 @@ mod tests {
             encoding: PositionEncoding::Utf8,
             knows_inline_completion: true,
             shows_progress: true,
+            root: Some("file:///w".to_owned()),
             settings: Some(json!({"enable": false})),
         };
         assert_eq!(facts, expected);

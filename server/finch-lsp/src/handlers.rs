@@ -3,6 +3,7 @@
 //! The prologue runs in wire order and cannot await; the future cannot hold the session. `dispatch` calls them.
 
 pub(crate) mod configuration;
+pub(crate) mod context;
 pub(crate) mod document;
 pub(crate) mod execute_command;
 pub(crate) mod explain_last;

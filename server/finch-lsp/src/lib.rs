@@ -18,6 +18,7 @@ mod message;
 mod ordered;
 mod outcomes;
 mod parent;
+mod path;
 mod pump;
 mod records;
 mod serve;
@@ -25,9 +26,11 @@ mod session;
 mod tasks;
 mod why;
 pub mod wire;
+mod workspace;
 
 pub use limits::{BODY_BYTES_MAX, HEADER_BYTES_MAX, SKIPPED_BYTES_MAX};
 pub use serve::{Backend, Ended, Settings, serve};
+pub use workspace::Workspace;
 
 #[cfg(test)]
 mod tests;

@@ -52,3 +52,20 @@ pub(crate) const DRAIN_WAIT: Duration = Duration::from_millis(1500);
 pub(crate) const PARENT_POLL: Duration = Duration::from_secs(1);
 /// Between two reports of how far a download is.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Entries of a workspace that are walked past, files that are listed, folders inside each other, and the time for it.
+pub(crate) const WALKED_ENTRIES_MAX: usize = 200_000;
+pub(crate) const LISTED_FILES_MAX: usize = 20_000;
+pub(crate) const LISTED_DEPTH_MAX: usize = 32;
+pub(crate) const LISTING_TIME_MAX: Duration = Duration::from_secs(5);
+/// A list of files that is older is made anew.
+pub(crate) const LISTING_AGE_MAX: Duration = Duration::from_secs(120);
+/// Files that one import may mean, and files beside a document, that are read for what they define.
+pub(crate) const IMPORT_FILES_MAX: usize = 4;
+pub(crate) const SIBLING_FILES_MAX: usize = 16;
+/// Files that are read around one document, the bytes of all and of each.
+pub(crate) const FILES_READ_MAX: usize = 64;
+pub(crate) const READ_BYTES_MAX: u64 = 4 * 1024 * 1024;
+pub(crate) const FILE_BYTES_MAX: u64 = 256 * 1024;
+/// Documents that wait to be looked around.
+pub(crate) const LOOKS_WAITING_MAX: usize = 16;

@@ -5,17 +5,20 @@
 
 use std::sync::Arc;
 
-use finch_complete::{Completer, Options};
+use finch_complete::{Completer, Context, Options};
 use finch_llm::{ClientId, Provider, StateReceiver};
 use finch_text::Document;
+use tokio::sync::mpsc;
 
 use crate::asks::Asks;
-use crate::documents::{Applied, Documents, Edit, Missing, Problem};
+use crate::documents::{Applied, Documents, Edit, Missing, Problem, Snapshot, Splice};
 use crate::editor::Log;
 use crate::facts::ClientFacts;
 use crate::outcomes::Outcomes;
+use crate::path::path_of;
 use crate::records::Records;
 use crate::serve::{Backend, Settings};
+use crate::workspace::Look;
 
 pub(crate) struct Session {
     pub(crate) facts: ClientFacts,
@@ -24,6 +27,10 @@ pub(crate) struct Session {
     pub(crate) records: Arc<Records>,
     pub(crate) outcomes: Arc<Outcomes>,
     pub(crate) completer: Arc<Completer>,
+    /// What the completer knows beyond the document at the cursor.
+    pub(crate) context: Arc<Context>,
+    /// Documents around which the workspace's files are read; none without a folder.
+    pub(crate) looks: Option<mpsc::Sender<Look>>,
     pub(crate) options: Options,
     pub(crate) settings: Settings,
     pub(crate) provider: Arc<dyn Provider>,
@@ -38,6 +45,7 @@ impl Session {
     pub(crate) fn new(backend: Backend, log: Log) -> Self {
         let Backend { provider, state, options, settings, journal } = backend;
         let completer = Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone()));
+        let context = completer.context();
         Self {
             facts: ClientFacts::default(),
             documents: Documents::default(),
@@ -45,6 +53,8 @@ impl Session {
             records: Arc::new(Records::default()),
             outcomes: Arc::new(Outcomes::new(journal, Arc::clone(&completer))),
             completer,
+            context,
+            looks: None,
             options,
             settings,
             provider,
@@ -65,23 +75,61 @@ impl Session {
     ) {
         self.asks.stop_for(&uri);
         self.outcomes.opened(&uri, language);
+        if let Ok(document) = &text {
+            self.context.opened(&path_of(&uri), document);
+            self.look_around(&uri, document);
+        }
         let opened = self.documents.open(uri, version, text);
         self.report(opened);
     }
 
     pub(crate) fn change(&mut self, uri: &str, version: Option<i64>, edits: Vec<Edit>) {
         self.asks.stop_for(uri);
+        let before = self.documents.snapshot(uri);
         let changed = self.documents.change(uri, version, edits, self.facts.encoding);
         match &changed {
-            Ok(Applied::Spliced(splices)) => self.outcomes.changed(uri, splices),
+            Ok(Applied::Spliced(splices)) => {
+                self.remember(uri, before.ok(), splices);
+                self.outcomes.changed(uri, splices);
+            }
             Ok(Applied::Unknown) | Err(_) => self.outcomes.lost(uri),
         }
         self.report(changed.map(drop));
     }
 
+    fn remember(&self, uri: &str, before: Option<Snapshot>, splices: &[Splice]) {
+        let Ok(after) = self.documents.snapshot(uri).map(|snapshot| snapshot.document) else { return };
+        let before = before.map(|snapshot| snapshot.document);
+        let range = before.as_ref().and_then(|before| Splice::all(splices, before.len()));
+        match (before, range) {
+            (Some(before), Some(range)) => {
+                let len = after.len() - (before.len() - range.len());
+                self.context.changed(&path_of(uri), &before, &after, range, len);
+            }
+            _ => self.context.replaced(&path_of(uri), &after),
+        }
+    }
+
+    pub(crate) fn save(&mut self, uri: &str) {
+        self.context.saved(&path_of(uri));
+        if let Ok(snapshot) = self.documents.snapshot(uri) {
+            self.look_around(uri, &snapshot.document);
+        }
+    }
+
+    fn look_around(&self, uri: &str, document: &Document) {
+        let look = || Look { path: path_of(uri), document: document.clone() };
+        if let Some(looks) = &self.looks
+            && let Err(error) = looks.try_send(look())
+        {
+            tracing::debug!(%error, "what is around a document is not looked at");
+        }
+    }
+
     pub(crate) fn close(&mut self, uri: &str) {
         self.asks.stop_for(uri);
         self.outcomes.closed(uri);
+        self.context.closed(&path_of(uri));
         let closed = self.documents.close(uri);
         self.report(closed);
     }

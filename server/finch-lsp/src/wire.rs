@@ -3,6 +3,7 @@
 //! Every type here is a promise to clients: it has a schema under `schemas/lsp/` and, if it is finch's own, a
 //! section in `docs/protocol.md`; tests hold both. Handlers convert by hand; nothing else serialises.
 
+pub mod context;
 pub(crate) mod document;
 pub mod explain;
 pub mod feedback;
@@ -23,6 +24,8 @@ pub mod method {
     pub const DID_ACCEPT: &str = "finch/didAccept";
     /// Notification from the client: a suggestion was rejected.
     pub const DID_REJECT: &str = "finch/didReject";
+    /// Notification from the client: what it knows around a document.
+    pub const CONTEXT: &str = "finch/context";
     /// Request: what a person says of a suggestion.
     pub const FEEDBACK: &str = "finch/feedback";
     /// Request: what became of the last request for a suggestion.
@@ -35,8 +38,8 @@ pub mod method {
     pub const FEEDBACK_COMMAND: &str = "finch.feedback";
 
     /// Every message and command of finch's own.
-    pub const OWN: [&str; 8] =
-        [DID_SHOW, DID_ACCEPT, DID_REJECT, FEEDBACK, EXPLAIN_LAST, STATUS, ACCEPT_COMMAND, FEEDBACK_COMMAND];
+    pub const OWN: [&str; 9] =
+        [DID_SHOW, DID_ACCEPT, DID_REJECT, CONTEXT, FEEDBACK, EXPLAIN_LAST, STATUS, ACCEPT_COMMAND, FEEDBACK_COMMAND];
 }
 
 /// The schema files of all messages: a file name without its ending, and the schema.
@@ -48,6 +51,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("finch.didShow", schema_for!(suggestion::DidShow)),
         ("finch.didAccept", schema_for!(suggestion::DidAccept)),
         ("finch.didReject", schema_for!(suggestion::DidReject)),
+        ("finch.context", schema_for!(context::Surroundings)),
         ("finch.feedback.params", schema_for!(feedback::Feedback)),
         ("finch.feedback.result", schema_for!(feedback::Recorded)),
         ("finch.explainLast.result", schema_for!(explain::Explanation)),

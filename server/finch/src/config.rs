@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use finch_complete::{Manner, Quiet};
+use finch_complete::{Manner, Quiet, Sources};
 use finch_engine::device::{BadDevices, Device, Devices};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -119,6 +119,30 @@ pub(crate) struct CompletionConfig {
     pub(crate) comments: MannerConfig,
     /// Whether suggestions are offered within strings while typing.
     pub(crate) strings: MannerConfig,
+    /// What goes into a prompt beside the text around the cursor.
+    pub(crate) context: ContextConfig,
+}
+
+/// What goes into a prompt beside the text around the cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct ContextConfig {
+    /// Where the document stands in the project.
+    pub(crate) path: bool,
+    /// Definitions of the names near the cursor, from open documents, the project's files and the editor.
+    pub(crate) definitions: bool,
+    /// Texts like the one at the cursor, from this document and those you were in lately.
+    pub(crate) recent: bool,
+    /// What you changed lately.
+    pub(crate) edits: bool,
+    /// What is wrong near the cursor.
+    pub(crate) diagnostics: bool,
+}
+
+impl Default for ContextConfig {
+    fn default() -> Self {
+        Self { path: true, definitions: true, recent: true, edits: true, diagnostics: true }
+    }
 }
 
 /// Whether suggestions come by themselves.
@@ -154,6 +178,7 @@ impl Default for CompletionConfig {
             exclude: Vec::new(),
             comments: MannerConfig::default(),
             strings: MannerConfig::default(),
+            context: ContextConfig::default(),
         }
     }
 }
@@ -167,6 +192,13 @@ impl CompletionConfig {
             tokens_max: self.tokens_max,
             deadline: Duration::from_millis(self.deadline_ms),
             quiet: Quiet { comments: self.comments.into(), strings: self.strings.into() },
+            context: Sources {
+                path: self.context.path,
+                definitions: self.context.definitions,
+                recent: self.context.recent,
+                edits: self.context.edits,
+                diagnostics: self.context.diagnostics,
+            },
         }
     }
 }

@@ -81,6 +81,14 @@ impl Provider for LocalProvider {
     fn infill(&self, request: InfillRequest) -> GenerateStream {
         self.engine().map_or_else(GenerateStream::failed, |engine| engine.infill(request))
     }
+
+    fn spell(&self, request: &InfillRequest) -> Option<String> {
+        self.engine.get()?.spell(request)
+    }
+
+    fn tokens_of(&self, text: &str) -> Option<usize> {
+        self.engine.get()?.tokens_of(text)
+    }
 }
 
 /// Loads the model and tells the state channel. The sender lives as long as the loading does.

@@ -4,8 +4,8 @@ use finch_llm::{ChunkSender, ClientId, Done, GenerateRequest, ProviderId, Timing
 use finch_text::Document;
 
 use super::*;
-use crate::Trigger;
 use crate::outcome::{Gate, Rule};
+use crate::{Sources, Trigger};
 
 const STEP: Duration = Duration::from_millis(50);
 
@@ -13,6 +13,7 @@ const STEP: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone)]
 enum Act {
     Say(&'static str),
+    Doubt(f32),
     Wait(Duration),
     End(StopReason),
     Fail(LlmError),
@@ -64,6 +65,7 @@ async fn act(acts: Vec<Act>, sender: ChunkSender, gone: Arc<tokio::sync::Notify>
                 sender.report(Progress { usage, timings });
                 sender.send(Ok(Chunk::Text(text.into()))).await
             }
+            Act::Doubt(probability) => sender.send(Ok(Chunk::Unsure(probability))).await,
             Act::Wait(time) => {
                 tokio::time::sleep(time).await;
                 Ok(())
@@ -90,7 +92,9 @@ impl Rig {
         let provider = Arc::new(Scripted { acts: acts.into(), requests: Mutex::default(), gone: Arc::default() });
         let (state, receiver) = state_channel();
         state.send_replace(ModelState::Ready { model: "parrot".into() });
-        let completer = Completer::new(provider.clone(), receiver, Options::default());
+        let off = Sources { path: false, definitions: false, recent: false, edits: false, diagnostics: false };
+        let options = Options { context: off, ..Options::default() };
+        let completer = Completer::new(provider.clone(), receiver, options);
         Self { completer, provider, state }
     }
 
@@ -139,7 +143,12 @@ async fn an_outcome_says_what_it_is_and_what_it_cost() {
             ..Usage::default()
         },
         timings: Times { prefill: STEP, total: STEP, ..Times::default() },
-        prompt: Some(PromptParts { prefix: "def add(a, b):\n    ".into(), suffix: String::new() }),
+        prompt: Some(PromptParts {
+            prefix: "def add(a, b):\n    ".into(),
+            suffix: String::new(),
+            context: InfillContext { tokens_max: PATH_TOKENS_MAX, ..InfillContext::default() },
+            costs: Vec::new(),
+        }),
         source: Source::Model,
     };
     assert_eq!(outcome, expected);
@@ -154,10 +163,15 @@ async fn the_model_is_asked_for_one_line_where_the_line_goes_on() {
         lane: Lane::Interactive,
         prefix: "foo(".into(),
         suffix: ")\nbar()\n".into(),
-        context: finch_llm::InfillContext::default(),
+        context: InfillContext { tokens_max: PATH_TOKENS_MAX, ..InfillContext::default() },
         prompt_tokens_max: 512,
         references: vec!["foo(".into(), ")\nbar()\n".into()],
-        sampling: Sampling { tokens_max: 64, stop: vec!["\n".into()], ..Sampling::default() },
+        sampling: Sampling {
+            tokens_max: 64,
+            stop: vec!["\n".into()],
+            unsure_below: UNSURE_BELOW,
+            ..Sampling::default()
+        },
     };
     assert_eq!(rig.requests(), [rest_of_line]);
 }
@@ -339,4 +353,23 @@ fn every_reason_has_its_code() {
         assert_eq!(reason.to_string(), code);
         assert!(!reason.explain().is_empty());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_shown_as_far_as_the_model_was_sure_of_it() {
+    let guess =
+        [Act::Say("return"), Act::Say(" a"), Act::Doubt(0.3), Act::Say(" + b"), Act::End(StopReason::EndOfText)];
+    assert_eq!(text(&Rig::new(&guess).ask(ADD).await), Some("return a"));
+    let invoked = Ask { trigger: Trigger::Invoked, ..asked(ADD, "src/a.py") };
+    assert_eq!(text(&Rig::new(&guess).completer.complete(invoked).await), Some("return a + b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mere_guess_is_not_shown_and_not_waited_for() {
+    let rig = Rig::new(&[Act::Say("return"), Act::Doubt(0.1), Act::Say(" a"), Act::Wait(STEP * 1000)]);
+    let outcome = rig.ask(ADD).await;
+    assert_eq!((text(&outcome), outcome.timings.total), (Some("return"), Duration::ZERO));
+    rig.provider.gone.notified().await;
+    let rig = Rig::new(&[Act::Doubt(0.1), Act::Say("return"), Act::Wait(STEP * 1000)]);
+    assert_eq!(rig.ask(ADD).await.reason, Some(Reason::Filtered(Rule::Unsure)));
 }

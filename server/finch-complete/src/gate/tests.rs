@@ -6,7 +6,7 @@ use crate::window::{Budget, cut};
 fn verdict(marked: &str, trigger: Trigger, fill_in_the_middle: bool) -> Result<(), Gate> {
     let offset = marked.find("$0").expect("the text has a $0");
     let document = Document::new(&marked.replacen("$0", "", 1));
-    let prompt = cut(&document, offset, Budget::new(512, 64));
+    let prompt = cut(&document, offset, Budget::new(512, 64, false));
     let capabilities = Capabilities {
         model: "m".into(),
         fill_in_the_middle,

@@ -18,6 +18,23 @@ pub struct Import {
     pub names: Vec<String>,
 }
 
+impl Import {
+    /// Whether this file may be meant: the last part of the import's name, or the one before it, is the file's name, or
+    /// its folder's where a file stands for its folder.
+    #[must_use]
+    pub fn may_mean(&self, path: &str) -> bool {
+        let mut parts = path.rsplit(['/', '\\']);
+        let stem = parts.next().and_then(|name| name.split('.').next()).unwrap_or_default();
+        let folder = parts.next().unwrap_or_default();
+        let stands_for_folder = matches!(stem, "mod" | "lib" | "index" | "__init__");
+        let named = self.from.split(['.', '/', '\\', ':']).filter(|part| !part.is_empty());
+        named.rev().take(2).any(|part| match stands_for_folder {
+            true => part == folder,
+            false => part == stem || (part == folder && path.ends_with(".go")),
+        })
+    }
+}
+
 impl Syntax {
     /// Names of code near the cursor, the nearest first, then those that the document imports. Each once.
     #[must_use]

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use finch_text::Document;
 
-use super::{Language, Syntax, Token, Within};
-use crate::limits::{TREE_WINDOW_BYTES, TREE_WINDOW_STEP_BYTES, TREES_MAX};
+use super::{Import, Language, Syntax, Token, Within};
+use crate::limits::{IMPORT_BYTES_MAX, TREE_WINDOW_BYTES, TREE_WINDOW_STEP_BYTES, TREES_MAX};
 use crate::place::{indentation, is_blank};
 
 /// The syntax around a cursor.
@@ -27,6 +27,20 @@ pub(crate) struct View {
 impl View {
     pub(crate) fn token(&self) -> Token {
         self.syntax.token_at(self.offset)
+    }
+
+    /// Names of code near the cursor, the nearest first.
+    pub(crate) fn names_in_use(&self) -> Vec<String> {
+        self.syntax.names_in_use(self.offset)
+    }
+
+    /// What the document imports. Of a long document only a part is read, and its head beside it.
+    pub(crate) fn imports(&self) -> Vec<Import> {
+        if self.range.start == 0 {
+            return self.syntax.imports();
+        }
+        let head = self.document.slice(0..self.document.floor(IMPORT_BYTES_MAX.min(self.range.start)));
+        Syntax::parse(self.syntax.language(), &head).map(|syntax| syntax.imports()).unwrap_or_default()
     }
 
     pub(crate) fn within(&self) -> Option<Within> {

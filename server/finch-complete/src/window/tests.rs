@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const BUDGET: Budget = Budget { prefix_bytes: 400, suffix_bytes: 60 };
+const BUDGET: Budget = Budget { prefix_bytes: 400, suffix_bytes: 60, context_tokens: 0 };
 
 fn lines(count: usize) -> String {
     (0..count).map(|n| format!("line number {n}\n")).collect()
@@ -26,7 +26,7 @@ fn heads(text: &str, offset: usize, typed: &str) -> Vec<usize> {
 fn a_small_document_is_its_own_window() {
     let document = Document::new("def f():\r\n    \r\nf()\r\n");
     let parts = cut(&document, 14, BUDGET);
-    assert_eq!(parts, PromptParts { prefix: "def f():\n    ".into(), suffix: "\nf()\n".into() });
+    assert_eq!(parts, Window { range: 0..21, prefix: "def f():\n    ".into(), suffix: "\nf()\n".into() });
 }
 
 #[test]
@@ -67,9 +67,24 @@ fn a_very_long_line_is_cut_between_characters() {
 
 #[test]
 fn the_suffix_gets_half_of_the_prompt_at_most() {
-    assert_eq!(Budget::new(512, 64), Budget { prefix_bytes: 440 * 3, suffix_bytes: 64 * 3 });
-    assert_eq!(Budget::new(100, 4096), Budget { prefix_bytes: 42 * 3, suffix_bytes: 50 * 3 });
-    assert_eq!(Budget::new(0, 0), Budget { prefix_bytes: 0, suffix_bytes: 0 });
+    let budget = |prefix, suffix, context_tokens| Budget {
+        prefix_bytes: bytes_of(prefix),
+        suffix_bytes: bytes_of(suffix),
+        context_tokens,
+    };
+    assert_eq!(Budget::new(512, 64, false), budget(440, 64, 0));
+    assert_eq!(Budget::new(100, 4096, false), budget(42, 50, 0));
+    assert_eq!(Budget::new(0, 0, false), budget(0, 0, 0));
+}
+
+#[test]
+fn what_the_context_leaves_free_goes_to_the_text_before_the_cursor() {
+    let budget = Budget::new(512, 64, true);
+    assert_eq!(budget.context_tokens, 512 * CONTEXT_PERCENT / 100);
+    let whole = budget.with_context_of(bytes_of(budget.context_tokens));
+    assert_eq!(whole, budget);
+    let none = budget.with_context_of(0).prefix_bytes;
+    assert!(none.abs_diff(Budget::new(512, 64, false).prefix_bytes) <= 3, "{none}");
 }
 
 proptest! {
@@ -79,7 +94,7 @@ proptest! {
     ) {
         let document = Document::new(&text);
         let offset = document.floor(at);
-        let parts = cut(&document, offset, Budget { prefix_bytes, suffix_bytes });
+        let parts = cut(&document, offset, Budget { prefix_bytes, suffix_bytes, context_tokens: 0 });
         prop_assert!(text[..offset].ends_with(&parts.prefix));
         prop_assert!(text[offset..].starts_with(&parts.suffix));
         // Cut inside a character, a window starts with that character.

@@ -45,20 +45,22 @@ impl Files {
         if path.len() > room {
             return Ok(Vec::new());
         }
-        let mut tokens = self.repository(context, vocabulary)?;
-        let mut has_files = false;
-        for excerpt in &context.excerpts {
+        let repository = self.repository(context, vocabulary)?;
+        let mut used = repository.len() + path.len();
+        // What stands nearest to the text is worth most.
+        let mut files = Vec::new();
+        for excerpt in context.excerpts.iter().rev() {
             let text = self.begin(&excerpt.name, vocabulary)?;
             let text = [text, encode(vocabulary, excerpt.text.trim_end_matches('\n'))?, self.end(vocabulary)?].concat();
-            if tokens.len() + text.len() + path.len() <= room {
-                tokens.extend(text);
-                has_files = true;
+            if used + text.len() <= room {
+                used += text.len();
+                files.push(text);
             }
         }
+        files.reverse();
         // The name of a repository alone says nothing.
-        tokens.truncate(if has_files { tokens.len() } else { 0 });
-        tokens.extend(path);
-        Ok(tokens)
+        let repository = if files.is_empty() { Vec::new() } else { repository };
+        Ok([repository, files.concat(), path].concat())
     }
 
     /// A repository is named where files follow it, and only to models that were taught to read its name.

@@ -145,7 +145,9 @@ fn taken(stream: &mut GenerateStream) -> (String, usize, Option<Result<Done, Llm
                 text.push_str(&piece);
                 chunks += 1;
             }
-            Some(Ok(chunk @ (Chunk::Reasoning(_) | Chunk::ToolCall(_)))) => panic!("{chunk:?} in an infill"),
+            Some(Ok(chunk @ (Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_)))) => {
+                panic!("{chunk:?} in an infill")
+            }
         }
     }
 }

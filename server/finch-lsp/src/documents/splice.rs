@@ -35,6 +35,18 @@ impl Splice {
         let range = range.start + start..range.start + removed.len() - end;
         Self { range, text: text[start..text.len() - end].to_owned() }
     }
+
+    /// The bytes of a text of `len` bytes that splices after each other touch together; `None` if they touch nothing.
+    pub(crate) fn all(splices: &[Self], len: usize) -> Option<Range<usize>> {
+        let (mut start, mut behind, mut now) = (usize::MAX, usize::MAX, len);
+        for splice in splices {
+            start = start.min(splice.range.start);
+            behind = behind.min(now.checked_sub(splice.range.end)?);
+            now = now - splice.range.len() + splice.text.len();
+        }
+        let end = len.checked_sub(behind)?;
+        (start <= end).then_some(start..end)
+    }
 }
 
 /// Bytes of whole characters that both begin with.
@@ -54,6 +66,22 @@ mod tests {
     fn check(before: &str, range: Range<usize>, text: &str, expected: (Range<usize>, &str)) {
         let splice = Splice::trimmed(range, text.to_owned(), &Document::new(before));
         assert_eq!((splice.range, splice.text.as_str()), expected);
+    }
+
+    #[track_caller]
+    fn check_all(len: usize, splices: &[(Range<usize>, &str)], expected: Option<Range<usize>>) {
+        let splices = splices.iter().map(|(range, text)| Splice { range: range.clone(), text: (*text).to_owned() });
+        assert_eq!(Splice::all(&splices.collect::<Vec<_>>(), len), expected);
+    }
+
+    #[test]
+    fn splices_after_each_other_touch_what_is_between_the_first_and_the_last_byte_of_any() {
+        check_all(10, &[], None);
+        check_all(10, &[(3..5, "x")], Some(3..5));
+        check_all(10, &[(3..3, "abc"), (6..6, "d")], Some(3..3));
+        check_all(10, &[(8..9, ""), (2..3, "xyz")], Some(2..9));
+        check_all(10, &[(0..10, "")], Some(0..10));
+        check_all(3, &[(0..9, "")], None);
     }
 
     #[test]

@@ -10,11 +10,12 @@ use serde_json::Value;
 use tower_lsp::lsp_types::DidChangeConfigurationParams;
 
 use crate::session::Session;
-use crate::wire::settings::CompletionSettings;
+use crate::wire::settings::{CompletionSettings, ContextSettings};
 
 /// Keys of the section that belong to clients, not to the server.
 const CLIENT_KEYS: [&str; 1] = ["trace"];
-const COMPLETION_KEYS: &str = "enabled, prompt_tokens_max, suffix_tokens_max, tokens_max and deadline_ms";
+const COMPLETION_KEYS: &str = "enabled, prompt_tokens_max, suffix_tokens_max, tokens_max, deadline_ms and context";
+const CONTEXT_KEYS: &str = "path, definitions, recent, edits and diagnostics";
 
 pub(crate) fn did_change_configuration(session: &mut Session, params: DidChangeConfigurationParams) {
     // Clients that have nothing to say send an empty object or null.
@@ -43,6 +44,18 @@ pub(crate) fn apply(session: &mut Session, section: &Value) {
     take(&mut options.prompt_tokens_max, found.prompt_tokens_max);
     take(&mut options.suffix_tokens_max, found.suffix_tokens_max);
     take(&mut options.tokens_max, found.tokens_max);
+    if let Some(context) = found.context {
+        let sources = &mut options.context;
+        for (place, value) in [
+            (&mut sources.path, context.path),
+            (&mut sources.definitions, context.definitions),
+            (&mut sources.recent, context.recent),
+            (&mut sources.edits, context.edits),
+            (&mut sources.diagnostics, context.diagnostics),
+        ] {
+            *place = value.unwrap_or(*place);
+        }
+    }
     options.deadline = found.deadline_ms.map_or(options.deadline, |ms| Duration::from_millis(ms.into()));
     session.completer = Arc::new(session.completer.reconfigured(options.clone()));
 }
@@ -55,7 +68,11 @@ fn read(section: &Value) -> (CompletionSettings, Vec<String>) {
         match key.as_str() {
             "completion" => {
                 for (key, value) in entries(&value, "finch.completion", &mut warnings) {
-                    warnings.extend(set(&mut found, &key, &value).err());
+                    if key == "context" {
+                        found.context = Some(context(&value, &mut warnings));
+                    } else {
+                        warnings.extend(set(&mut found, &key, &value).err());
+                    }
                 }
             }
             client if CLIENT_KEYS.contains(&client) => {}
@@ -98,6 +115,31 @@ fn set(found: &mut CompletionSettings, key: &str, value: &Value) -> Result<(), S
     Ok(())
 }
 
+fn context(value: &Value, warnings: &mut Vec<String>) -> ContextSettings {
+    let mut found = ContextSettings::default();
+    for (key, value) in entries(value, "finch.completion.context", warnings) {
+        let place = match key.as_str() {
+            "path" => &mut found.path,
+            "definitions" => &mut found.definitions,
+            "recent" => &mut found.recent,
+            "edits" => &mut found.edits,
+            "diagnostics" => &mut found.diagnostics,
+            unknown => {
+                let name = format!("finch.completion.context.{unknown}");
+                warnings.push(format!("unknown key {name} has no effect; there are {CONTEXT_KEYS}"));
+                continue;
+            }
+        };
+        match value.as_bool() {
+            Some(on) => *place = Some(on),
+            None => {
+                warnings.push(format!("finch.completion.context.{key} is not true or false; it has no effect"));
+            }
+        }
+    }
+    found
+}
+
 fn number(key: &str, value: &Value, bounds: RangeInclusive<u32>) -> Result<u32, String> {
     let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
     number.filter(|number| bounds.contains(number)).ok_or_else(|| {
@@ -121,6 +163,7 @@ mod tests {
     fn known_keys_are_read_and_nulls_are_left_out() {
         let all = json!({"completion": {
             "enabled": false, "prompt_tokens_max": 100, "suffix_tokens_max": 0, "tokens_max": 9, "deadline_ms": 300,
+            "context": {"path": true, "definitions": false, "recent": true, "edits": false, "diagnostics": false},
         }});
         let found = CompletionSettings {
             enabled: Some(false),
@@ -128,6 +171,13 @@ mod tests {
             suffix_tokens_max: Some(0),
             tokens_max: Some(9),
             deadline_ms: Some(300),
+            context: Some(ContextSettings {
+                path: Some(true),
+                definitions: Some(false),
+                recent: Some(true),
+                edits: Some(false),
+                diagnostics: Some(false),
+            }),
         };
         check(all, found, &[]);
         for nothing in [json!(null), json!({}), json!({"completion": null}), json!({"completion": {"enabled": null}})] {
@@ -144,7 +194,7 @@ mod tests {
         let warnings = [
             "finch.completion.tokens_max is 0, and must be 1 to 1024; it has no effect",
             "unknown key finch.completion.speed has no effect; there are enabled, prompt_tokens_max, \
-             suffix_tokens_max, tokens_max and deadline_ms",
+             suffix_tokens_max, tokens_max, deadline_ms and context",
             "finch.completion.exclude is set in config.toml; here it has no effect",
             "unknown key finch.model has no effect; there is finch.completion",
         ];

@@ -1,4 +1,4 @@
-//! `textDocument/didOpen`, `didChange`, `didClose`: the text, in step with the editor.
+//! `textDocument/didOpen`, `didChange`, `didSave`, `didClose`: the text, in step with the editor.
 //!
 //! Texts are built before the session is locked. A message that cannot be read loses its document, because its
 //! text is no longer the editor's.
@@ -16,6 +16,7 @@ use crate::wire::document::{DidChange, DidClose, DidOpen, OpenedDocument};
 pub(crate) enum DocumentMethod {
     Open,
     Change,
+    Save,
     Close,
 }
 
@@ -24,6 +25,7 @@ impl DocumentMethod {
         match method {
             "textDocument/didOpen" => Some(Self::Open),
             "textDocument/didChange" => Some(Self::Change),
+            "textDocument/didSave" => Some(Self::Save),
             "textDocument/didClose" => Some(Self::Close),
             _ => None,
         }
@@ -36,6 +38,8 @@ pub(crate) fn apply(shared: &Shared, method: DocumentMethod, params: Value) {
     let applied = match method {
         DocumentMethod::Open => open(shared, params),
         DocumentMethod::Change => change(shared, params),
+        // Nothing of the text depends on it.
+        DocumentMethod::Save => shared.with_session(|session| session.save(&uri)).ok_or_else(panicked),
         DocumentMethod::Close => close(shared, params),
     };
     if let Err(reason) = applied {

@@ -3,7 +3,7 @@
 use finch_text::PositionEncoding;
 use tower_lsp::lsp_types::{
     ExecuteCommandOptions, InitializeResult, PositionEncodingKind, ServerCapabilities, ServerInfo,
-    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
+    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
 };
 
 use crate::handlers::HandlerError;
@@ -18,6 +18,7 @@ pub(crate) fn initialize(session: &mut Session, (): ()) -> Result<InitializeResu
     let sync = TextDocumentSyncOptions {
         open_close: Some(true),
         change: Some(TextDocumentSyncKind::INCREMENTAL),
+        save: Some(TextDocumentSyncSaveOptions::Supported(true)),
         ..TextDocumentSyncOptions::default()
     };
     let commands = vec![method::ACCEPT_COMMAND.to_owned(), method::FEEDBACK_COMMAND.to_owned()];

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use finch_complete::{Ask, Completer, Outcome, Reason, Suggestion, Trigger};
 use finch_learn::record::{About, Texts};
 use finch_text::{Change, Document, PositionEncoding};
-use tower_lsp::lsp_types::Url;
 
 use crate::documents::Snapshot;
 use crate::handlers::HandlerError;
 use crate::handlers::document::{position_of, range_of};
 use crate::outcomes::{Offer, Origin, Outcomes};
+use crate::path::path_of;
 use crate::session::Session;
 use crate::why::Why;
 use crate::wire::inline::{
@@ -85,7 +85,7 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
     let ask = Ask {
         client: session.client.clone(),
         document,
-        path: path_of(&params.text_document.uri),
+        path: Some(path_of(&params.text_document.uri)),
         language: Some(language.clone()),
         offset,
         trigger: if params.context.trigger_kind == 1 { Trigger::Invoked } else { Trigger::Automatic },
@@ -93,6 +93,8 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
     let completer = Arc::clone(&session.completer);
     let cursor = snapshot.document.offset(position_of(params.position), encoding);
     session.outcomes.asked(&params.text_document.uri, cursor);
+    let line = snapshot.document.line_of(cursor);
+    session.context.visited(&path_of(&params.text_document.uri), &snapshot.document, line);
     let outcomes = Arc::clone(&session.outcomes);
     let uri = params.text_document.uri;
     Ok(Place { completer, ask, uri, document: snapshot.document, encoding, selected, outcomes, language })
@@ -111,15 +113,6 @@ fn with_selected(document: &Document, info: &SelectedCompletionInfo, encoding: P
     let mut taken = document.clone();
     taken.apply(&Change { range: Some(range), text: info.text.clone() }, encoding);
     (taken, start + info.text.len())
-}
-
-/// What the exclude patterns look at: the file's path, or whatever names a buffer without a file.
-fn path_of(uri: &str) -> Option<String> {
-    let Ok(url) = Url::parse(uri) else { return Some(uri.to_owned()) };
-    match url.to_file_path() {
-        Ok(path) => Some(path.to_string_lossy().into_owned()),
-        Err(()) => Some(url.path().to_owned()),
-    }
 }
 
 impl Place {
@@ -180,26 +173,5 @@ impl Place {
                 (suggestion.text, range)
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(uri: &str, path: &str) {
-        assert_eq!(path_of(uri).as_deref(), Some(path));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_path_is_found_in_any_uri_so_that_nothing_slips_past_the_excludes() {
-        check("file:///home/a/b.rs", "/home/a/b.rs");
-        check("file:///home/a%20b/%2Eenv", "/home/a b/.env");
-        check("untitled:Untitled-1", "Untitled-1");
-        check("vscode-remote://wsl/home/a/.env", "/home/a/.env");
-        check("/plain/.env", "/plain/.env");
-        check("", "");
     }
 }

@@ -20,7 +20,7 @@ async fn initialize_says_what_the_server_can_do() {
     let expected = json!({
         "capabilities": {
             "positionEncoding": "utf-8",
-            "textDocumentSync": {"openClose": true, "change": 2},
+            "textDocumentSync": {"openClose": true, "change": 2, "save": true},
             "executeCommandProvider": {"commands": ["finch.accept", "finch.feedback"]},
             "inlineCompletionProvider": {},
         },

@@ -32,4 +32,27 @@ pub struct CompletionSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 60_000))]
     pub deadline_ms: Option<u32>,
+    /// What goes into a prompt beside the text around the cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<ContextSettings>,
+}
+
+/// Sources of context: each can be switched off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContextSettings {
+    /// Where the document stands in the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<bool>,
+    /// Definitions of the names near the cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definitions: Option<bool>,
+    /// Texts like the one at the cursor, from this document and those you were in lately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recent: Option<bool>,
+    /// What you changed lately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<bool>,
+    /// What is wrong near the cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<bool>,
 }

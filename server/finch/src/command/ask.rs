@@ -127,6 +127,7 @@ async fn listen(mut stream: GenerateStream, shown: &mut Shown) -> Result<End> {
         match chunk.context("the engine ended without an answer")?? {
             Chunk::Text(text) => shown.text(&text)?,
             Chunk::Reasoning(text) => shown.reasoning(&text),
+            Chunk::Unsure(_) => {}
             Chunk::ToolCall(call) => bail!("the model called {} where nothing can be called", call.name),
             Chunk::Done(done) => return Ok(End::Done(done)),
         }

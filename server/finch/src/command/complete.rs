@@ -1,11 +1,13 @@
 //! `finch complete`: one ghost text at a place in a file, as an editor would get it.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use finch_complete::{Ask, Completer, Outcome, Trigger};
+use finch_complete::{Ask, Completer, Excludes, Outcome, PromptParts, SourceCost, Trigger};
 use finch_llm::ClientId;
+use finch_lsp::Workspace;
 use finch_text::{Document, PositionEncoding};
 use serde::Serialize;
 
@@ -23,17 +25,19 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Complete) -> Res
     let model = setup::ensure(surroundings)?;
     let (provider, state) = LocalProvider::ready(local::load(surroundings, &model)?);
     let completer = Completer::new(Arc::new(provider), state, surroundings.config.completion.options());
+    let path = std::path::absolute(&arguments.place.file)?.to_string_lossy().into_owned();
+    look_around(&path, &document, &completer, &surroundings.config.completion.options().excludes);
     let ask = Ask {
         client: ClientId::new("cli"),
         document: document.clone(),
-        path: Some(arguments.place.file.to_string_lossy().into_owned()),
+        path: Some(path),
         language: None,
         offset,
         trigger: Trigger::Invoked,
     };
     let outcome = super::runtime()?.block_on(completer.complete(ask));
     if arguments.explain {
-        explain(&outcome);
+        explain(&outcome, &completer);
     }
     report(&outcome, &document, offset, started.elapsed(), arguments)
 }
@@ -60,15 +64,46 @@ fn report(
     }
 }
 
-fn explain(outcome: &Outcome) {
+/// What an editor would have told of the project around the file.
+fn look_around(path: &str, document: &Document, completer: &Completer, excludes: &Excludes) {
+    let context = completer.context();
+    let root = root_of(Path::new(path));
+    context.rooted(&root.to_string_lossy());
+    context.opened(path, document);
+    Workspace::new(root, excludes.clone()).look_around(path, document, &context);
+}
+
+/// The innermost folder around the file that is under version control, or else its own.
+fn root_of(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder).to_owned()
+}
+
+fn explain(outcome: &Outcome, completer: &Completer) {
     if let Some(prompt) = &outcome.prompt {
-        say(&format!("--- before the cursor\n{}\n--- behind the cursor\n{}\n---", prompt.prefix, prompt.suffix));
+        let spelled = completer.spell(prompt);
+        let prompt_text =
+            spelled.unwrap_or_else(|| format!("{}\n--- behind the cursor\n{}", prompt.prefix, prompt.suffix));
+        say(&format!("--- the prompt\n{prompt_text}\n---"));
+        for cost in &prompt.costs {
+            say(&source_line(cost, prompt, completer));
+        }
     }
     let usage = &outcome.usage;
     say(&format!(
         "prompt {} tokens, {} of them cached, {} behind the cursor; {} generated",
         usage.prompt_tokens, usage.cached_tokens, usage.suffix_tokens, usage.generated_tokens
     ));
+}
+
+/// What one source of context cost.
+fn source_line(cost: &SourceCost, prompt: &PromptParts, completer: &Completer) -> String {
+    let excerpts = prompt.context.excerpts.get(cost.excerpts.clone()).unwrap_or_default();
+    let tokens: Option<usize> =
+        excerpts.iter().map(|excerpt| completer.tokens_of(&format!("{}\n{}", excerpt.name, excerpt.text))).sum();
+    let size = tokens.map_or(format!("{} bytes", cost.bytes), |tokens| format!("{tokens} tokens"));
+    let ms = cost.took.as_secs_f64() * 1e3;
+    format!("context.{:<12} {:>2} excerpts, {size}, {ms:.1} ms", cost.source.name(), excerpts.len())
 }
 
 /// `finch complete --json`. The fields are a promise to scripts.
