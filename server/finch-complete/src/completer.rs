@@ -1,27 +1,26 @@
 //! The path of one request: recent suggestions, gates, the state of the model, the model, and its answer's end.
 //!
-//! Dropping the future of [`Completer::complete`] drops the provider's stream, which cancels the work behind it.
+//! Dropping the future of [`Completer::complete`] leaves the provider's stream to the client's next ask for a moment;
+//! then it is dropped, which cancels the work behind it.
+
+mod landing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use finch_llm::{
-    Capabilities, Chunk, GenerateStream, InfillRequest, Lane, LlmError, ModelState, Progress, Provider, Sampling,
-    StateReceiver, StopReason,
-};
-use tokio::time::{Instant, timeout_at};
+use finch_llm::{Capabilities, InfillRequest, Lane, ModelState, Provider, Sampling, StateReceiver};
+use tokio::time::Instant;
 
-use crate::answer::{Ended, settle};
 use crate::ask::{Ask, Options, Trigger};
-use crate::ends::{self, LastLine};
+use crate::flight::{Flight, Flights, Turn};
 use crate::gate;
-use crate::limits::ANSWER_BYTES_MAX;
-use crate::outcome::{Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};
-use crate::place::{Place, unify_line_ends};
+use crate::outcome::{Gate, Outcome, PromptParts, Reason, Source, Suggestion, Times};
+use crate::place::Place;
 use crate::quiet::{Fate, Tally};
-use crate::recent::{Entry, Recent, Rest, Typed};
-use crate::syntax::{Language, Token, Trees, View};
+use crate::recent::{Recent, Rest, Typed};
+use crate::syntax::{Language, Token, Trees};
 use crate::window::{self, Budget};
+use landing::Scene;
 
 /// Makes ghost text. One serves all clients and documents of a process.
 pub struct Completer {
@@ -31,20 +30,14 @@ pub struct Completer {
     recent: Mutex<Recent>,
     trees: Mutex<Trees>,
     tally: Arc<Mutex<Tally>>,
-    next_id: AtomicU64,
+    flights: Flights,
+    next_id: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Completer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Completer").field("provider", &self.provider.id()).finish_non_exhaustive()
     }
-}
-
-/// What the model said, as far as it was heard.
-struct Heard {
-    text: String,
-    ended: Result<Ended, LlmError>,
-    progress: Progress,
 }
 
 impl Completer {
@@ -57,14 +50,16 @@ impl Completer {
             recent: Mutex::default(),
             trees: Mutex::default(),
             tally: Arc::default(),
-            next_id: AtomicU64::new(1),
+            flights: Flights::default(),
+            next_id: Arc::new(AtomicU64::new(1)),
         }
     }
 
-    /// The same completer with other options. Ids go on; what could be typed through is forgotten.
+    /// The same completer with other options. Ids go on; what could be typed through is forgotten, and what is under
+    /// way ends.
     #[must_use]
     pub fn reconfigured(&self, options: Options) -> Self {
-        let next_id = AtomicU64::new(self.next_id.load(Ordering::Relaxed));
+        self.flights.ground_all();
         Self {
             provider: Arc::clone(&self.provider),
             state: self.state.clone(),
@@ -72,7 +67,8 @@ impl Completer {
             recent: Mutex::default(),
             trees: Mutex::default(),
             tally: Arc::clone(&self.tally),
-            next_id,
+            flights: Flights::default(),
+            next_id: Arc::clone(&self.next_id),
         }
     }
 
@@ -86,12 +82,13 @@ impl Completer {
         locked(&self.tally).ended(id, Fate::Rejected, Instant::now());
     }
 
-    /// One suggestion for the cursor, or the reason why there is none. Dropping the future cancels it.
+    /// One suggestion for the cursor, or the reason why there is none. Dropping the future cancels it, unless the
+    /// client's next ask agrees with what the model is saying and comes at once.
     pub async fn complete(&self, ask: Ask) -> Outcome {
         let started = Instant::now();
         let capabilities = self.provider.capabilities();
         let mut outcome = Outcome {
-            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            id: self.next_id(),
             suggestion: None,
             reason: None,
             provider: self.provider.id().to_string(),
@@ -102,7 +99,8 @@ impl Completer {
             source: Source::Model,
         };
         let ask = Ask { offset: ask.document.floor(ask.offset), ..ask };
-        match self.text(&ask, &capabilities, started, &mut outcome).await {
+        let turn = self.flights.begin(&ask.client);
+        match self.text(&ask, turn, &capabilities, started, &mut outcome).await {
             Ok(text) => outcome.suggestion = Some(Suggestion { text, replace: ask.offset..ask.offset }),
             Err(reason) => outcome.reason = Some(reason),
         }
@@ -114,6 +112,7 @@ impl Completer {
     async fn text(
         &self,
         ask: &Ask,
+        (turn, flight): (Turn, Option<Flight>),
         capabilities: &Capabilities,
         started: Instant,
         outcome: &mut Outcome,
@@ -124,46 +123,41 @@ impl Completer {
         if let Some(rest) = self.recent().rest(ask.path.as_deref(), &ask.document, ask.offset) {
             return Ok(recall(rest, outcome));
         }
-        let view = self.view(ask);
-        let language = Language::of(ask.path.as_deref(), ask.language.as_deref());
-        let place = Place::new(&ask.document, ask.offset).seen_by(language, view.as_ref());
+        let scene = self.scene(ask);
         let prompt = window::cut(&ask.document, ask.offset, self.budget(capabilities));
-        gate::check(&place, &prompt, ask.trigger, capabilities).map_err(Reason::Gate)?;
-        if ask.trigger == Trigger::Automatic && self.is_quiet(place.token()) {
+        gate::check(&scene.place, &prompt, ask.trigger, capabilities).map_err(Reason::Gate)?;
+        if ask.trigger == Trigger::Automatic && self.is_quiet(scene.place.token()) {
             return Err(Reason::Gate(Gate::Quiet));
         }
         self.model_is_ready()?;
 
-        let stream = self.provider.infill(self.request(ask, &place, &prompt, capabilities));
-        outcome.prompt = Some(prompt);
-        let heard = listen(stream, &place, started + self.options.deadline).await;
-        outcome.usage = heard.progress.usage;
-        let times = heard.progress.timings;
-        outcome.timings =
-            Times { queued: times.queued, prefill: times.prefill, decode: times.decode, ..Times::default() };
-        let text = settle(&heard.text, heard.ended.map_err(reason_of)?, &place, ask.trigger)?;
-        let text = without_harm(text, view.as_ref())?;
-        locked(&self.tally).shown(outcome.id, place.token());
-        self.recent().remember(Entry {
-            id: outcome.id,
-            path: ask.path.clone(),
-            document: ask.document.clone(),
-            offset: ask.offset,
-            text: text.clone(),
-            provider: outcome.provider.clone(),
-            model: outcome.model.clone(),
-        });
-        Ok(text)
+        let deadline = started + self.options.deadline;
+        if let Some(flight) = flight
+            && let Some(answer) = self.take_over(flight, &turn, ask, deadline, outcome).await
+        {
+            return answer;
+        }
+        if !self.flights.is_newest(&turn) {
+            return Err(Reason::Cancelled);
+        }
+        let stream = self.provider.infill(self.request(ask, &scene.place, &prompt, capabilities));
+        self.land(Flight::new(ask.clone(), prompt, stream), &turn, &scene, deadline, outcome).await
+    }
+
+    fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
         locked(&self.recent)
     }
 
-    /// What the grammar says around the cursor, where there is one.
-    fn view(&self, ask: &Ask) -> Option<View> {
-        let language = Language::of(ask.path.as_deref(), ask.language.as_deref())?;
-        locked(&self.trees).view(language, ask.path.as_deref(), &ask.document, ask.offset)
+    /// What stands around the cursor, and what the grammar says about it, where there is one.
+    fn scene(&self, ask: &Ask) -> Scene {
+        let (path, document) = (ask.path.as_deref(), &ask.document);
+        let language = Language::of(path, ask.language.as_deref());
+        let view = language.and_then(|language| locked(&self.trees).view(language, path, document, ask.offset));
+        Scene { place: Place::new(document, ask.offset).seen_by(language, view.as_ref()), view }
     }
 
     fn is_quiet(&self, token: Token) -> bool {
@@ -210,12 +204,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As much of the text as breaks nothing that parses.
-fn without_harm(text: String, view: Option<&View>) -> Result<String, Reason> {
-    let Some(view) = view else { return Ok(text) };
-    view.harmless(&text).map(str::to_owned).ok_or(Reason::Filtered(Rule::Syntax))
-}
-
 fn recall(rest: Rest, outcome: &mut Outcome) -> String {
     outcome.id = rest.id;
     outcome.provider = rest.provider;
@@ -225,49 +213,6 @@ fn recall(rest: Rest, outcome: &mut Outcome) -> String {
         Typed::Some => Source::TypedThrough,
     };
     rest.text
-}
-
-fn reason_of(error: LlmError) -> Reason {
-    match error {
-        LlmError::Cancelled => Reason::Cancelled,
-        LlmError::Loading => Reason::ModelLoading,
-        error => Reason::Error(error),
-    }
-}
-
-/// Listens until the answer's end is known, the model ends it, or time is up.
-async fn listen(mut stream: GenerateStream, place: &Place, deadline: Instant) -> Heard {
-    let mut text = String::new();
-    let mut chunks = 0;
-    let mut done = None;
-    let ended = loop {
-        match timeout_at(deadline, stream.next()).await {
-            Err(_) => break Ok(Ended::Deadline),
-            Ok(None) => break Err(LlmError::Protocol { reason: "the answer stopped without an end".to_owned() }),
-            Ok(Some(Err(error))) => break Err(error),
-            Ok(Some(Ok(Chunk::Done(end)))) => {
-                done = Some(end);
-                break Ok(match end.reason {
-                    StopReason::EndOfText | StopReason::ToolCalls | StopReason::StopText => Ended::Whole,
-                    StopReason::TokensMax | StopReason::ContextFull => Ended::TooLong,
-                });
-            }
-            Ok(Some(Ok(Chunk::Reasoning(_) | Chunk::ToolCall(_)))) => {}
-            Ok(Some(Ok(Chunk::Text(more)))) => {
-                chunks += 1;
-                text.push_str(&more);
-                let end_is_known = ends::find(&unify_line_ends(&text), place, LastLine::Open).is_some();
-                if end_is_known || text.len() > ANSWER_BYTES_MAX {
-                    break Ok(Ended::TooLong);
-                }
-            }
-        }
-    };
-    let mut progress =
-        done.map_or_else(|| stream.progress(), |done| Progress { usage: done.usage, timings: done.timings });
-    // Each chunk is a token at least, whatever the provider reported.
-    progress.usage.generated_tokens = progress.usage.generated_tokens.max(chunks);
-    Heard { text: unify_line_ends(&text), ended, progress }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod completer;
 mod ends;
 mod exclude;
 mod extent;
+mod flight;
 mod gate;
 mod limits;
 mod outcome;
@@ -21,6 +22,7 @@ mod recent;
 mod rules;
 mod secrets;
 mod syntax;
+mod typed;
 mod window;
 
 pub use ask::{Ask, Options, Trigger};

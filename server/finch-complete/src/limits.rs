@@ -100,3 +100,10 @@ pub(crate) const FATES_MAX: usize = 64;
 pub(crate) const QUIET_AFTER_REJECTIONS: usize = 8;
 /// A rejection counts for so long.
 pub(crate) const QUIET_FADES: Duration = Duration::from_secs(30 * 60);
+
+/// A request whose asker has gone goes on for so long: the next key may agree with it.
+pub(crate) const FLIGHT_LINGERS: Duration = Duration::from_millis(300);
+/// Clients whose requests are kept apart; of more, the one that asked least recently starts anew.
+pub(crate) const CLIENTS_MAX: usize = 16;
+/// Bytes that may be typed while a request is under way; with more it is asked anew.
+pub(crate) const TYPED_BYTES_MAX: usize = 512;

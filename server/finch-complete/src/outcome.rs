@@ -58,6 +58,8 @@ pub enum Source {
     Cache,
     /// The user typed the beginning of an earlier suggestion.
     TypedThrough,
+    /// The model was saying it for an earlier ask, and the user typed its beginning meanwhile.
+    InFlight,
 }
 
 impl std::fmt::Display for Source {
@@ -66,6 +68,7 @@ impl std::fmt::Display for Source {
             Self::Model => "model",
             Self::Cache => "cache",
             Self::TypedThrough => "typed-through",
+            Self::InFlight => "in-flight",
         })
     }
 }

@@ -1,11 +1,17 @@
 use std::time::Duration;
 
-use finch_llm::{ChunkSender, ClientId, Done, GenerateRequest, ProviderId, Timings, Usage, state_channel, stream};
+use finch_llm::{
+    Chunk, ChunkSender, ClientId, Done, GenerateRequest, GenerateStream, LlmError, Progress, ProviderId, StopReason,
+    Timings, Usage, state_channel, stream,
+};
 use finch_text::Document;
 
 use super::*;
 use crate::Trigger;
+use crate::limits::FLIGHT_LINGERS;
 use crate::outcome::{Gate, Rule};
+
+mod flight;
 
 const STEP: Duration = Duration::from_millis(50);
 
@@ -18,10 +24,11 @@ enum Act {
     Fail(LlmError),
 }
 
-/// A model that follows a script, the same for each request.
+/// A model that follows a script: the last for all requests that have none of their own.
 struct Scripted {
-    acts: Vec<Act>,
+    scripts: Vec<Vec<Act>>,
     requests: Mutex<Vec<InfillRequest>>,
+    answers: Mutex<Vec<(ClientId, ChunkSender)>>,
     gone: Arc<tokio::sync::Notify>,
 }
 
@@ -46,9 +53,16 @@ impl Provider for Scripted {
     }
 
     fn infill(&self, request: InfillRequest) -> GenerateStream {
-        self.requests.lock().unwrap().push(request);
+        let mut requests = self.requests.lock().unwrap();
+        let script = self.scripts[requests.len().min(self.scripts.len() - 1)].clone();
         let (sender, stream) = stream();
-        tokio::spawn(act(self.acts.clone(), sender, self.gone.clone()));
+        let mut answers = self.answers.lock().unwrap();
+        let goes_on =
+            |(client, answer): &(ClientId, ChunkSender)| *client == request.client && !answer.is_reader_gone();
+        assert!(!answers.iter().any(goes_on), "a client has one request at a time");
+        answers.push((request.client.clone(), sender.clone()));
+        requests.push(request);
+        tokio::spawn(act(script, sender, self.gone.clone()));
         stream
     }
 }
@@ -80,22 +94,36 @@ async fn act(acts: Vec<Act>, sender: ChunkSender, gone: Arc<tokio::sync::Notify>
 }
 
 struct Rig {
-    completer: Completer,
+    completer: Arc<Completer>,
     provider: Arc<Scripted>,
     state: finch_llm::StateSender,
 }
 
 impl Rig {
     fn new(acts: &[Act]) -> Self {
-        let provider = Arc::new(Scripted { acts: acts.into(), requests: Mutex::default(), gone: Arc::default() });
+        Self::with(&[acts])
+    }
+
+    fn with(scripts: &[&[Act]]) -> Self {
+        let scripts = scripts.iter().map(|acts| acts.to_vec()).collect();
+        let provider =
+            Arc::new(Scripted { scripts, requests: Mutex::default(), answers: Mutex::default(), gone: Arc::default() });
         let (state, receiver) = state_channel();
         state.send_replace(ModelState::Ready { model: "parrot".into() });
-        let completer = Completer::new(provider.clone(), receiver, Options::default());
+        let completer = Arc::new(Completer::new(provider.clone(), receiver, Options::default()));
         Self { completer, provider, state }
     }
 
     async fn ask(&self, marked: &str) -> Outcome {
         self.completer.complete(asked(marked, "src/a.py")).await
+    }
+
+    /// Asks, and does not wait for the answer.
+    async fn leave(&self, marked: &str, after: Duration) {
+        tokio::select! {
+            outcome = self.ask(marked) => panic!("{outcome:?}"),
+            () = tokio::time::sleep(after) => {}
+        }
     }
 
     fn requests(&self) -> Vec<InfillRequest> {
@@ -174,13 +202,12 @@ async fn the_model_is_stopped_when_the_end_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_future_cancels_the_request() {
-    let rig = Rig::new(&[Act::Wait(STEP * 1000)]);
-    tokio::select! {
-        outcome = rig.ask(ADD) => panic!("{outcome:?}"),
-        () = tokio::time::sleep(STEP) => {}
-    }
+async fn dropping_the_future_cancels_the_request_after_a_moment() {
+    let rig = Rig::new(&[Act::Wait(STEP / 2), Act::Say("re"), Act::Wait(STEP * 1000)]);
+    rig.leave(ADD, STEP).await;
+    let left = Instant::now();
     rig.provider.gone.notified().await;
+    assert!(left.elapsed() >= FLIGHT_LINGERS);
 }
 
 #[tokio::test(start_paused = true)]

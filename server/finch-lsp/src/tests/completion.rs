@@ -27,9 +27,9 @@ async fn a_suggestion_carries_its_text_its_place_and_where_it_came_from() {
 }
 
 #[tokio::test]
-async fn a_newer_request_stops_the_older_one_at_once() {
+async fn a_newer_request_elsewhere_stops_the_older_one_at_once() {
     let mut client = Client::open(CODE).await;
-    let older = client.complete(1, 16).await;
+    let older = client.complete(1, 15).await;
     let stopped = client.asked().await;
     let newer = client.complete(1, 16).await;
     assert_eq!(client.answer_to(older).await["result"], Value::Null);
@@ -38,6 +38,19 @@ async fn a_newer_request_stops_the_older_one_at_once() {
     assert_eq!(client.answer_to(newer).await["result"]["items"][0]["insertText"], "price;");
     let explanation = client.explain().await;
     assert_eq!((explanation.get("reason"), &explanation["source"]), (None, &json!("model")));
+}
+
+#[tokio::test]
+async fn what_the_model_is_saying_goes_to_the_newest_request_that_agrees() {
+    let mut client = Client::open(CODE).await;
+    let older = client.complete(1, 16).await;
+    let asked = client.asked().await;
+    client.type_at(1, 16, "pr").await;
+    let newer = client.complete(1, 18).await;
+    assert_eq!(client.answer_to(older).await["result"], Value::Null);
+    asked.say("price;").await;
+    assert_eq!(client.answer_to(newer).await["result"]["items"][0]["insertText"], "ice;");
+    assert_eq!(client.explain().await["source"], "in-flight");
 }
 
 #[tokio::test]

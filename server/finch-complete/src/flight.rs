@@ -1,0 +1,289 @@
+//! Requests under way: who listens to them, and how long they go on when nobody does.
+//!
+//! A client has one flight at most, the newest. It stays here while somebody listens, so that a newer ask of the
+//! client takes it over in one step, whether its asker is gone already or not. Invariants: a flight belongs to a turn,
+//! and only the newest turn of a client may launch, hear or end one; a flight that nobody listens to is dropped after
+//! [`FLIGHT_LINGERS`], or at once where there is no runtime to count the time.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+use finch_llm::{Chunk, ClientId, Done, GenerateStream, LlmError, Progress, StopReason};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::answer::Ended;
+use crate::ask::Ask;
+use crate::limits::{CLIENTS_MAX, FLIGHT_LINGERS, TYPED_BYTES_MAX};
+use crate::outcome::PromptParts;
+use crate::place::unify_line_ends;
+use crate::typed;
+
+/// One request to the model, and what it said so far.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(crate) ask: Ask,
+    pub(crate) prompt: PromptParts,
+    stream: GenerateStream,
+    /// As it came; its line ends may be cut in two.
+    heard: String,
+    chunks: usize,
+    ended: Option<Result<Ended, LlmError>>,
+    done: Option<Done>,
+}
+
+/// What was heard of a flight, with `\n` line ends.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) text: String,
+    pub(crate) ended: Option<Result<Ended, LlmError>>,
+}
+
+/// Whether the user types what the model says, as far as both are known.
+pub(crate) fn agree(heard: &str, typed: &str) -> bool {
+    heard.starts_with(typed) || typed.starts_with(heard)
+}
+
+impl Flight {
+    pub(crate) fn new(ask: Ask, prompt: PromptParts, stream: GenerateStream) -> Self {
+        Self { ask, prompt, stream, heard: String::new(), chunks: 0, ended: None, done: None }
+    }
+
+    /// What was typed at its place since, if that agrees with what was heard and nothing else changed.
+    pub(crate) fn typed(&self, ask: &Ask) -> Option<String> {
+        if self.ask.path != ask.path || self.ask.language != ask.language {
+            return None;
+        }
+        let (then, now) = ((&self.ask.document, self.ask.offset), (&ask.document, ask.offset));
+        let heard = unify_line_ends(&self.heard);
+        typed::since(then, now, TYPED_BYTES_MAX, |typed| agree(&heard, typed))
+    }
+
+    pub(crate) fn said(&self) -> Said {
+        Said { text: unify_line_ends(&self.heard), ended: self.ended.clone() }
+    }
+
+    /// What it has cost.
+    pub(crate) fn progress(&self) -> Progress {
+        let done = self.done.map(|done| Progress { usage: done.usage, timings: done.timings });
+        let mut progress = done.unwrap_or_else(|| self.stream.progress());
+        // Each chunk is a token at least, whatever the provider reported.
+        progress.usage.generated_tokens = progress.usage.generated_tokens.max(self.chunks);
+        progress
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.ended.is_some() {
+            return Poll::Ready(());
+        }
+        // Nothing is lost when this is dropped: a chunk is taken off the stream only when it is ready.
+        let next = pin!(self.stream.next()).poll(context);
+        next.map(|chunk| self.hear(chunk))
+    }
+
+    fn hear(&mut self, chunk: Option<Result<Chunk, LlmError>>) {
+        match chunk {
+            Some(Ok(Chunk::Text(more))) => {
+                self.chunks += 1;
+                self.heard.push_str(&more);
+            }
+            Some(Ok(Chunk::Reasoning(_) | Chunk::ToolCall(_))) => {}
+            Some(Ok(Chunk::Done(done))) => {
+                self.done = Some(done);
+                self.ended = Some(Ok(match done.reason {
+                    StopReason::EndOfText | StopReason::ToolCalls | StopReason::StopText => Ended::Whole,
+                    StopReason::TokensMax | StopReason::ContextFull => Ended::TooLong,
+                }));
+            }
+            Some(Err(error)) => self.ended = Some(Err(error)),
+            None => {
+                let reason = "the answer stopped without an end".to_owned();
+                self.ended = Some(Err(LlmError::Protocol { reason }));
+            }
+        }
+    }
+}
+
+/// An ask of a client; a later one of the same client takes its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Turn {
+    client: ClientId,
+    number: u64,
+}
+
+/// What comes of waiting for a flight.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Something was heard.
+    News,
+    /// Nothing was, in time.
+    TimeUp,
+    /// A newer ask has taken the flight.
+    Gone,
+}
+
+/// The flights of all clients.
+#[derive(Debug, Default)]
+pub(crate) struct Flights {
+    slots: Arc<Mutex<Slots>>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    /// The client that asked last stands last.
+    held: Vec<Slot>,
+    turns: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    turn: Turn,
+    flight: Option<Flight>,
+    /// What goes on behind this turn: a timer, or a listener.
+    behind: Option<AbortHandle>,
+    /// Who waits for the flight.
+    listener: Option<Waker>,
+}
+
+impl Flights {
+    /// A new ask of the client: nothing of an older one goes on, but for the flight that is handed over.
+    pub(crate) fn begin(&self, client: &ClientId) -> (Turn, Option<Flight>) {
+        let mut slots = self.locked();
+        slots.turns += 1;
+        let turn = Turn { client: client.clone(), number: slots.turns };
+        let at = slots.held.iter().position(|slot| slot.turn.client == *client);
+        let before = at.or((slots.held.len() >= CLIENTS_MAX).then_some(0)).map(|at| slots.held.remove(at));
+        slots.held.push(Slot { turn: turn.clone(), flight: None, behind: None, listener: None });
+        drop(slots);
+        let flight = before.and_then(|mut slot| {
+            let own = slot.turn.client == *client;
+            slot.flight.take().filter(|_| own)
+        });
+        (turn, flight)
+    }
+
+    pub(crate) fn is_newest(&self, turn: &Turn) -> bool {
+        self.locked().slot(turn).is_some()
+    }
+
+    /// The turn's request is under way. Dropping the seat leaves it to whoever asks next, for a while.
+    pub(crate) fn launch(&self, turn: &Turn, flight: Flight) -> Option<Seat<'_>> {
+        let before = {
+            let mut slots = self.locked();
+            slots.slot(turn)?.flight.replace(flight)
+        };
+        drop(before);
+        Some(Seat { flights: self, turn: turn.clone() })
+    }
+
+    /// What was heard so far; `None` if a newer ask has the flight.
+    pub(crate) fn said(&self, turn: &Turn) -> Option<Said> {
+        self.locked().slot(turn)?.flight.as_ref().map(Flight::said)
+    }
+
+    /// Waits until more is heard.
+    pub(crate) async fn news(&self, turn: &Turn, until: Instant) -> Wait {
+        let news = poll_fn(|context| {
+            let mut slots = self.locked();
+            let Some(slot) = slots.slot(turn) else { return Poll::Ready(Wait::Gone) };
+            slot.listener = Some(context.waker().clone());
+            let heard = slot.flight.as_mut().map(|flight| flight.poll(context));
+            heard.map_or(Poll::Ready(Wait::Gone), |heard| heard.map(|()| Wait::News))
+        });
+        timeout_at(until, news).await.unwrap_or(Wait::TimeUp)
+    }
+
+    /// The flight is over for its listener, who gets it.
+    pub(crate) fn land(&self, turn: &Turn) -> Option<Flight> {
+        self.locked().slot(turn)?.flight.take()
+    }
+
+    /// Nothing goes on any more.
+    pub(crate) fn ground_all(&self) {
+        let held = std::mem::take(&mut self.locked().held);
+        drop(held);
+    }
+
+    /// Lets the turn's flight go on for a while without a listener.
+    fn linger(&self, turn: &Turn) {
+        let grounding = Grounding { slots: Arc::downgrade(&self.slots), turn: turn.clone() };
+        if self.locked().slot(turn).is_none_or(|slot| slot.flight.is_none()) {
+            return;
+        }
+        // Without a runtime it is dropped here and now.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let timer = runtime.spawn(async move {
+            sleep(FLIGHT_LINGERS).await;
+            drop(grounding);
+        });
+        self.follow(turn, timer.abort_handle());
+    }
+
+    /// The task is stopped by the client's next ask.
+    fn follow(&self, turn: &Turn, task: AbortHandle) {
+        let before = match self.locked().slot(turn) {
+            Some(slot) => slot.behind.replace(task),
+            None => Some(task),
+        };
+        // Outside of the lock: a task that is stopped may want it.
+        if let Some(before) = before {
+            before.abort();
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Slots> {
+        locked(&self.slots)
+    }
+}
+
+impl Slots {
+    fn slot(&mut self, turn: &Turn) -> Option<&mut Slot> {
+        self.held.iter_mut().find(|slot| slot.turn == *turn)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(behind) = self.behind.take() {
+            behind.abort();
+        }
+        if let Some(listener) = self.listener.take() {
+            listener.wake();
+        }
+    }
+}
+
+/// Held by who listens to a flight.
+#[derive(Debug)]
+pub(crate) struct Seat<'a> {
+    flights: &'a Flights,
+    turn: Turn,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.flights.linger(&self.turn);
+    }
+}
+
+/// Ends a turn's flight when it is dropped, be it that its time is up or that the runtime ends.
+#[derive(Debug)]
+struct Grounding {
+    slots: Weak<Mutex<Slots>>,
+    turn: Turn,
+}
+
+impl Drop for Grounding {
+    fn drop(&mut self) {
+        let Some(slots) = self.slots.upgrade() else { return };
+        let flight = locked(&slots).slot(&self.turn).and_then(|slot| slot.flight.take());
+        drop(flight);
+    }
+}
+
+fn locked(slots: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
+    slots.lock().unwrap_or_else(PoisonError::into_inner)
+}
