@@ -46,6 +46,9 @@ pub struct Options {
     pub deadline: Duration,
     /// Where nothing is said unless asked.
     pub quiet: Quiet,
+    /// Whether whole lines are shown while the model goes on, and the next suggestion is made before this one is
+    /// accepted.
+    pub ahead: bool,
 }
 
 impl Default for Options {
@@ -57,6 +60,7 @@ impl Default for Options {
             tokens_max: TOKENS_MAX,
             deadline: DEADLINE,
             quiet: Quiet::default(),
+            ahead: true,
         }
     }
 }

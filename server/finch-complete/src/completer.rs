@@ -3,7 +3,7 @@
 //! Dropping the future of [`Completer::complete`] leaves the provider's stream to the client's next ask for a moment;
 //! then it is dropped, which cancels the work behind it.
 
-mod landing;
+pub(crate) mod landing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ use crate::quiet::{Fate, Tally};
 use crate::recent::{Recent, Rest, Typed};
 use crate::syntax::{Language, Token, Trees};
 use crate::window::{self, Budget};
-use landing::Scene;
+use landing::{Bounds, Scene};
 
 /// Makes ghost text. One serves all clients and documents of a process.
 pub struct Completer {
@@ -30,7 +30,7 @@ pub struct Completer {
     recent: Mutex<Recent>,
     trees: Mutex<Trees>,
     tally: Arc<Mutex<Tally>>,
-    flights: Flights,
+    pub(crate) flights: Flights,
     next_id: Arc<AtomicU64>,
 }
 
@@ -84,7 +84,7 @@ impl Completer {
 
     /// One suggestion for the cursor, or the reason why there is none. Dropping the future cancels it, unless the
     /// client's next ask agrees with what the model is saying and comes at once.
-    pub async fn complete(&self, ask: Ask) -> Outcome {
+    pub async fn complete(self: &Arc<Self>, ask: Ask) -> Outcome {
         let started = Instant::now();
         let capabilities = self.provider.capabilities();
         let mut outcome = Outcome {
@@ -99,9 +99,13 @@ impl Completer {
             source: Source::Model,
         };
         let ask = Ask { offset: ask.document.floor(ask.offset), ..ask };
-        let turn = self.flights.begin(&ask.client);
-        match self.text(&ask, turn, &capabilities, started, &mut outcome).await {
-            Ok(text) => outcome.suggestion = Some(Suggestion { text, replace: ask.offset..ask.offset }),
+        let (turn, flight) = self.flights.begin(&ask.client);
+        let bounds = Bounds::new(&ask, &self.options, started);
+        match self.text(&ask, (&turn, flight), bounds, &mut outcome).await {
+            Ok(text) => {
+                self.go_ahead(&turn, &ask, &text, bounds);
+                outcome.suggestion = Some(Suggestion { text, replace: ask.offset..ask.offset });
+            }
             Err(reason) => outcome.reason = Some(reason),
         }
         outcome.timings.total = started.elapsed();
@@ -112,48 +116,75 @@ impl Completer {
     async fn text(
         &self,
         ask: &Ask,
-        (turn, flight): (Turn, Option<Flight>),
-        capabilities: &Capabilities,
-        started: Instant,
+        (turn, flight): (&Turn, Option<Flight>),
+        bounds: Bounds,
         outcome: &mut Outcome,
     ) -> Result<String, Reason> {
-        if ask.path.as_deref().is_some_and(|path| self.options.excludes.excludes(path)) {
+        if self.is_excluded(ask) {
             return Err(Reason::Excluded);
         }
-        if let Some(rest) = self.recent().rest(ask.path.as_deref(), &ask.document, ask.offset) {
+        let flight = flight.filter(|flight| flight.typed(ask).is_some());
+        let rest = self.recent().rest(ask.path.as_deref(), &ask.document, ask.offset);
+        if let Some(rest) = rest {
+            if let Some(flight) = flight.filter(|_| self.options.ahead) {
+                self.flights.launch(turn, || flight);
+            }
             return Ok(recall(rest, outcome));
         }
+        let (scene, prompt) = self.admit(ask)?;
+        if let Some(flight) = flight
+            && let Some(answer) = self.take_over(flight, turn, ask, bounds, outcome).await
+        {
+            return answer;
+        }
+        outcome.prompt = Some(prompt.clone());
+        if !self.launch(turn, ask, &scene.place, prompt) {
+            return Err(Reason::Cancelled);
+        }
+        self.land(turn, ask, &scene, bounds, outcome).await
+    }
+
+    /// What stands around a place where the model may be asked.
+    pub(crate) fn admit(&self, ask: &Ask) -> Result<(Scene, PromptParts), Reason> {
+        let capabilities = self.provider.capabilities();
         let scene = self.scene(ask);
-        let prompt = window::cut(&ask.document, ask.offset, self.budget(capabilities));
-        gate::check(&scene.place, &prompt, ask.trigger, capabilities).map_err(Reason::Gate)?;
+        let prompt = window::cut(&ask.document, ask.offset, self.budget(&capabilities));
+        gate::check(&scene.place, &prompt, ask.trigger, &capabilities).map_err(Reason::Gate)?;
         if ask.trigger == Trigger::Automatic && self.is_quiet(scene.place.token()) {
             return Err(Reason::Gate(Gate::Quiet));
         }
         self.model_is_ready()?;
-
-        let deadline = started + self.options.deadline;
-        if let Some(flight) = flight
-            && let Some(answer) = self.take_over(flight, &turn, ask, deadline, outcome).await
-        {
-            return answer;
-        }
-        if !self.flights.is_newest(&turn) {
-            return Err(Reason::Cancelled);
-        }
-        let stream = self.provider.infill(self.request(ask, &scene.place, &prompt, capabilities));
-        self.land(Flight::new(ask.clone(), prompt, stream), &turn, &scene, deadline, outcome).await
+        Ok((scene, prompt))
     }
 
-    fn next_id(&self) -> u64 {
+    /// Asks the model, unless a newer ask came.
+    pub(crate) fn launch(&self, turn: &Turn, ask: &Ask, place: &Place, prompt: PromptParts) -> bool {
+        let request = self.request(ask, place, &prompt, &self.provider.capabilities());
+        self.flights.launch(turn, || Flight::new(ask.clone(), prompt, self.provider.infill(request)))
+    }
+
+    pub(crate) fn is_excluded(&self, ask: &Ask) -> bool {
+        ask.path.as_deref().is_some_and(|path| self.options.excludes.excludes(path))
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn provider(&self) -> &dyn Provider {
+        &*self.provider
+    }
+
+    pub(crate) fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn recent(&self) -> MutexGuard<'_, Recent> {
+    pub(crate) fn recent(&self) -> MutexGuard<'_, Recent> {
         locked(&self.recent)
     }
 
     /// What stands around the cursor, and what the grammar says about it, where there is one.
-    fn scene(&self, ask: &Ask) -> Scene {
+    pub(crate) fn scene(&self, ask: &Ask) -> Scene {
         let (path, document) = (ask.path.as_deref(), &ask.document);
         let language = Language::of(path, ask.language.as_deref());
         let view = language.and_then(|language| locked(&self.trees).view(language, path, document, ask.offset));
@@ -197,6 +228,13 @@ impl Completer {
             references: window::around(&ask.document, ask.offset),
             sampling: Sampling { tokens_max: self.options.tokens_max, stop, ..Sampling::default() },
         }
+    }
+}
+
+impl Drop for Completer {
+    fn drop(&mut self) {
+        // What goes on behind knows the flights too.
+        self.flights.ground_all();
     }
 }
 

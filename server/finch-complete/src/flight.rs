@@ -126,7 +126,7 @@ pub(crate) enum Wait {
 }
 
 /// The flights of all clients.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Flights {
     slots: Arc<Mutex<Slots>>,
 }
@@ -165,23 +165,28 @@ impl Flights {
         (turn, flight)
     }
 
-    pub(crate) fn is_newest(&self, turn: &Turn) -> bool {
-        self.locked().slot(turn).is_some()
+    /// Sends the turn's request, or goes on with one, unless a newer ask came. A newer one waits until this is done, so
+    /// that requests are sent in the order of their asks.
+    pub(crate) fn launch(&self, turn: &Turn, flight: impl FnOnce() -> Flight) -> bool {
+        let mut slots = self.locked();
+        let Some(slot) = slots.slot(turn) else { return false };
+        debug_assert!(slot.flight.is_none(), "a turn has one flight");
+        slot.flight = Some(flight());
+        true
     }
 
-    /// The turn's request is under way. Dropping the seat leaves it to whoever asks next, for a while.
-    pub(crate) fn launch(&self, turn: &Turn, flight: Flight) -> Option<Seat<'_>> {
-        let before = {
-            let mut slots = self.locked();
-            slots.slot(turn)?.flight.replace(flight)
-        };
-        drop(before);
-        Some(Seat { flights: self, turn: turn.clone() })
+    /// Listening to the turn's flight. Dropping the seat leaves the flight to whoever asks next, for a while.
+    pub(crate) fn seat(&self, turn: &Turn) -> Seat<'_> {
+        Seat { flights: self, turn: Some(turn.clone()) }
+    }
+
+    pub(crate) fn look<T>(&self, turn: &Turn, at: impl FnOnce(&Flight) -> T) -> Option<T> {
+        self.locked().slot(turn)?.flight.as_ref().map(at)
     }
 
     /// What was heard so far; `None` if a newer ask has the flight.
     pub(crate) fn said(&self, turn: &Turn) -> Option<Said> {
-        self.locked().slot(turn)?.flight.as_ref().map(Flight::said)
+        self.look(turn, Flight::said)
     }
 
     /// Waits until more is heard.
@@ -223,7 +228,7 @@ impl Flights {
     }
 
     /// The task is stopped by the client's next ask.
-    fn follow(&self, turn: &Turn, task: AbortHandle) {
+    pub(crate) fn follow(&self, turn: &Turn, task: AbortHandle) {
         let before = match self.locked().slot(turn) {
             Some(slot) => slot.behind.replace(task),
             None => Some(task),
@@ -260,12 +265,22 @@ impl Drop for Slot {
 #[derive(Debug)]
 pub(crate) struct Seat<'a> {
     flights: &'a Flights,
-    turn: Turn,
+    /// Absent once it was left in order.
+    turn: Option<Turn>,
+}
+
+impl Seat<'_> {
+    /// The flight goes on without a listener, or with another.
+    pub(crate) fn leave(mut self) {
+        self.turn = None;
+    }
 }
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.flights.linger(&self.turn);
+        if let Some(turn) = &self.turn {
+            self.flights.linger(turn);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! This crate knows no editor, no protocol, no file and no model: the language server and the command line are
 //! its doors. Everything but [`Completer::complete`] is a pure function of text.
 
+mod ahead;
 mod answer;
 mod ask;
 mod characters;

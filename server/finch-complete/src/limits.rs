@@ -103,6 +103,10 @@ pub(crate) const QUIET_FADES: Duration = Duration::from_secs(30 * 60);
 
 /// A request whose asker has gone goes on for so long: the next key may agree with it.
 pub(crate) const FLIGHT_LINGERS: Duration = Duration::from_millis(300);
+/// So long after a suggestion nothing else was asked for when the model is asked for what comes behind it.
+pub(crate) const AHEAD_AFTER: Duration = Duration::from_millis(250);
+/// After so long, whole lines are shown while the model goes on.
+pub(crate) const FIRST_ANSWER: Duration = Duration::from_millis(400);
 /// Clients whose requests are kept apart; of more, the one that asked least recently starts anew.
 pub(crate) const CLIENTS_MAX: usize = 16;
 /// Bytes that may be typed while a request is under way; with more it is asked anew.

@@ -7,24 +7,47 @@ use tokio::time::Instant;
 
 use super::{Completer, locked};
 use crate::answer::{Ended, settle};
-use crate::ask::{Ask, Trigger};
+use crate::ask::{Ask, Options, Trigger};
 use crate::ends::{self, LastLine};
-use crate::flight::{Flight, Turn, Wait, agree};
-use crate::limits::ANSWER_BYTES_MAX;
+use crate::flight::{Flight, Flights, Turn, Wait, agree};
+use crate::limits::{ANSWER_BYTES_MAX, FIRST_ANSWER};
 use crate::outcome::{Outcome, Reason, Rule, Source, Times};
 use crate::place::{Place, is_blank};
 use crate::recent::Entry;
 use crate::syntax::View;
 
 /// What stands around a place.
-pub(super) struct Scene {
-    pub(super) place: Place,
-    pub(super) view: Option<View>,
+pub(crate) struct Scene {
+    pub(crate) place: Place,
+    pub(crate) view: Option<View>,
+}
+
+/// How long an ask listens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) deadline: Instant,
+    /// From then on whole lines are enough.
+    pub(crate) box_ends: Option<Instant>,
+}
+
+impl Bounds {
+    pub(super) fn new(ask: &Ask, options: &Options, started: Instant) -> Self {
+        let is_boxed = options.ahead && ask.trigger == Trigger::Automatic;
+        Self { deadline: started + options.deadline, box_ends: is_boxed.then_some(started + FIRST_ANSWER) }
+    }
+
+    /// When to look up from listening.
+    fn next(self) -> Instant {
+        let to_come = self.box_ends.filter(|box_ends| Instant::now() < *box_ends);
+        to_come.map_or(self.deadline, |box_ends| box_ends.min(self.deadline))
+    }
 }
 
 /// What came of listening.
-enum Heard {
+pub(crate) enum Heard {
     Over(Result<Ended, LlmError>),
+    /// So much of it is shown, and the model goes on.
+    Enough(String),
     /// The user types something else.
     Disagrees,
     /// A newer ask listens now.
@@ -32,26 +55,31 @@ enum Heard {
 }
 
 impl Completer {
-    /// The suggestion of a request that was sent for this ask.
+    /// The suggestion of the request that was sent for this ask.
     pub(super) async fn land(
         &self,
-        flight: Flight,
         turn: &Turn,
+        ask: &Ask,
         scene: &Scene,
-        deadline: Instant,
+        bounds: Bounds,
         outcome: &mut Outcome,
     ) -> Result<String, Reason> {
-        let ask = flight.ask.clone();
-        outcome.prompt = Some(flight.prompt.clone());
-        let seat = self.flights.launch(turn, flight).ok_or(Reason::Cancelled)?;
-        let Heard::Over(ended) = self.listen(turn, &scene.place, "", deadline).await else {
-            return Err(Reason::Cancelled);
+        let seat = self.flights.seat(turn);
+        let enough = |lines: &str| settled(lines, Ended::Whole, scene, ask.trigger).ok();
+        let text = match listen(&self.flights, turn, &scene.place, "", bounds, enough).await {
+            Heard::Enough(text) => {
+                self.flights.look(turn, |flight| charge(outcome, flight));
+                seat.leave();
+                text
+            }
+            Heard::Over(ended) => {
+                let flight = self.flights.land(turn).ok_or(Reason::Cancelled)?;
+                charge(outcome, &flight);
+                settled(&flight.said().text, ended.map_err(reason_of)?, scene, ask.trigger)?
+            }
+            Heard::Disagrees | Heard::Gone => return Err(Reason::Cancelled),
         };
-        let flight = self.flights.land(turn).ok_or(Reason::Cancelled)?;
-        drop(seat);
-        charge(outcome, &flight);
-        let text = settled(&flight.said().text, ended.map_err(reason_of)?, scene, ask.trigger)?;
-        self.remember(outcome, &ask, &text, scene);
+        self.remember(outcome, ask, &text, scene);
         Ok(text)
     }
 
@@ -62,56 +90,48 @@ impl Completer {
         flight: Flight,
         turn: &Turn,
         ask: &Ask,
-        deadline: Instant,
+        bounds: Bounds,
         outcome: &mut Outcome,
     ) -> Option<Result<String, Reason>> {
         let typed = flight.typed(ask)?;
-        let scene = self.scene(&flight.ask);
-        let Some(seat) = self.flights.launch(turn, flight) else { return Some(Err(Reason::Cancelled)) };
-        let heard = self.listen(turn, &scene.place, &typed, deadline).await;
-        let flight = self.flights.land(turn);
-        drop(seat);
-        let (ended, flight) = match (heard, flight) {
-            (Heard::Over(ended), Some(flight)) => (ended, flight),
-            (Heard::Disagrees, _) => return None,
-            (Heard::Gone | Heard::Over(_), _) => return Some(Err(Reason::Cancelled)),
-        };
-        charge(outcome, &flight);
+        let (began, scene) = (flight.ask.clone(), self.scene(&flight.ask));
         outcome.prompt = Some(flight.prompt.clone());
-        let text = ended.map_err(reason_of);
-        let text = text.and_then(|ended| settled(&flight.said().text, ended, &scene, ask.trigger));
+        if !self.flights.launch(turn, || flight) {
+            return Some(Err(Reason::Cancelled));
+        }
+        let seat = self.flights.seat(turn);
+        let enough = |lines: &str| {
+            let text = settled(lines, Ended::Whole, &scene, ask.trigger).ok()?;
+            rest_of(&text, &typed).is_some().then_some(text)
+        };
+        let text = match listen(&self.flights, turn, &scene.place, &typed, bounds, enough).await {
+            Heard::Enough(text) => {
+                self.flights.look(turn, |flight| charge(outcome, flight));
+                seat.leave();
+                Ok(text)
+            }
+            Heard::Over(ended) => {
+                let Some(flight) = self.flights.land(turn) else { return Some(Err(Reason::Cancelled)) };
+                charge(outcome, &flight);
+                let ended = ended.map_err(reason_of);
+                ended.and_then(|ended| settled(&flight.said().text, ended, &scene, ask.trigger))
+            }
+            Heard::Disagrees => {
+                drop(self.flights.land(turn));
+                return None;
+            }
+            Heard::Gone => return Some(Err(Reason::Cancelled)),
+        };
         match text {
             Ok(text) => {
-                let rest = text.strip_prefix(&typed).filter(|rest| !is_blank(rest))?.to_owned();
+                let rest = rest_of(&text, &typed)?.to_owned();
                 outcome.source = Source::InFlight;
-                self.remember(outcome, &flight.ask, &text, &scene);
+                self.remember(outcome, &began, &text, &scene);
                 Some(Ok(rest))
             }
             // Somebody else stopped it.
             Err(Reason::Cancelled) => None,
             Err(reason) => (typed.is_empty() || reason == Reason::Deadline).then_some(Err(reason)),
-        }
-    }
-
-    /// Listens until the answer's end is known, the model ends it, or time is up.
-    async fn listen(&self, turn: &Turn, place: &Place, typed: &str, deadline: Instant) -> Heard {
-        loop {
-            let Some(said) = self.flights.said(turn) else { return Heard::Gone };
-            if !agree(&said.text, typed) {
-                return Heard::Disagrees;
-            }
-            if let Some(ended) = said.ended {
-                return Heard::Over(ended);
-            }
-            let end_is_known = !said.text.is_empty() && ends::find(&said.text, place, LastLine::Open).is_some();
-            if end_is_known || said.text.len() > ANSWER_BYTES_MAX {
-                return Heard::Over(Ok(Ended::TooLong));
-            }
-            match self.flights.news(turn, deadline).await {
-                Wait::News => {}
-                Wait::TimeUp => return Heard::Over(Ok(Ended::Deadline)),
-                Wait::Gone => return Heard::Gone,
-            }
         }
     }
 
@@ -130,6 +150,50 @@ impl Completer {
     }
 }
 
+/// Listens until the answer's end is known, the model ends it, there is enough of it, or time is up.
+///
+/// `enough` makes a suggestion of whole lines, if they make one.
+pub(crate) async fn listen(
+    flights: &Flights,
+    turn: &Turn,
+    place: &Place,
+    typed: &str,
+    bounds: Bounds,
+    enough: impl Fn(&str) -> Option<String>,
+) -> Heard {
+    let mut tried = 0;
+    loop {
+        let Some(said) = flights.said(turn) else { return Heard::Gone };
+        if !agree(&said.text, typed) {
+            return Heard::Disagrees;
+        }
+        if let Some(ended) = said.ended {
+            return Heard::Over(ended);
+        }
+        let end_is_known = !said.text.is_empty() && ends::find(&said.text, place, LastLine::Open).is_some();
+        if end_is_known || said.text.len() > ANSWER_BYTES_MAX {
+            return Heard::Over(Ok(Ended::TooLong));
+        }
+        let lines = said.text.rfind('\n').filter(|lines| *lines > tried);
+        if let Some(lines) = lines.filter(|_| bounds.box_ends.is_some_and(|box_ends| Instant::now() >= box_ends)) {
+            tried = lines;
+            if let Some(text) = enough(&said.text[..lines]) {
+                return Heard::Enough(text);
+            }
+        }
+        let until = bounds.next();
+        match flights.news(turn, until).await {
+            Wait::TimeUp if until == bounds.deadline => return Heard::Over(Ok(Ended::Deadline)),
+            Wait::News | Wait::TimeUp => {}
+            Wait::Gone => return Heard::Gone,
+        }
+    }
+}
+
+fn rest_of<'a>(text: &'a str, typed: &str) -> Option<&'a str> {
+    text.strip_prefix(typed).filter(|rest| !is_blank(rest))
+}
+
 /// What it cost, told to who asked last.
 fn charge(outcome: &mut Outcome, flight: &Flight) {
     let progress = flight.progress();
@@ -138,7 +202,7 @@ fn charge(outcome: &mut Outcome, flight: &Flight) {
     outcome.timings = Times { queued: times.queued, prefill: times.prefill, decode: times.decode, ..Times::default() };
 }
 
-fn settled(heard: &str, ended: Ended, scene: &Scene, trigger: Trigger) -> Result<String, Reason> {
+pub(crate) fn settled(heard: &str, ended: Ended, scene: &Scene, trigger: Trigger) -> Result<String, Reason> {
     without_harm(settle(heard, ended, &scene.place, trigger)?, scene.view.as_ref())
 }
 

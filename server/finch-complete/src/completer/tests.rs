@@ -11,6 +11,7 @@ use crate::Trigger;
 use crate::limits::FLIGHT_LINGERS;
 use crate::outcome::{Gate, Rule};
 
+mod ahead;
 mod flight;
 
 const STEP: Duration = Duration::from_millis(50);
@@ -105,12 +106,16 @@ impl Rig {
     }
 
     fn with(scripts: &[&[Act]]) -> Self {
+        Self::with_options(scripts, Options { ahead: false, ..Options::default() })
+    }
+
+    fn with_options(scripts: &[&[Act]], options: Options) -> Self {
         let scripts = scripts.iter().map(|acts| acts.to_vec()).collect();
         let provider =
             Arc::new(Scripted { scripts, requests: Mutex::default(), answers: Mutex::default(), gone: Arc::default() });
         let (state, receiver) = state_channel();
         state.send_replace(ModelState::Ready { model: "parrot".into() });
-        let completer = Arc::new(Completer::new(provider.clone(), receiver, Options::default()));
+        let completer = Arc::new(Completer::new(provider.clone(), receiver, options));
         Self { completer, provider, state }
     }
 

@@ -14,7 +14,7 @@ use crate::wire::settings::CompletionSettings;
 
 /// Keys of the section that belong to clients, not to the server.
 const CLIENT_KEYS: [&str; 1] = ["trace"];
-const COMPLETION_KEYS: &str = "enabled, prompt_tokens_max, suffix_tokens_max, tokens_max and deadline_ms";
+const COMPLETION_KEYS: &str = "enabled, prompt_tokens_max, suffix_tokens_max, tokens_max, deadline_ms and ahead";
 
 pub(crate) fn did_change_configuration(session: &mut Session, params: DidChangeConfigurationParams) {
     // Clients that have nothing to say send an empty object or null.
@@ -44,6 +44,7 @@ pub(crate) fn apply(session: &mut Session, section: &Value) {
     take(&mut options.suffix_tokens_max, found.suffix_tokens_max);
     take(&mut options.tokens_max, found.tokens_max);
     options.deadline = found.deadline_ms.map_or(options.deadline, |ms| Duration::from_millis(ms.into()));
+    options.ahead = found.ahead.unwrap_or(options.ahead);
     session.completer = Arc::new(session.completer.reconfigured(options.clone()));
 }
 
@@ -81,10 +82,8 @@ fn entries(value: &Value, name: &str, warnings: &mut Vec<String>) -> Vec<(String
 
 fn set(found: &mut CompletionSettings, key: &str, value: &Value) -> Result<(), String> {
     match key {
-        "enabled" => {
-            let enabled = value.as_bool();
-            found.enabled = Some(enabled.ok_or("finch.completion.enabled is not true or false; it has no effect")?);
-        }
+        "enabled" => found.enabled = Some(flag(key, value)?),
+        "ahead" => found.ahead = Some(flag(key, value)?),
         "prompt_tokens_max" => found.prompt_tokens_max = Some(number(key, value, 16..=65_536)?),
         "suffix_tokens_max" => found.suffix_tokens_max = Some(number(key, value, 0..=16_384)?),
         "tokens_max" => found.tokens_max = Some(number(key, value, 1..=1_024)?),
@@ -96,6 +95,10 @@ fn set(found: &mut CompletionSettings, key: &str, value: &Value) -> Result<(), S
         }
     }
     Ok(())
+}
+
+fn flag(key: &str, value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| format!("finch.completion.{key} is not true or false; it has no effect"))
 }
 
 fn number(key: &str, value: &Value, bounds: RangeInclusive<u32>) -> Result<u32, String> {
@@ -121,6 +124,7 @@ mod tests {
     fn known_keys_are_read_and_nulls_are_left_out() {
         let all = json!({"completion": {
             "enabled": false, "prompt_tokens_max": 100, "suffix_tokens_max": 0, "tokens_max": 9, "deadline_ms": 300,
+            "ahead": false,
         }});
         let found = CompletionSettings {
             enabled: Some(false),
@@ -128,6 +132,7 @@ mod tests {
             suffix_tokens_max: Some(0),
             tokens_max: Some(9),
             deadline_ms: Some(300),
+            ahead: Some(false),
         };
         check(all, found, &[]);
         for nothing in [json!(null), json!({}), json!({"completion": null}), json!({"completion": {"enabled": null}})] {
@@ -144,7 +149,7 @@ mod tests {
         let warnings = [
             "finch.completion.tokens_max is 0, and must be 1 to 1024; it has no effect",
             "unknown key finch.completion.speed has no effect; there are enabled, prompt_tokens_max, \
-             suffix_tokens_max, tokens_max and deadline_ms",
+             suffix_tokens_max, tokens_max, deadline_ms and ahead",
             "finch.completion.exclude is set in config.toml; here it has no effect",
             "unknown key finch.model has no effect; there is finch.completion",
         ];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use finch_complete::{Ask, Completer, Outcome, Trigger};
+use finch_complete::{Ask, Completer, Options, Outcome, Trigger};
 use finch_llm::ClientId;
 use finch_text::{Document, PositionEncoding};
 use serde::Serialize;
@@ -22,7 +22,9 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Complete) -> Res
     let started = Instant::now();
     let model = setup::ensure(surroundings)?;
     let (provider, state) = LocalProvider::ready(local::load(surroundings, &model)?);
-    let completer = Completer::new(Arc::new(provider), state, surroundings.config.completion.options());
+    // Nobody reads on here.
+    let options = Options { ahead: false, ..surroundings.config.completion.options() };
+    let completer = Arc::new(Completer::new(Arc::new(provider), state, options));
     let ask = Ask {
         client: ClientId::new("cli"),
         document: document.clone(),
