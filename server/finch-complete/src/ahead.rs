@@ -14,7 +14,6 @@ use crate::completer::landing::{Bounds, Heard, Scene, listen, settled};
 use crate::flight::{Flight, Flights, Turn};
 use crate::limits::AHEAD_AFTER;
 use crate::place::is_blank;
-use crate::recent::Entry;
 
 /// A task that knows its completer as long as that lives.
 struct Ahead {
@@ -68,15 +67,7 @@ impl Completer {
     }
 
     fn expect(&self, ask: &Ask, text: &str) {
-        self.recent().remember(Entry {
-            id: self.next_id(),
-            path: ask.path.clone(),
-            document: ask.document.clone(),
-            offset: ask.offset,
-            text: text.to_owned(),
-            provider: self.provider().id().to_string(),
-            model: self.provider().capabilities().model,
-        });
+        self.recent().remember(self.entry(self.next_id(), ask, text));
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Ask {
     /// Bytes before the cursor; rounded down to the start of a character.
     pub offset: usize,
     pub trigger: Trigger,
+    /// So many other suggestions are wanted, if the user asked for one himself. There may be fewer.
+    pub alternatives: usize,
 }
 
 /// What stays the same from request to request.

@@ -3,6 +3,7 @@
 //! Dropping the future of [`Completer::complete`] leaves the provider's stream to the client's next ask for a moment;
 //! then it is dropped, which cancels the work behind it.
 
+mod alternatives;
 pub(crate) mod landing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,7 @@ use crate::gate;
 use crate::outcome::{Gate, Outcome, PromptParts, Reason, Source, Suggestion, Times};
 use crate::place::Place;
 use crate::quiet::{Fate, Tally};
-use crate::recent::{Recent, Rest, Typed};
+use crate::recent::{Entry, Recent, Rest, Typed};
 use crate::syntax::{Language, Token, Trees};
 use crate::window::{self, Budget};
 use landing::{Bounds, Scene};
@@ -90,6 +91,7 @@ impl Completer {
         let mut outcome = Outcome {
             id: self.next_id(),
             suggestion: None,
+            alternatives: Vec::new(),
             reason: None,
             provider: self.provider.id().to_string(),
             model: capabilities.model.clone(),
@@ -103,6 +105,7 @@ impl Completer {
         let bounds = Bounds::new(&ask, &self.options, started);
         match self.text(&ask, (&turn, flight), bounds, &mut outcome).await {
             Ok(text) => {
+                self.add_alternatives(&turn, &ask, &text, bounds, &mut outcome).await;
                 self.go_ahead(&turn, &ask, &text, bounds);
                 outcome.suggestion = Some(Suggestion { text, replace: ask.offset..ask.offset });
             }
@@ -171,8 +174,16 @@ impl Completer {
         &self.options
     }
 
-    pub(crate) fn provider(&self) -> &dyn Provider {
-        &*self.provider
+    pub(crate) fn entry(&self, id: u64, ask: &Ask, text: &str) -> Entry {
+        Entry {
+            id,
+            path: ask.path.clone(),
+            document: ask.document.clone(),
+            offset: ask.offset,
+            text: text.to_owned(),
+            provider: self.provider.id().to_string(),
+            model: self.provider.capabilities().model,
+        }
     }
 
     pub(crate) fn next_id(&self) -> u64 {

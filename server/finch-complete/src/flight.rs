@@ -33,6 +33,8 @@ pub(crate) struct Flight {
     chunks: usize,
     ended: Option<Result<Ended, LlmError>>,
     done: Option<Done>,
+    /// What it says is one of several answers: no other ask may go on with it.
+    is_sampled: bool,
 }
 
 /// What was heard of a flight, with `\n` line ends.
@@ -49,12 +51,16 @@ pub(crate) fn agree(heard: &str, typed: &str) -> bool {
 
 impl Flight {
     pub(crate) fn new(ask: Ask, prompt: PromptParts, stream: GenerateStream) -> Self {
-        Self { ask, prompt, stream, heard: String::new(), chunks: 0, ended: None, done: None }
+        Self { ask, prompt, stream, heard: String::new(), chunks: 0, ended: None, done: None, is_sampled: false }
+    }
+
+    pub(crate) fn sampled(self) -> Self {
+        Self { is_sampled: true, ..self }
     }
 
     /// What was typed at its place since, if that agrees with what was heard and nothing else changed.
     pub(crate) fn typed(&self, ask: &Ask) -> Option<String> {
-        if self.ask.path != ask.path || self.ask.language != ask.language {
+        if self.is_sampled || self.ask.path != ask.path || self.ask.language != ask.language {
             return None;
         }
         let (then, now) = ((&self.ask.document, self.ask.offset), (&ask.document, ask.offset));
@@ -216,6 +222,9 @@ impl Flights {
     fn linger(&self, turn: &Turn) {
         let grounding = Grounding { slots: Arc::downgrade(&self.slots), turn: turn.clone() };
         if self.locked().slot(turn).is_none_or(|slot| slot.flight.is_none()) {
+            return;
+        }
+        if self.look(turn, |flight| flight.is_sampled) == Some(true) {
             return;
         }
         // Without a runtime it is dropped here and now.

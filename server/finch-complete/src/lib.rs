@@ -30,6 +30,6 @@ pub use ask::{Ask, Options, Trigger};
 pub use completer::Completer;
 pub use exclude::Excludes;
 pub use limits::{DEADLINE, PROMPT_TOKENS_MAX, SUFFIX_TOKENS_MAX, TOKENS_MAX};
-pub use outcome::{Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};
+pub use outcome::{Alternative, Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};
 pub use quiet::{Manner, Quiet};
 pub use syntax::{Definition, DefinitionKind, Import, Language, Syntax, Token};

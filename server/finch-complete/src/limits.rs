@@ -107,6 +107,13 @@ pub(crate) const FLIGHT_LINGERS: Duration = Duration::from_millis(300);
 pub(crate) const AHEAD_AFTER: Duration = Duration::from_millis(250);
 /// After so long, whole lines are shown while the model goes on.
 pub(crate) const FIRST_ANSWER: Duration = Duration::from_millis(400);
+/// Suggestions for one place, the first among them.
+pub(crate) const ALTERNATIVES_MAX: usize = 3;
+/// The first suggestion waits so long for the others.
+pub(crate) const ALTERNATIVES_WAIT: Duration = Duration::from_secs(1);
+/// How the others are drawn: near to the likeliest, but not the same.
+pub(crate) const TEMPERATURE: f32 = 0.6;
+pub(crate) const TOP_P: f32 = 0.95;
 /// Clients whose requests are kept apart; of more, the one that asked least recently starts anew.
 pub(crate) const CLIENTS_MAX: usize = 16;
 /// Bytes that may be typed while a request is under way; with more it is asked anew.

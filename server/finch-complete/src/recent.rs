@@ -56,6 +56,13 @@ impl Recent {
         self.entries.push_back(entry);
     }
 
+    /// Remembers one that goes after the last, if both fit.
+    pub(crate) fn remember_behind(&mut self, entry: Entry) {
+        let last = self.entries.pop_back();
+        self.remember(entry);
+        self.entries.extend(last);
+    }
+
     /// The rest of the latest suggestion that fits the document as it is now.
     pub(crate) fn rest(&mut self, path: Option<&str>, document: &Document, offset: usize) -> Option<Rest> {
         let (at, text) = (0..self.entries.len()).rev().find_map(|at| {

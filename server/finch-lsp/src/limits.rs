@@ -52,3 +52,6 @@ pub(crate) const DRAIN_WAIT: Duration = Duration::from_millis(1500);
 pub(crate) const PARENT_POLL: Duration = Duration::from_secs(1);
 /// Between two reports of how far a download is.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Other suggestions beside the first, for who asks himself.
+pub(crate) const ALTERNATIVES: usize = 2;

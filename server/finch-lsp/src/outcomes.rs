@@ -104,15 +104,15 @@ impl Outcomes {
         self.with(|tracker, now| tracker.asked(uri, offset, now));
     }
 
-    /// Takes in what is offered, if its ask still counts.
-    pub(crate) fn offered(&self, offer: impl FnOnce() -> Option<Offer>, counts: impl FnOnce() -> bool) {
+    /// Takes in what is offered for one place, the first first, if its ask still counts.
+    pub(crate) fn offered(&self, offers: impl FnOnce() -> Vec<Offer>, counts: impl FnOnce() -> bool) {
         if self.journal.is_none() {
             return;
         }
-        let Some(offer) = offer() else { return };
+        let offers = offers();
         self.with(|tracker, now| {
             if counts() {
-                tracker.offered(offer, now);
+                tracker.offered(offers, now);
             }
         });
     }

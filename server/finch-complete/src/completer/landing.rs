@@ -13,7 +13,6 @@ use crate::flight::{Flight, Flights, Turn, Wait, agree};
 use crate::limits::{ANSWER_BYTES_MAX, FIRST_ANSWER};
 use crate::outcome::{Outcome, Reason, Rule, Source, Times};
 use crate::place::{Place, is_blank};
-use crate::recent::Entry;
 use crate::syntax::View;
 
 /// What stands around a place.
@@ -138,15 +137,7 @@ impl Completer {
     /// The suggestion is on its way to the user, who may type through it.
     fn remember(&self, outcome: &Outcome, ask: &Ask, text: &str, scene: &Scene) {
         locked(&self.tally).shown(outcome.id, scene.place.token());
-        self.recent().remember(Entry {
-            id: outcome.id,
-            path: ask.path.clone(),
-            document: ask.document.clone(),
-            offset: ask.offset,
-            text: text.to_owned(),
-            provider: outcome.provider.clone(),
-            model: outcome.model.clone(),
-        });
+        self.recent().remember(self.entry(outcome.id, ask, text));
     }
 }
 

@@ -12,6 +12,7 @@ use crate::limits::FLIGHT_LINGERS;
 use crate::outcome::{Gate, Rule};
 
 mod ahead;
+mod alternatives;
 mod flight;
 
 const STEP: Duration = Duration::from_millis(50);
@@ -145,6 +146,7 @@ fn asked(marked: &str, path: &str) -> Ask {
         language: None,
         offset,
         trigger: Trigger::Automatic,
+        alternatives: 0,
     }
 }
 
@@ -161,6 +163,7 @@ async fn an_outcome_says_what_it_is_and_what_it_cost() {
     let expected = Outcome {
         id: 1,
         suggestion: Some(Suggestion { text: "return a + b".into(), replace: 19..19 }),
+        alternatives: Vec::new(),
         reason: None,
         provider: "scripted".into(),
         model: "parrot".into(),

@@ -13,6 +13,7 @@ use tower_lsp::lsp_types::Url;
 use crate::documents::Snapshot;
 use crate::handlers::HandlerError;
 use crate::handlers::document::{position_of, range_of};
+use crate::limits::ALTERNATIVES;
 use crate::outcomes::{Offer, Origin, Outcomes};
 use crate::session::Session;
 use crate::why::Why;
@@ -45,11 +46,20 @@ pub(crate) fn inline_completion(
         let Some(outcome) = ticket.run(place.completer.complete(place.ask.clone())).await else {
             return Ok(None);
         };
-        let offer = || place.offer(&outcome);
-        place.outcomes.offered(offer, || ticket.counts());
+        let offers = || place.offers(&outcome);
+        place.outcomes.offered(offers, || ticket.counts());
         ticket.finish(|record| record.fill(&outcome));
-        Ok(place.list(outcome))
+        Ok(place.list(&outcome))
     }
+}
+
+/// The suggestion and its alternatives, each with its number.
+fn numbered(outcome: &Outcome) -> impl Iterator<Item = (u64, Suggestion)> {
+    outcome.suggestion.iter().flat_map(|first| {
+        let others = outcome.alternatives.iter();
+        let others = others.map(|it| (it.id, Suggestion { text: it.text.clone(), replace: first.replace.clone() }));
+        std::iter::once((outcome.id, first.clone())).chain(others)
+    })
 }
 
 /// Where a suggestion is wanted.
@@ -89,6 +99,7 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
         language: Some(language.clone()),
         offset,
         trigger: if params.context.trigger_kind == 1 { Trigger::Invoked } else { Trigger::Automatic },
+        alternatives: ALTERNATIVES,
     };
     let completer = Arc::clone(&session.completer);
     let cursor = snapshot.document.offset(position_of(params.position), encoding);
@@ -123,9 +134,12 @@ fn path_of(uri: &str) -> Option<String> {
 }
 
 impl Place {
-    /// What is followed from here on, if there is a suggestion.
-    fn offer(&self, outcome: &Outcome) -> Option<Offer> {
-        let suggestion = outcome.suggestion.as_ref()?;
+    /// What is followed from here on: the suggestion and its alternatives.
+    fn offers(&self, outcome: &Outcome) -> Vec<Offer> {
+        numbered(outcome).map(|(id, suggestion)| self.offer(id, suggestion, outcome)).collect()
+    }
+
+    fn offer(&self, id: u64, suggestion: Suggestion, outcome: &Outcome) -> Offer {
         let (range, text) = match &self.selected {
             Some(info) => {
                 let range = range_of(info.range);
@@ -137,7 +151,7 @@ impl Place {
         let text = if ends_lines_with_crlf(&self.document) { text.replace('\n', "\r\n") } else { text };
         let about = About {
             session: self.outcomes.session(),
-            suggestion: outcome.id,
+            suggestion: id,
             language: self.language.clone(),
             provider: outcome.provider.clone(),
             model: outcome.model.clone(),
@@ -145,9 +159,9 @@ impl Place {
             source: outcome.source.to_string(),
         };
         let texts = self.outcomes.collects_text().then(|| self.texts(outcome, &suggestion.text));
-        let origin = Arc::new(Origin { id: outcome.id, about, texts });
+        let origin = Arc::new(Origin { id, about, texts });
         let replaced = self.document.slice(range.clone());
-        Some(Offer { origin, uri: self.uri.clone(), start: self.document.floor(range.start), replaced, text })
+        Offer { origin, uri: self.uri.clone(), start: self.document.floor(range.start), replaced, text }
     }
 
     fn texts(&self, outcome: &Outcome, offered: &str) -> Texts {
@@ -156,16 +170,20 @@ impl Place {
         Texts { path: self.ask.path.clone(), prefix, suffix, offered: offered.to_owned() }
     }
 
-    fn list(&self, outcome: Outcome) -> Option<InlineCompletionList> {
-        let suggestion = outcome.suggestion?;
-        let provenance = Provenance { id: outcome.id, provider: outcome.provider, model: outcome.model };
+    fn list(&self, outcome: &Outcome) -> Option<InlineCompletionList> {
+        let items: Vec<_> = numbered(outcome).map(|(id, suggestion)| self.item(id, suggestion, outcome)).collect();
+        (!items.is_empty()).then_some(InlineCompletionList { items })
+    }
+
+    fn item(&self, id: u64, suggestion: Suggestion, outcome: &Outcome) -> InlineCompletionItem {
+        let provenance = Provenance { id, provider: outcome.provider.clone(), model: outcome.model.clone() };
         let (insert_text, range) = self.text_and_range(suggestion);
         let command = AcceptCommand {
             title: "Accept suggestion".to_owned(),
             command: method::ACCEPT_COMMAND.to_owned(),
             arguments: [provenance],
         };
-        Some(InlineCompletionList { items: vec![InlineCompletionItem { insert_text, range, command }] })
+        InlineCompletionItem { insert_text, range, command }
     }
 
     fn text_and_range(&self, suggestion: Suggestion) -> (String, Range) {

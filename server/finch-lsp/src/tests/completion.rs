@@ -304,3 +304,18 @@ async fn reports_on_what_is_not_known_and_odd_reports_are_ignored() {
     assert_eq!(bare["error"]["code"], -32602);
     assert_eq!(client.ask("finch/status", Value::Null).await["result"]["state"], "ready");
 }
+
+#[tokio::test]
+async fn who_asks_himself_gets_alternatives_with_numbers_of_their_own() {
+    let mut client = Client::open(CODE).await;
+    let mut params = inline_params(URI, 1, 16);
+    params["context"]["triggerKind"] = json!(1);
+    let id = client.request("textDocument/inlineCompletion", params).await;
+    for text in ["price;", "count;", "price;"] {
+        client.asked().await.say(text).await;
+    }
+    let answer = client.answer_to(id).await;
+    let items = answer["result"]["items"].as_array().expect("there are items").iter();
+    let offered: Vec<_> = items.map(|item| (&item["insertText"], &item["command"]["arguments"][0]["id"])).collect();
+    assert_eq!(offered, [(&json!("price;"), &json!(1)), (&json!("count;"), &json!(2))]);
+}

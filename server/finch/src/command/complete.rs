@@ -32,6 +32,7 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Complete) -> Res
         language: None,
         offset,
         trigger: Trigger::Invoked,
+        alternatives: 0,
     };
     let outcome = super::runtime()?.block_on(completer.complete(ask));
     if arguments.explain {
