@@ -9,7 +9,7 @@ pub(crate) mod landing;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use finch_llm::{Capabilities, InfillRequest, Lane, ModelState, Provider, Sampling, StateReceiver};
+use finch_llm::{Capabilities, ClientId, InfillRequest, Lane, ModelState, Provider, Sampling, StateReceiver};
 use tokio::time::Instant;
 
 use crate::ask::{Ask, Options, Trigger};
@@ -81,6 +81,19 @@ impl Completer {
     /// The user did not want the suggestion.
     pub fn rejected(&self, id: u64) {
         locked(&self.tally).ended(id, Fate::Rejected, Instant::now());
+    }
+
+    /// Whether [`Self::complete`] has an answer, or the beginning of one, without asking the model anew.
+    #[must_use]
+    pub fn has_at_hand(&self, ask: &Ask) -> bool {
+        let ask = Ask { offset: ask.document.floor(ask.offset), ..ask.clone() };
+        let is_known = || self.recent().rest(ask.path.as_deref(), &ask.document, ask.offset).is_some();
+        !self.is_excluded(&ask) && (is_known() || self.flights.fits(&ask))
+    }
+
+    /// Stops what goes on for the client: it will ask for something else.
+    pub fn give_way(&self, client: &ClientId) {
+        drop(self.flights.begin(client));
     }
 
     /// One suggestion for the cursor, or the reason why there is none. Dropping the future cancels it, unless the

@@ -171,6 +171,13 @@ impl Flights {
         (turn, flight)
     }
 
+    /// Whether the client's flight says what was typed since it began.
+    pub(crate) fn fits(&self, ask: &Ask) -> bool {
+        let slots = self.locked();
+        let slot = slots.held.iter().find(|slot| slot.turn.client == ask.client);
+        slot.and_then(|slot| slot.flight.as_ref()).is_some_and(|flight| flight.typed(ask).is_some())
+    }
+
     /// Sends the turn's request, or goes on with one, unless a newer ask came. A newer one waits until this is done, so
     /// that requests are sent in the order of their asks.
     pub(crate) fn launch(&self, turn: &Turn, flight: impl FnOnce() -> Flight) -> bool {

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use finch_complete::{Completer, Options};
 use finch_llm::{ClientId, Provider, StateReceiver};
 use finch_text::Document;
+use tokio::time::Instant;
 
 use crate::asks::Asks;
+use crate::delay::Pace;
 use crate::documents::{Applied, Documents, Edit, Missing, Problem};
 use crate::editor::Log;
 use crate::facts::ClientFacts;
@@ -23,6 +25,7 @@ pub(crate) struct Session {
     pub(crate) asks: Asks,
     pub(crate) records: Arc<Records>,
     pub(crate) outcomes: Arc<Outcomes>,
+    pub(crate) pace: Arc<Pace>,
     pub(crate) completer: Arc<Completer>,
     pub(crate) options: Options,
     pub(crate) settings: Settings,
@@ -38,12 +41,14 @@ impl Session {
     pub(crate) fn new(backend: Backend, log: Log) -> Self {
         let Backend { provider, state, options, settings, journal } = backend;
         let completer = Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone()));
+        let pace = Arc::new(Pace::default());
         Self {
             facts: ClientFacts::default(),
             documents: Documents::default(),
             asks: Asks::default(),
             records: Arc::new(Records::default()),
-            outcomes: Arc::new(Outcomes::new(journal, Arc::clone(&completer))),
+            outcomes: Arc::new(Outcomes::new(journal, Arc::clone(&completer), Arc::clone(&pace))),
+            pace,
             completer,
             options,
             settings,
@@ -71,6 +76,7 @@ impl Session {
 
     pub(crate) fn change(&mut self, uri: &str, version: Option<i64>, edits: Vec<Edit>) {
         self.asks.stop_for(uri);
+        self.pace.held().changed(Instant::now());
         let changed = self.documents.change(uri, version, edits, self.facts.encoding);
         match &changed {
             Ok(Applied::Spliced(splices)) => self.outcomes.changed(uri, splices),

@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
-use finch_complete::{Ask, Completer, Outcome, Reason, Suggestion, Trigger};
+use finch_complete::{Ask, Completer, Outcome, Reason, Source, Suggestion, Trigger};
 use finch_learn::record::{About, Texts};
 use finch_text::{Change, Document, PositionEncoding};
+use tokio::time::{Instant, sleep};
 use tower_lsp::lsp_types::Url;
 
+use crate::delay::{Client, Pace};
 use crate::documents::Snapshot;
 use crate::handlers::HandlerError;
 use crate::handlers::document::{position_of, range_of};
@@ -43,7 +45,7 @@ pub(crate) fn inline_completion(
                 return Ok(None);
             }
         };
-        let Some(outcome) = ticket.run(place.completer.complete(place.ask.clone())).await else {
+        let Some(outcome) = ticket.run(place.complete()).await else {
             return Ok(None);
         };
         let offers = || place.offers(&outcome);
@@ -72,6 +74,8 @@ struct Place {
     encoding: PositionEncoding,
     selected: Option<SelectedCompletionInfo>,
     outcomes: Arc<Outcomes>,
+    pace: Arc<Pace>,
+    client: Client,
     language: String,
 }
 
@@ -105,8 +109,10 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
     let cursor = snapshot.document.offset(position_of(params.position), encoding);
     session.outcomes.asked(&params.text_document.uri, cursor);
     let outcomes = Arc::clone(&session.outcomes);
+    let (pace, client) = (Arc::clone(&session.pace), Client::of(&session.facts.name));
     let uri = params.text_document.uri;
-    Ok(Place { completer, ask, uri, document: snapshot.document, encoding, selected, outcomes, language })
+    let document = snapshot.document;
+    Ok(Place { completer, ask, uri, document, encoding, selected, outcomes, pace, client, language })
 }
 
 /// How the editor will convert what it inserts.
@@ -134,6 +140,22 @@ fn path_of(uri: &str) -> Option<String> {
 }
 
 impl Place {
+    /// Asks, when it is time to.
+    async fn complete(&self) -> Outcome {
+        if self.ask.trigger == Trigger::Automatic && !self.completer.has_at_hand(&self.ask) {
+            let wait = self.pace.held().wait(self.client, Instant::now());
+            if !wait.is_zero() {
+                self.completer.give_way(&self.ask.client);
+                sleep(wait).await;
+            }
+        }
+        let outcome = self.completer.complete(self.ask.clone()).await;
+        if outcome.source == Source::Model && outcome.usage.generated_tokens > 0 {
+            self.pace.held().answered(outcome.timings.total);
+        }
+        outcome
+    }
+
     /// What is followed from here on: the suggestion and its alternatives.
     fn offers(&self, outcome: &Outcome) -> Vec<Offer> {
         numbered(outcome).map(|(id, suggestion)| self.offer(id, suggestion, outcome)).collect()

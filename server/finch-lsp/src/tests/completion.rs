@@ -319,3 +319,17 @@ async fn who_asks_himself_gets_alternatives_with_numbers_of_their_own() {
     let offered: Vec<_> = items.map(|item| (&item["insertText"], &item["command"]["arguments"][0]["id"])).collect();
     assert_eq!(offered, [(&json!("price;"), &json!(1)), (&json!("count;"), &json!(2))]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_a_burst_of_keys_the_model_is_asked_once() {
+    let mut client = Client::open(CODE).await;
+    for (at, key) in (16..).zip(["p", "r", "i"]) {
+        client.complete(1, at).await;
+        client.type_at(1, at, key).await;
+    }
+    let id = client.complete(1, 19).await;
+    let asked = client.asked().await;
+    assert_eq!(asked.request.prefix, format!("{CODE}pri"));
+    asked.say("ce;").await;
+    assert_eq!(client.answer_to(id).await["result"]["items"][0]["insertText"], "ce;");
+}

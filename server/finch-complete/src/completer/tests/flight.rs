@@ -127,6 +127,20 @@ async fn the_deadline_counts_from_the_newer_ask() {
     assert_eq!(rig.requests().len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn it_is_known_beforehand_whether_the_model_is_asked_anew() {
+    let rig = Rig::with(&[SLOW, OTHER]);
+    let has_at_hand = |marked: &str| rig.completer.has_at_hand(&asked(marked, "src/a.py"));
+    assert!(!has_at_hand(ADD));
+    rig.leave(ADD, STEP / 2).await;
+    assert!(has_at_hand("def add(a, b):\n    ret$0"));
+    assert!(!has_at_hand("def add(a, b):\n    p$0"));
+    rig.completer.give_way(&ClientId::new("test"));
+    assert!(!has_at_hand("def add(a, b):\n    ret$0"));
+    rig.ask(ADD).await;
+    assert!(has_at_hand("def add(a, b):\n    p$0"));
+}
+
 #[test]
 fn without_a_runtime_nothing_lingers() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
