@@ -75,7 +75,8 @@ pub(crate) fn print() -> Result<()> {
 async fn typed(path: &str, text: &str, at: usize) -> Vec<Duration> {
     let (state, receiver) = state_channel();
     state.send_replace(ModelState::Ready { model: "parrot".into() });
-    let completer = Completer::new(Arc::new(Parrot), receiver, Options::default());
+    let options = Options { ahead: false, ..Options::default() };
+    let completer = Arc::new(Completer::new(Arc::new(Parrot), receiver, options));
     let mut document = Document::new(text);
     let mut offset = at;
     let mut times = Vec::with_capacity(KEYS);
@@ -89,6 +90,7 @@ async fn typed(path: &str, text: &str, at: usize) -> Vec<Duration> {
             language: None,
             offset,
             trigger: Trigger::Automatic,
+            alternatives: 0,
         };
         times.push(completer.complete(ask).await.timings.total);
     }

@@ -13,6 +13,7 @@ export const SERVER_KEYS = [
   'completion.suffix_tokens_max',
   'completion.tokens_max',
   'completion.deadline_ms',
+  'completion.ahead',
 ] as const;
 
 /** What `WorkspaceConfiguration.inspect` says of a key, as far as it matters. */

@@ -29,6 +29,8 @@ pub struct Ask {
     /// Bytes before the cursor; rounded down to the start of a character.
     pub offset: usize,
     pub trigger: Trigger,
+    /// So many other suggestions are wanted, if the user asked for one himself. There may be fewer.
+    pub alternatives: usize,
 }
 
 /// What stays the same from request to request.
@@ -48,6 +50,9 @@ pub struct Options {
     pub quiet: Quiet,
     /// What else goes into a prompt.
     pub context: Sources,
+    /// Whether whole lines are shown while the model goes on, and the next suggestion is made before this one is
+    /// accepted.
+    pub ahead: bool,
 }
 
 impl Default for Options {
@@ -60,6 +65,7 @@ impl Default for Options {
             deadline: DEADLINE,
             quiet: Quiet::default(),
             context: Sources::default(),
+            ahead: true,
         }
     }
 }

@@ -1,29 +1,32 @@
 //! The path of one request: recent suggestions, gates, the state of the model, the model, and its answer's end.
 //!
-//! Dropping the future of [`Completer::complete`] drops the provider's stream, which cancels the work behind it.
+//! Dropping the future of [`Completer::complete`] leaves the provider's stream to the client's next ask for a moment;
+//! then it is dropped, which cancels the work behind it.
+
+mod alternatives;
+pub(crate) mod landing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use finch_llm::{
-    Capabilities, Chunk, ClientId, GenerateStream, InfillContext, InfillRequest, Lane, LlmError, ModelState, Progress,
-    Provider, Sampling, StateReceiver, StopReason,
+    Capabilities, ClientId, InfillContext, InfillRequest, Lane, ModelState, Provider, Sampling, StateReceiver,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::answer::{Ended, settle};
 use crate::ask::{Ask, Options, Trigger};
-use crate::confidence::{Doubts, UNSURE_BELOW};
+use crate::confidence::UNSURE_BELOW;
 use crate::context::{Context, Gathered, Wanted};
-use crate::ends::{self, LastLine};
+use crate::flight::{Flight, Flights, Turn};
 use crate::gate;
-use crate::limits::{ANSWER_BYTES_MAX, PATH_TOKENS_MAX};
-use crate::outcome::{Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};
-use crate::place::{Place, unify_line_ends};
+use crate::limits::PATH_TOKENS_MAX;
+use crate::outcome::{Gate, Outcome, PromptParts, Reason, Source, Suggestion, Times};
+use crate::place::Place;
 use crate::quiet::{Fate, Tally};
 use crate::recent::{Entry, Recent, Rest, Typed};
 use crate::syntax::{Language, Token, Trees, View};
 use crate::window::{self, Budget, Window};
+use landing::{Bounds, Scene};
 
 /// Makes ghost text. One serves all clients and documents of a process.
 pub struct Completer {
@@ -34,21 +37,14 @@ pub struct Completer {
     trees: Mutex<Trees>,
     tally: Arc<Mutex<Tally>>,
     context: Arc<Context>,
-    next_id: AtomicU64,
+    pub(crate) flights: Flights,
+    next_id: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Completer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Completer").field("provider", &self.provider.id()).finish_non_exhaustive()
     }
-}
-
-/// What the model said, as far as it was heard.
-struct Heard {
-    text: String,
-    ended: Result<Ended, LlmError>,
-    doubts: Doubts,
-    progress: Progress,
 }
 
 impl Completer {
@@ -62,14 +58,16 @@ impl Completer {
             trees: Mutex::default(),
             tally: Arc::default(),
             context: Arc::default(),
-            next_id: AtomicU64::new(1),
+            flights: Flights::default(),
+            next_id: Arc::new(AtomicU64::new(1)),
         }
     }
 
-    /// The same completer with other options. Ids go on; what could be typed through is forgotten.
+    /// The same completer with other options. Ids go on; what could be typed through is forgotten, and what is under
+    /// way ends.
     #[must_use]
     pub fn reconfigured(&self, options: Options) -> Self {
-        let next_id = AtomicU64::new(self.next_id.load(Ordering::Relaxed));
+        self.flights.ground_all();
         Self {
             provider: Arc::clone(&self.provider),
             state: self.state.clone(),
@@ -78,7 +76,8 @@ impl Completer {
             trees: Mutex::default(),
             tally: Arc::clone(&self.tally),
             context: Arc::clone(&self.context),
-            next_id,
+            flights: Flights::default(),
+            next_id: Arc::clone(&self.next_id),
         }
     }
 
@@ -98,13 +97,28 @@ impl Completer {
         locked(&self.tally).ended(id, Fate::Rejected, Instant::now());
     }
 
-    /// One suggestion for the cursor, or the reason why there is none. Dropping the future cancels it.
-    pub async fn complete(&self, ask: Ask) -> Outcome {
+    /// Whether [`Self::complete`] has an answer, or the beginning of one, without asking the model anew.
+    #[must_use]
+    pub fn has_at_hand(&self, ask: &Ask) -> bool {
+        let ask = Ask { offset: ask.document.floor(ask.offset), ..ask.clone() };
+        let is_known = || self.recent().rest(ask.path.as_deref(), &ask.document, ask.offset).is_some();
+        !self.is_excluded(&ask) && (is_known() || self.flights.fits(&ask))
+    }
+
+    /// Stops what goes on for the client: it will ask for something else.
+    pub fn give_way(&self, client: &ClientId) {
+        drop(self.flights.begin(client));
+    }
+
+    /// One suggestion for the cursor, or the reason why there is none. Dropping the future cancels it, unless the
+    /// client's next ask agrees with what the model is saying and comes at once.
+    pub async fn complete(self: &Arc<Self>, ask: Ask) -> Outcome {
         let started = Instant::now();
         let capabilities = self.provider.capabilities();
         let mut outcome = Outcome {
-            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            id: self.next_id(),
             suggestion: None,
+            alternatives: Vec::new(),
             reason: None,
             provider: self.provider.id().to_string(),
             model: capabilities.model.clone(),
@@ -114,8 +128,14 @@ impl Completer {
             source: Source::Model,
         };
         let ask = Ask { offset: ask.document.floor(ask.offset), ..ask };
-        match self.text(&ask, &capabilities, started, &mut outcome).await {
-            Ok(text) => outcome.suggestion = Some(Suggestion { text, replace: ask.offset..ask.offset }),
+        let (turn, flight) = self.flights.begin(&ask.client);
+        let bounds = Bounds::new(&ask, &self.options, started);
+        match self.text(&ask, (&turn, flight), bounds, &mut outcome).await {
+            Ok(text) => {
+                self.add_alternatives(&turn, &ask, &text, bounds, &mut outcome).await;
+                self.go_ahead(&turn, &ask, &text, bounds);
+                outcome.suggestion = Some(Suggestion { text, replace: ask.offset..ask.offset });
+            }
             Err(reason) => outcome.reason = Some(reason),
         }
         outcome.timings.total = started.elapsed();
@@ -126,56 +146,88 @@ impl Completer {
     async fn text(
         &self,
         ask: &Ask,
-        capabilities: &Capabilities,
-        started: Instant,
+        (turn, flight): (&Turn, Option<Flight>),
+        bounds: Bounds,
         outcome: &mut Outcome,
     ) -> Result<String, Reason> {
-        if ask.path.as_deref().is_some_and(|path| self.options.excludes.excludes(path)) {
+        if self.is_excluded(ask) {
             return Err(Reason::Excluded);
         }
-        if let Some(rest) = self.recent().rest(ask.path.as_deref(), &ask.document, ask.offset) {
+        let flight = flight.filter(|flight| flight.typed(ask).is_some());
+        let rest = self.recent().rest(ask.path.as_deref(), &ask.document, ask.offset);
+        if let Some(rest) = rest {
+            if let Some(flight) = flight.filter(|_| self.options.ahead) {
+                self.flights.launch(turn, || flight);
+            }
             return Ok(recall(rest, outcome));
         }
-        let view = self.view(ask);
-        let language = Language::of(ask.path.as_deref(), ask.language.as_deref());
-        let place = Place::new(&ask.document, ask.offset).seen_by(language, view.as_ref());
-        let window = window::cut(&ask.document, ask.offset, self.budget(capabilities));
-        gate::check(&place, &window, ask.trigger, capabilities).map_err(Reason::Gate)?;
-        if ask.trigger == Trigger::Automatic && self.is_quiet(place.token()) {
+        let (scene, prompt) = self.admit(ask)?;
+        if let Some(flight) = flight
+            && let Some(answer) = self.take_over(flight, turn, ask, bounds, outcome).await
+        {
+            return answer;
+        }
+        outcome.prompt = Some(prompt.clone());
+        if !self.launch(turn, ask, &scene.place, prompt) {
+            return Err(Reason::Cancelled);
+        }
+        self.land(turn, ask, &scene, bounds, outcome).await
+    }
+
+    /// What stands around a place where the model may be asked.
+    pub(crate) fn admit(&self, ask: &Ask) -> Result<(Scene, PromptParts), Reason> {
+        let capabilities = self.provider.capabilities();
+        let scene = self.scene(ask);
+        let window = window::cut(&ask.document, ask.offset, self.budget(&capabilities));
+        gate::check(&scene.place, &window, ask.trigger, &capabilities).map_err(Reason::Gate)?;
+        if ask.trigger == Trigger::Automatic && self.is_quiet(scene.place.token()) {
             return Err(Reason::Gate(Gate::Quiet));
         }
         self.model_is_ready()?;
+        let prompt = self.prompt(ask, window, scene.view.as_ref(), &capabilities);
+        Ok((scene, prompt))
+    }
 
-        let prompt = self.prompt(ask, window, view.as_ref(), capabilities);
-        let stream = self.provider.infill(self.request(ask, &place, &prompt, capabilities));
-        outcome.prompt = Some(prompt);
-        let heard = listen(stream, &place, ask.trigger, started + self.options.deadline).await;
-        outcome.usage = heard.progress.usage;
-        let times = heard.progress.timings;
-        outcome.timings =
-            Times { queued: times.queued, prefill: times.prefill, decode: times.decode, ..Times::default() };
-        let text = shown_of(heard, &place, ask.trigger, view.as_ref())?;
-        locked(&self.tally).shown(outcome.id, place.token());
-        self.recent().remember(Entry {
-            id: outcome.id,
+    /// Asks the model, unless a newer ask came.
+    pub(crate) fn launch(&self, turn: &Turn, ask: &Ask, place: &Place, prompt: PromptParts) -> bool {
+        let request = self.request(ask, place, &prompt, &self.provider.capabilities());
+        self.flights.launch(turn, || Flight::new(ask.clone(), prompt, self.provider.infill(request)))
+    }
+
+    pub(crate) fn is_excluded(&self, ask: &Ask) -> bool {
+        ask.path.as_deref().is_some_and(|path| self.options.excludes.excludes(path))
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn entry(&self, id: u64, ask: &Ask, text: &str) -> Entry {
+        Entry {
+            id,
             path: ask.path.clone(),
             document: ask.document.clone(),
             offset: ask.offset,
-            text: text.clone(),
-            provider: outcome.provider.clone(),
-            model: outcome.model.clone(),
-        });
-        Ok(text)
+            text: text.to_owned(),
+            provider: self.provider.id().to_string(),
+            model: self.provider.capabilities().model,
+        }
     }
 
-    fn recent(&self) -> MutexGuard<'_, Recent> {
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn recent(&self) -> MutexGuard<'_, Recent> {
         locked(&self.recent)
     }
 
-    /// What the grammar says around the cursor, where there is one.
-    fn view(&self, ask: &Ask) -> Option<View> {
-        let language = Language::of(ask.path.as_deref(), ask.language.as_deref())?;
-        locked(&self.trees).view(language, ask.path.as_deref(), &ask.document, ask.offset)
+    /// What stands around the cursor, and what the grammar says about it, where there is one.
+    pub(crate) fn scene(&self, ask: &Ask) -> Scene {
+        let (path, document) = (ask.path.as_deref(), &ask.document);
+        let language = Language::of(path, ask.language.as_deref());
+        let view = language.and_then(|language| locked(&self.trees).view(language, path, document, ask.offset));
+        Scene { place: Place::new(document, ask.offset).seen_by(language, view.as_ref()), view }
     }
 
     fn is_quiet(&self, token: Token) -> bool {
@@ -259,50 +311,22 @@ impl Completer {
             sampling: Sampling {
                 tokens_max: self.options.tokens_max,
                 stop,
-                unsure_below: UNSURE_BELOW,
+                unsure_below: if ask.trigger == Trigger::Automatic { UNSURE_BELOW } else { 0.0 },
                 ..Sampling::default()
             },
         }
     }
 }
 
+impl Drop for Completer {
+    fn drop(&mut self) {
+        // What goes on behind knows the flights too.
+        self.flights.ground_all();
+    }
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What of an answer is shown: all that belongs here, or as much of it as the model was sure of.
-fn shown_of(heard: Heard, place: &Place, trigger: Trigger, view: Option<&View>) -> Result<String, Reason> {
-    let Heard { text, ended, doubts, .. } = heard;
-    let ended = ended.map_err(reason_of)?;
-    let whole = match settle(&text, ended, place, trigger) {
-        Ok(whole) if trigger == Trigger::Automatic && !doubts.is_empty() => whole,
-        Ok(whole) => return without_harm(whole, view),
-        // There may be a part to show though the line has no end.
-        Err(Reason::Filtered(Rule::Unsure | Rule::TooLong)) if ended != Ended::Whole => String::new(),
-        Err(reason) => return Err(reason),
-    };
-    let (whole, is_complete) = match text.starts_with(&whole) {
-        true if ended == Ended::Unsure || whole.is_empty() => (text, false),
-        true => (whole, true),
-        // What is known of its parts holds for an answer that stands there as it was said.
-        false => return without_harm(whole, view),
-    };
-    let mut silence = Reason::Filtered(Rule::Unsure);
-    for end in doubts.ends(&whole, is_complete) {
-        let is_all = is_complete && end == whole.len();
-        let part = if is_all { Ok(whole.clone()) } else { settle(&whole[..end], Ended::Whole, place, trigger) };
-        match part.and_then(|part| without_harm(part, view)) {
-            Ok(text) => return Ok(text),
-            Err(reason) => silence = reason,
-        }
-    }
-    Err(silence)
-}
-
-/// As much of the text as breaks nothing that parses.
-fn without_harm(text: String, view: Option<&View>) -> Result<String, Reason> {
-    let Some(view) = view else { return Ok(text) };
-    view.harmless(&text).map(str::to_owned).ok_or(Reason::Filtered(Rule::Syntax))
 }
 
 fn recall(rest: Rest, outcome: &mut Outcome) -> String {
@@ -314,56 +338,6 @@ fn recall(rest: Rest, outcome: &mut Outcome) -> String {
         Typed::Some => Source::TypedThrough,
     };
     rest.text
-}
-
-fn reason_of(error: LlmError) -> Reason {
-    match error {
-        LlmError::Cancelled => Reason::Cancelled,
-        LlmError::Loading => Reason::ModelLoading,
-        error => Reason::Error(error),
-    }
-}
-
-/// Listens until the answer's end is known, the model ends it, or time is up.
-async fn listen(mut stream: GenerateStream, place: &Place, trigger: Trigger, deadline: Instant) -> Heard {
-    let mut text = String::new();
-    let mut doubts = Doubts::default();
-    let mut chunks = 0;
-    let mut done = None;
-    let ended = loop {
-        match timeout_at(deadline, stream.next()).await {
-            Err(_) => break Ok(Ended::Deadline),
-            Ok(None) => break Err(LlmError::Protocol { reason: "the answer stopped without an end".to_owned() }),
-            Ok(Some(Err(error))) => break Err(error),
-            Ok(Some(Ok(Chunk::Done(end)))) => {
-                done = Some(end);
-                break Ok(match end.reason {
-                    StopReason::EndOfText | StopReason::ToolCalls | StopReason::StopText => Ended::Whole,
-                    StopReason::TokensMax | StopReason::ContextFull => Ended::TooLong,
-                });
-            }
-            Ok(Some(Ok(Chunk::Unsure(probability)))) => {
-                doubts.add(text.len(), probability);
-                if trigger == Trigger::Automatic && doubts.is_lost(text.len()) {
-                    break Ok(Ended::Unsure);
-                }
-            }
-            Ok(Some(Ok(Chunk::Reasoning(_) | Chunk::ToolCall(_)))) => {}
-            Ok(Some(Ok(Chunk::Text(more)))) => {
-                chunks += 1;
-                text.push_str(&more);
-                let end_is_known = ends::find(&unify_line_ends(&text), place, LastLine::Open).is_some();
-                if end_is_known || text.len() > ANSWER_BYTES_MAX {
-                    break Ok(Ended::TooLong);
-                }
-            }
-        }
-    };
-    let mut progress =
-        done.map_or_else(|| stream.progress(), |done| Progress { usage: done.usage, timings: done.timings });
-    // Each chunk is a token at least, whatever the provider reported.
-    progress.usage.generated_tokens = progress.usage.generated_tokens.max(chunks);
-    Heard { text: unify_line_ends(&text), ended, doubts, progress }
 }
 
 #[cfg(test)]

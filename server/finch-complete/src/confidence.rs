@@ -39,6 +39,12 @@ impl Doubts {
         self.doubts.is_empty()
     }
 
+    /// The doubts about what follows, once the user has typed so much of it himself.
+    pub(crate) fn behind(&self, typed: usize) -> Self {
+        let left = self.doubts.iter().filter(|doubt| doubt.at >= typed);
+        Self { doubts: left.map(|doubt| Doubt { at: doubt.at - typed, ..*doubt }).collect() }
+    }
+
     /// Whether nothing that comes can be worth showing.
     pub(crate) fn is_lost(&self, len: usize) -> bool {
         chance(self.doubts.iter().map(|doubt| doubt.probability), len) < CONFIDENCE_MIN

@@ -5,6 +5,7 @@
 //! This crate knows no editor, no protocol, no file and no model: the language server and the command line are
 //! its doors. Everything but [`Completer::complete`] is a pure function of text.
 
+mod ahead;
 mod answer;
 mod ask;
 mod characters;
@@ -14,6 +15,7 @@ mod context;
 mod ends;
 mod exclude;
 mod extent;
+mod flight;
 mod gate;
 mod limits;
 mod outcome;
@@ -23,6 +25,7 @@ mod recent;
 mod rules;
 mod secrets;
 mod syntax;
+mod typed;
 mod window;
 
 pub use ask::{Ask, Options, Trigger};
@@ -30,6 +33,6 @@ pub use completer::Completer;
 pub use context::{Context, ContextSource, Diagnostic, SourceCost, Sources, Told};
 pub use exclude::Excludes;
 pub use limits::{DEADLINE, PROMPT_TOKENS_MAX, SUFFIX_TOKENS_MAX, TOKENS_MAX};
-pub use outcome::{Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};
+pub use outcome::{Alternative, Gate, Outcome, PromptParts, Reason, Rule, Source, Suggestion, Times};
 pub use quiet::{Manner, Quiet};
 pub use syntax::{Definition, DefinitionKind, Import, Language, Syntax, Token};

@@ -171,5 +171,24 @@ pub(crate) const DIAGNOSTIC_BYTES_MAX: usize = 160;
 pub(crate) const CONFIDENCE_MIN: f64 = 0.15;
 /// A part of an answer is shown where it is worth so many times the whole.
 pub(crate) const WHOLE_WORTH: f64 = 1.3;
+/// Parts of an answer that are kept to be offered after the one that is shown.
+pub(crate) const NEXT_PARTS_MAX: usize = 6;
 /// Bytes of a token of which nothing was said.
 pub(crate) const CERTAIN_BYTES: f64 = 5.0;
+/// A request whose asker has gone goes on for so long: the next key may agree with it.
+pub(crate) const FLIGHT_LINGERS: Duration = Duration::from_millis(300);
+/// So long after a suggestion nothing else was asked for when the model is asked for what comes behind it.
+pub(crate) const AHEAD_AFTER: Duration = Duration::from_millis(250);
+/// After so long, whole lines are shown while the model goes on.
+pub(crate) const FIRST_ANSWER: Duration = Duration::from_millis(400);
+/// Suggestions for one place, the first among them.
+pub(crate) const ALTERNATIVES_MAX: usize = 3;
+/// The first suggestion waits so long for the others.
+pub(crate) const ALTERNATIVES_WAIT: Duration = Duration::from_secs(1);
+/// How the others are drawn: near to the likeliest, but not the same.
+pub(crate) const TEMPERATURE: f32 = 0.6;
+pub(crate) const TOP_P: f32 = 0.95;
+/// Clients whose requests are kept apart; of more, the one that asked least recently starts anew.
+pub(crate) const CLIENTS_MAX: usize = 16;
+/// Bytes that may be typed while a request is under way; with more it is asked anew.
+pub(crate) const TYPED_BYTES_MAX: usize = 512;

@@ -16,18 +16,28 @@ pub struct Suggestion {
     pub replace: Range<usize>,
 }
 
+/// A text that may be put in a suggestion's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alternative {
+    /// Numbers it as a suggestion of its own.
+    pub id: u64,
+    pub text: String,
+}
+
 /// The answer to one [`Ask`](crate::Ask).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Numbers the suggestion. It stays the same while the user types through it.
     pub id: u64,
     pub suggestion: Option<Suggestion>,
+    /// Other texts for the same place, no two of them equal.
+    pub alternatives: Vec<Alternative>,
     /// Set exactly when there is no suggestion.
     pub reason: Option<Reason>,
     /// Who made the suggestion, or would have been asked for one.
     pub provider: String,
     pub model: String,
-    /// What this request cost; nothing when it was not the model that answered.
+    /// What the first suggestion cost; nothing when it was not the model that answered.
     pub usage: Usage,
     pub timings: Times,
     /// What the model was asked; `None` if it was not.
@@ -64,6 +74,8 @@ pub enum Source {
     Cache,
     /// The user typed the beginning of an earlier suggestion.
     TypedThrough,
+    /// The model was saying it for an earlier ask, and the user typed its beginning meanwhile.
+    InFlight,
 }
 
 impl std::fmt::Display for Source {
@@ -72,6 +84,7 @@ impl std::fmt::Display for Source {
             Self::Model => "model",
             Self::Cache => "cache",
             Self::TypedThrough => "typed-through",
+            Self::InFlight => "in-flight",
         })
     }
 }

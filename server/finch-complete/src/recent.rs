@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use finch_text::Document;
 
 use crate::limits::RECENT_MAX;
-use crate::place::{is_blank, unify_line_ends};
+use crate::place::is_blank;
+use crate::typed;
 
 /// A suggestion and the document it was made for.
 #[derive(Debug, Clone)]
@@ -55,6 +56,13 @@ impl Recent {
         self.entries.push_back(entry);
     }
 
+    /// Remembers one that goes after the last, if both fit.
+    pub(crate) fn remember_behind(&mut self, entry: Entry) {
+        let last = self.entries.pop_back();
+        self.remember(entry);
+        self.entries.extend(last);
+    }
+
     /// The rest of the latest suggestion that fits the document as it is now.
     pub(crate) fn rest(&mut self, path: Option<&str>, document: &Document, offset: usize) -> Option<Rest> {
         let (at, text) = (0..self.entries.len()).rev().find_map(|at| {
@@ -72,19 +80,11 @@ impl Recent {
 
 impl Entry {
     fn rest(&self, document: &Document, offset: usize) -> Option<&str> {
-        let typed_bytes = offset.checked_sub(self.offset)?;
-        let behind_bytes = document.len() - offset;
-        let behind_then = self.document.len() - self.offset;
+        let (then, now) = ((&self.document, self.offset), (document, offset));
+        let fits = |typed: &str| self.text.strip_prefix(typed).is_some_and(|rest| !is_blank(rest));
         // A `\r\n` in the document is one byte longer than the `\n` in the text.
-        if behind_bytes != behind_then || typed_bytes > self.text.len() * 2 {
-            return None;
-        }
-        let typed = unify_line_ends(&document.slice(self.offset..offset));
-        let rest = self.text.strip_prefix(&typed)?;
-        let same = !is_blank(rest)
-            && document.holds_same(0..self.offset, &self.document, 0..self.offset)
-            && document.holds_same(offset..document.len(), &self.document, self.offset..self.document.len());
-        same.then_some(rest)
+        let typed = typed::since(then, now, self.text.len() * 2, fits)?;
+        self.text.strip_prefix(&typed)
     }
 }
 

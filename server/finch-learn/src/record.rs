@@ -42,7 +42,7 @@ pub struct About {
     /// What was learnt on top of the model, if anything was in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
-    /// `model`, `cache` or `typed-through`.
+    /// `model`, `cache`, `typed-through` or `in-flight`.
     #[serde(default)]
     pub source: String,
 }

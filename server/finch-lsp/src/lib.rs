@@ -7,6 +7,7 @@
 
 mod announce;
 mod asks;
+mod delay;
 mod dispatch;
 mod documents;
 mod editor;

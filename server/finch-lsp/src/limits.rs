@@ -69,3 +69,19 @@ pub(crate) const READ_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub(crate) const FILE_BYTES_MAX: u64 = 256 * 1024;
 /// Documents that wait to be looked around.
 pub(crate) const LOOKS_WAITING_MAX: usize = 16;
+/// Other suggestions beside the first, for who asks himself.
+pub(crate) const ALTERNATIVES: usize = 2;
+
+/// How long a request that nobody made himself waits where nothing is known of keys and answers.
+pub(crate) const DELAY: Duration = Duration::from_millis(60);
+/// How long it waits at most.
+pub(crate) const DELAY_MAX: Duration = Duration::from_secs(1);
+/// A model that answers so fast is asked with each key.
+pub(crate) const FAST_ANSWER: Duration = Duration::from_millis(100);
+/// Changes of the text further apart than this are no typing.
+pub(crate) const GAP_MAX: Duration = Duration::from_secs(1);
+/// Keys and answers that tell the pace, and how many it takes to tell it.
+pub(crate) const PACE_COUNT_MAX: usize = 8;
+pub(crate) const PACE_COUNT_MIN: usize = 3;
+/// The wait doubles after each so many rejections in a row.
+pub(crate) const PATIENT_REJECTIONS: u32 = 5;

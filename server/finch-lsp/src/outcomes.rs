@@ -19,6 +19,7 @@ use finch_learn::{Collect, Journal, JournalError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::delay::Pace;
 use crate::documents::Splice;
 use crate::limits::{DOCUMENTS_MAX, REJECTION_BYTES_MAX};
 use crate::wire::suggestion::{AcceptKind, DidAccept};
@@ -50,6 +51,7 @@ pub(crate) struct Outcomes {
     journal: Option<Journal>,
     /// Learns where suggestions are not wanted. Those it was reconfigured to learn with it.
     completer: Arc<Completer>,
+    pace: Arc<Pace>,
     held: Mutex<Held>,
     /// Something may be due earlier than before.
     news: Notify,
@@ -63,8 +65,8 @@ struct Held {
 }
 
 impl Outcomes {
-    pub(crate) fn new(journal: Option<Journal>, completer: Arc<Completer>) -> Self {
-        Self { journal, completer, held: Mutex::default(), news: Notify::new() }
+    pub(crate) fn new(journal: Option<Journal>, completer: Arc<Completer>, pace: Arc<Pace>) -> Self {
+        Self { journal, completer, pace, held: Mutex::default(), news: Notify::new() }
     }
 
     pub(crate) fn session(&self) -> String {
@@ -104,15 +106,15 @@ impl Outcomes {
         self.with(|tracker, now| tracker.asked(uri, offset, now));
     }
 
-    /// Takes in what is offered, if its ask still counts.
-    pub(crate) fn offered(&self, offer: impl FnOnce() -> Option<Offer>, counts: impl FnOnce() -> bool) {
+    /// Takes in what is offered for one place, the first first, if its ask still counts.
+    pub(crate) fn offered(&self, offers: impl FnOnce() -> Vec<Offer>, counts: impl FnOnce() -> bool) {
         if self.journal.is_none() {
             return;
         }
-        let Some(offer) = offer() else { return };
+        let offers = offers();
         self.with(|tracker, now| {
             if counts() {
-                tracker.offered(offer, now);
+                tracker.offered(offers, now);
             }
         });
     }
@@ -127,6 +129,9 @@ impl Outcomes {
             AcceptKind::Line => AcceptedKind::Line,
             AcceptKind::Full => AcceptedKind::Full,
         };
+        if self.journal.is_none() {
+            self.pace.held().accepted();
+        }
         self.with(|tracker, _| match teller {
             Teller::Client => tracker.told_accepted(accept.id, kind, accept.length),
             Teller::Command => tracker.accepted(accept.id, kind, accept.length),
@@ -134,6 +139,9 @@ impl Outcomes {
     }
 
     pub(crate) fn rejected(&self, id: u64, reason: &str) {
+        if self.journal.is_none() {
+            self.pace.held().rejected();
+        }
         let reason = reason[..reason.floor_char_boundary(REJECTION_BYTES_MAX)].to_owned();
         self.with(|tracker, now| tracker.rejected(id, reason, now));
     }
@@ -199,8 +207,14 @@ impl Outcomes {
         // Outside of the lock: how much of a text is kept takes its time.
         for told in told {
             match told.what {
-                What::Accepted { .. } => self.completer.accepted(told.origin.id),
-                What::Rejected { .. } => self.completer.rejected(told.origin.id),
+                What::Accepted { .. } => {
+                    self.completer.accepted(told.origin.id);
+                    self.pace.held().accepted();
+                }
+                What::Rejected { .. } => {
+                    self.completer.rejected(told.origin.id);
+                    self.pace.held().rejected();
+                }
                 What::Shown | What::Due { .. } => {}
             }
             let about = told.origin.about.clone();

@@ -25,6 +25,8 @@ pub(crate) struct Record {
     /// Set exactly when there was no suggestion.
     pub(crate) why: Option<Why>,
     pub(crate) id: Option<u64>,
+    /// What else was offered for the place.
+    pub(crate) alternatives: Vec<u64>,
     pub(crate) provider: String,
     pub(crate) model: String,
     pub(crate) source: Option<Source>,
@@ -40,6 +42,7 @@ impl Record {
             version,
             why: None,
             id: None,
+            alternatives: Vec::new(),
             provider: String::new(),
             model: String::new(),
             source: None,
@@ -52,6 +55,7 @@ impl Record {
     pub(crate) fn fill(&mut self, outcome: &Outcome) {
         self.why = outcome.reason.clone().map(Why::Completer);
         self.id = Some(outcome.id);
+        self.alternatives = outcome.alternatives.iter().map(|alternative| alternative.id).collect();
         self.provider.clone_from(&outcome.provider);
         self.model.clone_from(&outcome.model);
         self.source = Some(outcome.source);
@@ -75,13 +79,9 @@ struct Held {
 impl Records {
     pub(crate) fn add(&self, record: Record) {
         let mut held = self.held();
-        if let Some(id) = record.id.filter(|_| record.why.is_none())
-            && held.fate(id).is_none()
-        {
-            if held.fates.len() >= SUGGESTIONS_MAX {
-                held.fates.pop_front();
-            }
-            held.fates.push_back((id, Fate::default()));
+        let offered = record.id.filter(|_| record.why.is_none());
+        for id in offered.into_iter().chain(record.alternatives.iter().copied()) {
+            held.expect(id);
         }
         if held.last.as_ref().is_none_or(|last| last.order < record.order) {
             held.last = Some(record);
@@ -127,6 +127,16 @@ impl Records {
 }
 
 impl Held {
+    /// The suggestion was handed out.
+    fn expect(&mut self, id: u64) {
+        if self.fate(id).is_none() {
+            if self.fates.len() >= SUGGESTIONS_MAX {
+                self.fates.pop_front();
+            }
+            self.fates.push_back((id, Fate::default()));
+        }
+    }
+
     /// The newest is looked for most.
     fn fate(&mut self, id: u64) -> Option<&mut Fate> {
         self.fates.iter_mut().rev().find(|(known, _)| *known == id).map(|(_, fate)| fate)

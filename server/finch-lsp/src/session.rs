@@ -9,8 +9,10 @@ use finch_complete::{Completer, Context, Options};
 use finch_llm::{ClientId, Provider, StateReceiver};
 use finch_text::Document;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::asks::Asks;
+use crate::delay::Pace;
 use crate::documents::{Applied, Documents, Edit, Missing, Problem, Snapshot, Splice};
 use crate::editor::Log;
 use crate::facts::ClientFacts;
@@ -26,6 +28,7 @@ pub(crate) struct Session {
     pub(crate) asks: Asks,
     pub(crate) records: Arc<Records>,
     pub(crate) outcomes: Arc<Outcomes>,
+    pub(crate) pace: Arc<Pace>,
     pub(crate) completer: Arc<Completer>,
     /// What the completer knows beyond the document at the cursor.
     pub(crate) context: Arc<Context>,
@@ -46,12 +49,14 @@ impl Session {
         let Backend { provider, state, options, settings, journal } = backend;
         let completer = Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone()));
         let context = completer.context();
+        let pace = Arc::new(Pace::default());
         Self {
             facts: ClientFacts::default(),
             documents: Documents::default(),
             asks: Asks::default(),
             records: Arc::new(Records::default()),
-            outcomes: Arc::new(Outcomes::new(journal, Arc::clone(&completer))),
+            outcomes: Arc::new(Outcomes::new(journal, Arc::clone(&completer), Arc::clone(&pace))),
+            pace,
             completer,
             context,
             looks: None,
@@ -86,6 +91,7 @@ impl Session {
     pub(crate) fn change(&mut self, uri: &str, version: Option<i64>, edits: Vec<Edit>) {
         self.asks.stop_for(uri);
         let before = self.documents.snapshot(uri);
+        self.pace.held().changed(Instant::now());
         let changed = self.documents.change(uri, version, edits, self.facts.encoding);
         match &changed {
             Ok(Applied::Spliced(splices)) => {

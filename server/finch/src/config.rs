@@ -113,6 +113,8 @@ pub(crate) struct CompletionConfig {
     pub(crate) tokens_max: usize,
     /// Milliseconds after which a suggestion comes too late.
     pub(crate) deadline_ms: u64,
+    /// Whether whole lines are shown while the model goes on, and the next suggestion is made while this one is read.
+    pub(crate) ahead: bool,
     /// Files without suggestions, as patterns; they add to the built-in ones (keys, certificates, `.env`).
     pub(crate) exclude: Vec<String>,
     /// Whether suggestions are offered within comments while typing.
@@ -175,6 +177,7 @@ impl Default for CompletionConfig {
             suffix_tokens_max: 64,
             tokens_max: 64,
             deadline_ms: 5_000,
+            ahead: true,
             exclude: Vec::new(),
             comments: MannerConfig::default(),
             strings: MannerConfig::default(),
@@ -199,6 +202,7 @@ impl CompletionConfig {
                 edits: self.context.edits,
                 diagnostics: self.context.diagnostics,
             },
+            ahead: self.ahead,
         }
     }
 }

@@ -1,11 +1,20 @@
 use std::time::Duration;
 
-use finch_llm::{ChunkSender, ClientId, Done, GenerateRequest, ProviderId, Timings, Usage, state_channel, stream};
+use finch_llm::{
+    Chunk, ChunkSender, ClientId, Done, GenerateRequest, GenerateStream, LlmError, Progress, ProviderId, StopReason,
+    Timings, Usage, state_channel, stream,
+};
 use finch_text::Document;
 
 use super::*;
+use crate::confidence::UNSURE_BELOW;
+use crate::limits::{FLIGHT_LINGERS, PATH_TOKENS_MAX};
 use crate::outcome::{Gate, Rule};
 use crate::{Sources, Trigger};
+
+mod ahead;
+mod alternatives;
+mod flight;
 
 const STEP: Duration = Duration::from_millis(50);
 
@@ -19,10 +28,11 @@ enum Act {
     Fail(LlmError),
 }
 
-/// A model that follows a script, the same for each request.
+/// A model that follows a script: the last for all requests that have none of their own.
 struct Scripted {
-    acts: Vec<Act>,
+    scripts: Vec<Vec<Act>>,
     requests: Mutex<Vec<InfillRequest>>,
+    answers: Mutex<Vec<(ClientId, ChunkSender)>>,
     gone: Arc<tokio::sync::Notify>,
 }
 
@@ -47,9 +57,16 @@ impl Provider for Scripted {
     }
 
     fn infill(&self, request: InfillRequest) -> GenerateStream {
-        self.requests.lock().unwrap().push(request);
+        let mut requests = self.requests.lock().unwrap();
+        let script = self.scripts[requests.len().min(self.scripts.len() - 1)].clone();
         let (sender, stream) = stream();
-        tokio::spawn(act(self.acts.clone(), sender, self.gone.clone()));
+        let mut answers = self.answers.lock().unwrap();
+        let goes_on =
+            |(client, answer): &(ClientId, ChunkSender)| *client == request.client && !answer.is_reader_gone();
+        assert!(!answers.iter().any(goes_on), "a client has one request at a time");
+        answers.push((request.client.clone(), sender.clone()));
+        requests.push(request);
+        tokio::spawn(act(script, sender, self.gone.clone()));
         stream
     }
 }
@@ -82,24 +99,42 @@ async fn act(acts: Vec<Act>, sender: ChunkSender, gone: Arc<tokio::sync::Notify>
 }
 
 struct Rig {
-    completer: Completer,
+    completer: Arc<Completer>,
     provider: Arc<Scripted>,
     state: finch_llm::StateSender,
 }
 
 impl Rig {
     fn new(acts: &[Act]) -> Self {
-        let provider = Arc::new(Scripted { acts: acts.into(), requests: Mutex::default(), gone: Arc::default() });
+        Self::with(&[acts])
+    }
+
+    fn with(scripts: &[&[Act]]) -> Self {
+        Self::with_options(scripts, Options { ahead: false, ..Options::default() })
+    }
+
+    fn with_options(scripts: &[&[Act]], options: Options) -> Self {
+        let scripts = scripts.iter().map(|acts| acts.to_vec()).collect();
+        let provider =
+            Arc::new(Scripted { scripts, requests: Mutex::default(), answers: Mutex::default(), gone: Arc::default() });
         let (state, receiver) = state_channel();
         state.send_replace(ModelState::Ready { model: "parrot".into() });
         let off = Sources { path: false, definitions: false, recent: false, edits: false, diagnostics: false };
-        let options = Options { context: off, ..Options::default() };
-        let completer = Completer::new(provider.clone(), receiver, options);
+        let options = Options { context: off, ..options };
+        let completer = Arc::new(Completer::new(provider.clone(), receiver, options));
         Self { completer, provider, state }
     }
 
     async fn ask(&self, marked: &str) -> Outcome {
         self.completer.complete(asked(marked, "src/a.py")).await
+    }
+
+    /// Asks, and does not wait for the answer.
+    async fn leave(&self, marked: &str, after: Duration) {
+        tokio::select! {
+            outcome = self.ask(marked) => panic!("{outcome:?}"),
+            () = tokio::time::sleep(after) => {}
+        }
     }
 
     fn requests(&self) -> Vec<InfillRequest> {
@@ -116,6 +151,7 @@ fn asked(marked: &str, path: &str) -> Ask {
         language: None,
         offset,
         trigger: Trigger::Automatic,
+        alternatives: 0,
     }
 }
 
@@ -132,6 +168,7 @@ async fn an_outcome_says_what_it_is_and_what_it_cost() {
     let expected = Outcome {
         id: 1,
         suggestion: Some(Suggestion { text: "return a + b".into(), replace: 19..19 }),
+        alternatives: Vec::new(),
         reason: None,
         provider: "scripted".into(),
         model: "parrot".into(),
@@ -188,13 +225,12 @@ async fn the_model_is_stopped_when_the_end_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_future_cancels_the_request() {
-    let rig = Rig::new(&[Act::Wait(STEP * 1000)]);
-    tokio::select! {
-        outcome = rig.ask(ADD) => panic!("{outcome:?}"),
-        () = tokio::time::sleep(STEP) => {}
-    }
+async fn dropping_the_future_cancels_the_request_after_a_moment() {
+    let rig = Rig::new(&[Act::Wait(STEP / 2), Act::Say("re"), Act::Wait(STEP * 1000)]);
+    rig.leave(ADD, STEP).await;
+    let left = Instant::now();
     rig.provider.gone.notified().await;
+    assert!(left.elapsed() >= FLIGHT_LINGERS);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,8 @@ use crate::wire::settings::{CompletionSettings, ContextSettings};
 
 /// Keys of the section that belong to clients, not to the server.
 const CLIENT_KEYS: [&str; 1] = ["trace"];
-const COMPLETION_KEYS: &str = "enabled, prompt_tokens_max, suffix_tokens_max, tokens_max, deadline_ms and context";
+const COMPLETION_KEYS: &str =
+    "enabled, prompt_tokens_max, suffix_tokens_max, tokens_max, deadline_ms, ahead and context";
 const CONTEXT_KEYS: &str = "path, definitions, recent, edits and diagnostics";
 
 pub(crate) fn did_change_configuration(session: &mut Session, params: DidChangeConfigurationParams) {
@@ -57,6 +58,7 @@ pub(crate) fn apply(session: &mut Session, section: &Value) {
         }
     }
     options.deadline = found.deadline_ms.map_or(options.deadline, |ms| Duration::from_millis(ms.into()));
+    options.ahead = found.ahead.unwrap_or(options.ahead);
     session.completer = Arc::new(session.completer.reconfigured(options.clone()));
 }
 
@@ -98,10 +100,8 @@ fn entries(value: &Value, name: &str, warnings: &mut Vec<String>) -> Vec<(String
 
 fn set(found: &mut CompletionSettings, key: &str, value: &Value) -> Result<(), String> {
     match key {
-        "enabled" => {
-            let enabled = value.as_bool();
-            found.enabled = Some(enabled.ok_or("finch.completion.enabled is not true or false; it has no effect")?);
-        }
+        "enabled" => found.enabled = Some(flag(key, value)?),
+        "ahead" => found.ahead = Some(flag(key, value)?),
         "prompt_tokens_max" => found.prompt_tokens_max = Some(number(key, value, 16..=65_536)?),
         "suffix_tokens_max" => found.suffix_tokens_max = Some(number(key, value, 0..=16_384)?),
         "tokens_max" => found.tokens_max = Some(number(key, value, 1..=1_024)?),
@@ -140,6 +140,10 @@ fn context(value: &Value, warnings: &mut Vec<String>) -> ContextSettings {
     found
 }
 
+fn flag(key: &str, value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| format!("finch.completion.{key} is not true or false; it has no effect"))
+}
+
 fn number(key: &str, value: &Value, bounds: RangeInclusive<u32>) -> Result<u32, String> {
     let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
     number.filter(|number| bounds.contains(number)).ok_or_else(|| {
@@ -164,6 +168,7 @@ mod tests {
         let all = json!({"completion": {
             "enabled": false, "prompt_tokens_max": 100, "suffix_tokens_max": 0, "tokens_max": 9, "deadline_ms": 300,
             "context": {"path": true, "definitions": false, "recent": true, "edits": false, "diagnostics": false},
+            "ahead": false,
         }});
         let found = CompletionSettings {
             enabled: Some(false),
@@ -171,6 +176,7 @@ mod tests {
             suffix_tokens_max: Some(0),
             tokens_max: Some(9),
             deadline_ms: Some(300),
+            ahead: Some(false),
             context: Some(ContextSettings {
                 path: Some(true),
                 definitions: Some(false),
@@ -194,7 +200,7 @@ mod tests {
         let warnings = [
             "finch.completion.tokens_max is 0, and must be 1 to 1024; it has no effect",
             "unknown key finch.completion.speed has no effect; there are enabled, prompt_tokens_max, \
-             suffix_tokens_max, tokens_max, deadline_ms and context",
+             suffix_tokens_max, tokens_max, deadline_ms, ahead and context",
             "finch.completion.exclude is set in config.toml; here it has no effect",
             "unknown key finch.model has no effect; there is finch.completion",
         ];

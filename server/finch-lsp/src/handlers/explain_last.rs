@@ -29,6 +29,7 @@ fn explanation(record: Record, fate: Option<Fate>) -> Explanation {
         (None, Some(Source::Model)) => "the model made a suggestion".to_owned(),
         (None, Some(Source::Cache)) => "the same place was asked about before; that suggestion still fits".to_owned(),
         (None, Some(Source::TypedThrough)) => "the rest of the suggestion that is being typed".to_owned(),
+        (None, Some(Source::InFlight)) => "the model was just saying what is being typed".to_owned(),
         (None, None) => "no suggestion was asked for yet: type in an open document".to_owned(),
     };
     Explanation {
@@ -58,6 +59,7 @@ fn source_of(source: Source) -> explain::Source {
         Source::Model => explain::Source::Model,
         Source::Cache => explain::Source::Cache,
         Source::TypedThrough => explain::Source::TypedThrough,
+        Source::InFlight => explain::Source::InFlight,
     }
 }
 

@@ -5,13 +5,16 @@
 
 use std::sync::Arc;
 
-use finch_complete::{Ask, Completer, Outcome, Reason, Suggestion, Trigger};
+use finch_complete::{Ask, Completer, Outcome, Reason, Source, Suggestion, Trigger};
 use finch_learn::record::{About, Texts};
 use finch_text::{Change, Document, PositionEncoding};
+use tokio::time::{Instant, sleep};
 
+use crate::delay::{Client, Pace};
 use crate::documents::Snapshot;
 use crate::handlers::HandlerError;
 use crate::handlers::document::{position_of, range_of};
+use crate::limits::ALTERNATIVES;
 use crate::outcomes::{Offer, Origin, Outcomes};
 use crate::path::path_of;
 use crate::session::Session;
@@ -42,14 +45,23 @@ pub(crate) fn inline_completion(
                 return Ok(None);
             }
         };
-        let Some(outcome) = ticket.run(place.completer.complete(place.ask.clone())).await else {
+        let Some(outcome) = ticket.run(place.complete()).await else {
             return Ok(None);
         };
-        let offer = || place.offer(&outcome);
-        place.outcomes.offered(offer, || ticket.counts());
+        let offers = || place.offers(&outcome);
+        place.outcomes.offered(offers, || ticket.counts());
         ticket.finish(|record| record.fill(&outcome));
-        Ok(place.list(outcome))
+        Ok(place.list(&outcome))
     }
+}
+
+/// The suggestion and its alternatives, each with its number.
+fn numbered(outcome: &Outcome) -> impl Iterator<Item = (u64, Suggestion)> {
+    outcome.suggestion.iter().flat_map(|first| {
+        let others = outcome.alternatives.iter();
+        let others = others.map(|it| (it.id, Suggestion { text: it.text.clone(), replace: first.replace.clone() }));
+        std::iter::once((outcome.id, first.clone())).chain(others)
+    })
 }
 
 /// Where a suggestion is wanted.
@@ -62,6 +74,8 @@ struct Place {
     encoding: PositionEncoding,
     selected: Option<SelectedCompletionInfo>,
     outcomes: Arc<Outcomes>,
+    pace: Arc<Pace>,
+    client: Client,
     language: String,
 }
 
@@ -89,6 +103,7 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
         language: Some(language.clone()),
         offset,
         trigger: if params.context.trigger_kind == 1 { Trigger::Invoked } else { Trigger::Automatic },
+        alternatives: ALTERNATIVES,
     };
     let completer = Arc::clone(&session.completer);
     let cursor = snapshot.document.offset(position_of(params.position), encoding);
@@ -96,8 +111,10 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
     let line = snapshot.document.line_of(cursor);
     session.context.visited(&path_of(&params.text_document.uri), &snapshot.document, line);
     let outcomes = Arc::clone(&session.outcomes);
+    let (pace, client) = (Arc::clone(&session.pace), Client::of(&session.facts.name));
     let uri = params.text_document.uri;
-    Ok(Place { completer, ask, uri, document: snapshot.document, encoding, selected, outcomes, language })
+    let document = snapshot.document;
+    Ok(Place { completer, ask, uri, document, encoding, selected, outcomes, pace, client, language })
 }
 
 /// How the editor will convert what it inserts.
@@ -116,9 +133,28 @@ fn with_selected(document: &Document, info: &SelectedCompletionInfo, encoding: P
 }
 
 impl Place {
-    /// What is followed from here on, if there is a suggestion.
-    fn offer(&self, outcome: &Outcome) -> Option<Offer> {
-        let suggestion = outcome.suggestion.as_ref()?;
+    /// Asks, when it is time to.
+    async fn complete(&self) -> Outcome {
+        if self.ask.trigger == Trigger::Automatic && !self.completer.has_at_hand(&self.ask) {
+            let wait = self.pace.held().wait(self.client, Instant::now());
+            if !wait.is_zero() {
+                self.completer.give_way(&self.ask.client);
+                sleep(wait).await;
+            }
+        }
+        let outcome = self.completer.complete(self.ask.clone()).await;
+        if outcome.source == Source::Model && outcome.usage.generated_tokens > 0 {
+            self.pace.held().answered(outcome.timings.total);
+        }
+        outcome
+    }
+
+    /// What is followed from here on: the suggestion and its alternatives.
+    fn offers(&self, outcome: &Outcome) -> Vec<Offer> {
+        numbered(outcome).map(|(id, suggestion)| self.offer(id, suggestion, outcome)).collect()
+    }
+
+    fn offer(&self, id: u64, suggestion: Suggestion, outcome: &Outcome) -> Offer {
         let (range, text) = match &self.selected {
             Some(info) => {
                 let range = range_of(info.range);
@@ -130,7 +166,7 @@ impl Place {
         let text = if ends_lines_with_crlf(&self.document) { text.replace('\n', "\r\n") } else { text };
         let about = About {
             session: self.outcomes.session(),
-            suggestion: outcome.id,
+            suggestion: id,
             language: self.language.clone(),
             provider: outcome.provider.clone(),
             model: outcome.model.clone(),
@@ -138,9 +174,9 @@ impl Place {
             source: outcome.source.to_string(),
         };
         let texts = self.outcomes.collects_text().then(|| self.texts(outcome, &suggestion.text));
-        let origin = Arc::new(Origin { id: outcome.id, about, texts });
+        let origin = Arc::new(Origin { id, about, texts });
         let replaced = self.document.slice(range.clone());
-        Some(Offer { origin, uri: self.uri.clone(), start: self.document.floor(range.start), replaced, text })
+        Offer { origin, uri: self.uri.clone(), start: self.document.floor(range.start), replaced, text }
     }
 
     fn texts(&self, outcome: &Outcome, offered: &str) -> Texts {
@@ -149,16 +185,20 @@ impl Place {
         Texts { path: self.ask.path.clone(), prefix, suffix, offered: offered.to_owned() }
     }
 
-    fn list(&self, outcome: Outcome) -> Option<InlineCompletionList> {
-        let suggestion = outcome.suggestion?;
-        let provenance = Provenance { id: outcome.id, provider: outcome.provider, model: outcome.model };
+    fn list(&self, outcome: &Outcome) -> Option<InlineCompletionList> {
+        let items: Vec<_> = numbered(outcome).map(|(id, suggestion)| self.item(id, suggestion, outcome)).collect();
+        (!items.is_empty()).then_some(InlineCompletionList { items })
+    }
+
+    fn item(&self, id: u64, suggestion: Suggestion, outcome: &Outcome) -> InlineCompletionItem {
+        let provenance = Provenance { id, provider: outcome.provider.clone(), model: outcome.model.clone() };
         let (insert_text, range) = self.text_and_range(suggestion);
         let command = AcceptCommand {
             title: "Accept suggestion".to_owned(),
             command: method::ACCEPT_COMMAND.to_owned(),
             arguments: [provenance],
         };
-        Some(InlineCompletionList { items: vec![InlineCompletionItem { insert_text, range, command }] })
+        InlineCompletionItem { insert_text, range, command }
     }
 
     fn text_and_range(&self, suggestion: Suggestion) -> (String, Range) {

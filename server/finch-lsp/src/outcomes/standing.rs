@@ -13,7 +13,7 @@ use super::tracker::{Offer, Origin};
 use crate::documents::{Splice, common_start};
 use crate::limits::INSERTED_CHARACTERS_MIN;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Standing {
     pub(crate) origin: Arc<Origin>,
     pub(crate) uri: String,
@@ -81,6 +81,11 @@ impl Standing {
     /// All of them.
     pub(crate) fn whole_length(&self) -> u64 {
         self.units_before + units(&self.text)
+    }
+
+    /// Whether a change puts something else in its place.
+    pub(crate) fn would_be_over(&self, splice: &Splice) -> bool {
+        matches!(self.clone().follow(splice), Move::Over(_))
     }
 
     /// Follows one change of its document.

@@ -70,6 +70,9 @@ pub(crate) struct Subject {
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
     standing: Option<Standing>,
+    /// What else was offered there. It counts as unseen, and nothing is told of it, until the client shows it or it is
+    /// taken: then it stands instead.
+    others: Vec<Standing>,
     /// Oldest first.
     watches: VecDeque<Watch>,
     known: VecDeque<Known>,
@@ -112,8 +115,19 @@ impl Tracker {
         std::mem::take(&mut self.told)
     }
 
-    /// A suggestion goes to the client.
-    pub(crate) fn offered(&mut self, offer: Offer, now: Instant) {
+    /// Suggestions for one place go to the client, which shows the first of them.
+    pub(crate) fn offered(&mut self, offers: Vec<Offer>, now: Instant) {
+        let mut offers = offers.into_iter();
+        let Some(first) = offers.next() else { return };
+        self.offered_first(first, now);
+        self.others.clear();
+        for offer in offers {
+            self.know(&offer.origin);
+            self.others.push(Standing::new(offer, now));
+        }
+    }
+
+    fn offered_first(&mut self, offer: Offer, now: Instant) {
         self.ripen(now);
         match &mut self.standing {
             Some(standing) if standing.origin.id == offer.origin.id && standing.uri == offer.uri => {
@@ -124,14 +138,46 @@ impl Tracker {
             // Another suggestion in the same place is nobody's rejection.
             Some(_) | None => {}
         }
-        if self.known(offer.origin.id).is_none() {
+        self.know(&offer.origin);
+        self.standing = Some(Standing::new(offer, now));
+    }
+
+    fn know(&mut self, origin: &Arc<Origin>) {
+        if self.known(origin.id).is_none() {
             if self.known.len() >= SUGGESTIONS_MAX {
                 self.known.pop_front();
             }
-            let origin = Arc::clone(&offer.origin);
+            let origin = Arc::clone(origin);
             self.known.push_back(Known { origin, shown: false, accepted: None, rejected: false });
         }
-        self.standing = Some(Standing::new(offer, now));
+    }
+
+    /// Another of the offered ones stands now, if it is one; the one before may come back.
+    fn turn_to(&mut self, id: u64) {
+        let at = self.others.iter().position(|other| other.origin.id == id);
+        if let (Some(at), Some(standing)) = (at, &mut self.standing) {
+            std::mem::swap(standing, &mut self.others[at]);
+        }
+    }
+
+    /// Follows a change in those that do not stand. One that came in at once, or is all there, stands from now on: the
+    /// user took it, and of the one before it nothing is told.
+    fn follow_others(&mut self, splice: &Splice) -> Option<Move> {
+        let mut taken = None;
+        let is_standing_over = self.standing.as_ref().is_some_and(|standing| standing.would_be_over(splice));
+        self.others.retain_mut(|other| match other.follow(splice) {
+            Move::Over(_) => false,
+            said => {
+                if is_standing_over && taken.is_none() && (matches!(said, Move::Inserted(_)) || other.is_complete()) {
+                    taken = Some((other.origin.id, said));
+                }
+                true
+            }
+        });
+        let (id, said) = taken?;
+        self.turn_to(id);
+        self.others.clear();
+        Some(said)
     }
 
     /// A suggestion is asked for, here.
@@ -158,7 +204,9 @@ impl Tracker {
                 continue;
             }
             let before = standing.done;
-            match standing.follow(splice) {
+            let taken = self.follow_others(splice);
+            let Some(standing) = &mut self.standing else { continue };
+            match taken.unwrap_or_else(|| standing.follow(splice)) {
                 Move::Inserted(kind) => self.inserted(kind, now),
                 Move::Over(instead) => self.end("typed-over", Some(instead), now),
                 Move::Typed if standing.done < before && standing.from.is_some() => {
@@ -188,6 +236,7 @@ impl Tracker {
     /// The client shows it.
     pub(crate) fn shown(&mut self, id: u64) {
         self.tells = true;
+        self.turn_to(id);
         self.see(id);
     }
 
@@ -199,6 +248,7 @@ impl Tracker {
 
     /// This much was accepted; all of it if the length is 0.
     pub(crate) fn accepted(&mut self, id: u64, kind: AcceptedKind, length: u64) {
+        self.turn_to(id);
         let standing = self.standing.as_ref().filter(|standing| standing.origin.id == id);
         let length = match (length, standing) {
             (0, Some(standing)) => standing.whole_length(),

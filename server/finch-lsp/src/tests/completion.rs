@@ -27,9 +27,9 @@ async fn a_suggestion_carries_its_text_its_place_and_where_it_came_from() {
 }
 
 #[tokio::test]
-async fn a_newer_request_stops_the_older_one_at_once() {
+async fn a_newer_request_elsewhere_stops_the_older_one_at_once() {
     let mut client = Client::open(CODE).await;
-    let older = client.complete(1, 16).await;
+    let older = client.complete(1, 15).await;
     let stopped = client.asked().await;
     let newer = client.complete(1, 16).await;
     assert_eq!(client.answer_to(older).await["result"], Value::Null);
@@ -38,6 +38,19 @@ async fn a_newer_request_stops_the_older_one_at_once() {
     assert_eq!(client.answer_to(newer).await["result"]["items"][0]["insertText"], "price;");
     let explanation = client.explain().await;
     assert_eq!((explanation.get("reason"), &explanation["source"]), (None, &json!("model")));
+}
+
+#[tokio::test]
+async fn what_the_model_is_saying_goes_to_the_newest_request_that_agrees() {
+    let mut client = Client::open(CODE).await;
+    let older = client.complete(1, 16).await;
+    let asked = client.asked().await;
+    client.type_at(1, 16, "pr").await;
+    let newer = client.complete(1, 18).await;
+    assert_eq!(client.answer_to(older).await["result"], Value::Null);
+    asked.say("price;").await;
+    assert_eq!(client.answer_to(newer).await["result"]["items"][0]["insertText"], "ice;");
+    assert_eq!(client.explain().await["source"], "in-flight");
 }
 
 #[tokio::test]
@@ -290,4 +303,33 @@ async fn reports_on_what_is_not_known_and_odd_reports_are_ignored() {
     let bare = client.ask("workspace/executeCommand", json!({"command": "finch.accept", "arguments": []})).await;
     assert_eq!(bare["error"]["code"], -32602);
     assert_eq!(client.ask("finch/status", Value::Null).await["result"]["state"], "ready");
+}
+
+#[tokio::test]
+async fn who_asks_himself_gets_alternatives_with_numbers_of_their_own() {
+    let mut client = Client::open(CODE).await;
+    let mut params = inline_params(URI, 1, 16);
+    params["context"]["triggerKind"] = json!(1);
+    let id = client.request("textDocument/inlineCompletion", params).await;
+    for text in ["price;", "count;", "price;"] {
+        client.asked().await.say(text).await;
+    }
+    let answer = client.answer_to(id).await;
+    let items = answer["result"]["items"].as_array().expect("there are items").iter();
+    let offered: Vec<_> = items.map(|item| (&item["insertText"], &item["command"]["arguments"][0]["id"])).collect();
+    assert_eq!(offered, [(&json!("price;"), &json!(1)), (&json!("count;"), &json!(2))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_burst_of_keys_the_model_is_asked_once() {
+    let mut client = Client::open(CODE).await;
+    for (at, key) in (16..).zip(["p", "r", "i"]) {
+        client.complete(1, at).await;
+        client.type_at(1, at, key).await;
+    }
+    let id = client.complete(1, 19).await;
+    let asked = client.asked().await;
+    assert_eq!(asked.request.prefix, format!("{CODE}pri"));
+    asked.say("ce;").await;
+    assert_eq!(client.answer_to(id).await["result"]["items"][0]["insertText"], "ce;");
 }

@@ -108,7 +108,7 @@ impl Client {
         let (state, receiver) = state_channel();
         state.send_replace(model_state);
         let provider = Arc::new(Scripted { asked });
-        let (options, settings) = (Options::default(), Settings::default());
+        let (options, settings) = (Options { ahead: false, ..Options::default() }, Settings::default());
         let backend = Backend { provider, state: receiver, options, settings, journal };
         Self {
             input: Some(input),

@@ -46,6 +46,8 @@ pub enum Source {
     Cache,
     /// The rest of a suggestion whose start was typed.
     TypedThrough,
+    /// What the model was saying for an earlier request, and whose start was typed meanwhile.
+    InFlight,
 }
 
 /// Milliseconds.

@@ -32,6 +32,9 @@ pub struct CompletionSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 60_000))]
     pub deadline_ms: Option<u32>,
+    /// Whether whole lines are shown while the model goes on, and the next suggestion is made while this one is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<bool>,
     /// What goes into a prompt beside the text around the cursor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<ContextSettings>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use finch_complete::{Ask, Completer, Excludes, Outcome, PromptParts, SourceCost, Trigger};
+use finch_complete::{Ask, Completer, Excludes, Options, Outcome, PromptParts, SourceCost, Trigger};
 use finch_llm::ClientId;
 use finch_lsp::Workspace;
 use finch_text::{Document, PositionEncoding};
@@ -24,9 +24,12 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Complete) -> Res
     let started = Instant::now();
     let model = setup::ensure(surroundings)?;
     let (provider, state) = LocalProvider::ready(local::load(surroundings, &model)?);
-    let completer = Completer::new(Arc::new(provider), state, surroundings.config.completion.options());
+    // Nobody reads on here.
+    let options = Options { ahead: false, ..surroundings.config.completion.options() };
+    let excludes = options.excludes.clone();
+    let completer = Arc::new(Completer::new(Arc::new(provider), state, options));
     let path = std::path::absolute(&arguments.place.file)?.to_string_lossy().into_owned();
-    look_around(&path, &document, &completer, &surroundings.config.completion.options().excludes);
+    look_around(&path, &document, &completer, &excludes);
     let ask = Ask {
         client: ClientId::new("cli"),
         document: document.clone(),
@@ -34,6 +37,7 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Complete) -> Res
         language: None,
         offset,
         trigger: Trigger::Invoked,
+        alternatives: 0,
     };
     let outcome = super::runtime()?.block_on(completer.complete(ask));
     if arguments.explain {

@@ -11,6 +11,8 @@ const B: &str = "file:///b.rs";
 #[derive(Clone)]
 enum Do {
     Offer(u64, &'static str),
+    /// Several for one place, numbered from 1.
+    OfferAll(&'static [&'static str]),
     OfferAt(usize, u64, &'static str),
     Ask(usize),
     AskInB,
@@ -26,13 +28,17 @@ enum Do {
     Wait(u64),
 }
 
-use Do::{Accept, Ask, AskInB, Close, Command, Cut, Lose, Offer as Offered, OfferAt, Put, PutInB, Reject, Show, Wait};
+use Do::{
+    Accept, Ask, AskInB, Close, Command, Cut, Lose, Offer as Offered, OfferAll, OfferAt, Put, PutInB, Reject, Show,
+    Wait,
+};
 
 fn act(tracker: &mut Tracker, now: &mut Instant, what: &Do) {
     let splice = |range, text: &str| Splice { range, text: text.to_owned() };
     match *what {
-        Offered(id, text) => tracker.offered(offer(10, id, text), *now),
-        OfferAt(start, id, text) => tracker.offered(offer(start, id, text), *now),
+        Offered(id, text) => tracker.offered(vec![offer(10, id, text)], *now),
+        OfferAll(texts) => tracker.offered((1..).zip(texts).map(|(id, text)| offer(10, id, text)).collect(), *now),
+        OfferAt(start, id, text) => tracker.offered(vec![offer(start, id, text)], *now),
         Ask(offset) => tracker.asked(A, offset, *now),
         AskInB => tracker.asked(B, 10, *now),
         Put(at, text) => tracker.changed(A, &[splice(at..at, text)], *now),
@@ -252,4 +258,37 @@ fn a_line_of_several_is_accepted_after_it_was_begun_by_hand() {
         &[Offered(1, "one;\ntwo;\n"), Put(10, "o"), Put(11, "ne;"), Put(14, "\ntwo;")],
         &["1 shown", "1 accepted Line 4", "1 accepted Line 9"],
     );
+}
+
+#[test]
+fn of_several_the_first_is_seen_until_the_client_tells_of_another() {
+    const ALL: Do = OfferAll(&["price;", "count;"]);
+    check(&[ALL, Wait(150)], &["1 shown"]);
+    check(&[ALL, Show(1), Show(2), Put(10, "x")], &["1 shown", "2 shown", "2 rejected typed-over"]);
+    check(&[ALL, Show(1), Show(2), Show(1), Put(10, "x")], &["1 shown", "2 shown", "1 rejected typed-over"]);
+    check(&[ALL, Show(1), Put(10, "x")], &["1 shown", "1 rejected typed-over"]);
+    check(&[ALL, Show(1), Show(2), Reject(2)], &["1 shown", "2 shown", "2 rejected dismissed"]);
+}
+
+#[test]
+fn who_takes_one_of_several_rejects_none_of_them() {
+    const ALL: Do = OfferAll(&["price;", "count;"]);
+    check(&[ALL, Wait(150), Put(10, "count;"), Put(16, "\n")], &["1 shown", "2 shown", "2 accepted Full 6"]);
+    check(
+        &[ALL, Wait(150), Put(10, "count;"), Command(2), Put(16, "\n")],
+        &["1 shown", "2 shown", "2 accepted Full 6"],
+    );
+    check(
+        &[ALL, Wait(150), Command(2), Put(10, "count;"), Put(16, "\n")],
+        &["1 shown", "2 shown", "2 accepted Full 6"],
+    );
+    let told = [Show(1), Show(2), Accept(2, Full, 6), Put(10, "count;"), Put(16, "\n"), Ask(3)];
+    check(&[&[ALL], told.as_slice()].concat(), &["1 shown", "2 shown", "2 accepted Full 6"]);
+    // Too short to be told from typing.
+    check(&[OfferAll(&["ab", "x"]), Wait(150), Put(10, "x"), Command(2)], &["1 shown", "2 shown", "2 accepted Full 1"]);
+}
+
+#[test]
+fn what_was_offered_before_is_forgotten_with_the_next_offer() {
+    check(&[OfferAll(&["price;", "count;"]), Offered(3, "total;"), Show(2), Put(10, "x")], &["2 shown"]);
 }
