@@ -347,6 +347,11 @@ fn lines_that_stand_below_are_recognised_however_they_are_indented() {
     check(before, "zero();\n  first();\n  second();\n", "fn f() {\n    «zero();»\n    first();\n    second();\n}");
     check(before, "first();\n        second();\n", "duplicate-suffix");
     check("if a:\n    $0\nreturn b", "return b", "if a:\n    «return b»\nreturn b");
+    check(
+        "def f():\n    $0\n    rows[key] = row\n    h()",
+        "if a:\n        g()\n    else:\n        rows[key] = row",
+        "def f():\n    «if a:\n        g()\n    else:»\n    rows[key] = row\n    h()",
+    );
 }
 
 #[test]

@@ -234,7 +234,7 @@ pub(crate) struct Shown {
 /// What of an answer is shown: all that belongs here, or as much of it as the model was sure of. What was typed of it
 /// already is certain.
 pub(crate) fn shown(said: &Said, ended: Ended, typed: &str, scene: &Scene, trigger: Trigger) -> Result<Shown, Reason> {
-    let alone = |text| Ok(Shown { text: without_harm(text, scene.view.as_ref())?, next: Vec::new() });
+    let alone = |text| Ok(Shown { text: fitting(text, scene, trigger)?, next: Vec::new() });
     let whole = match settle(&said.text, ended, &scene.place, trigger) {
         Ok(whole) if trigger == Trigger::Automatic && !said.doubts.is_empty() => whole,
         Ok(whole) => return alone(whole),
@@ -277,7 +277,7 @@ fn sure_part(
         let end = known + end;
         let is_all = is_complete && end == text.len();
         let part = if is_all { Ok(text.to_owned()) } else { settle(&text[..end], Ended::Whole, &scene.place, trigger) };
-        match part.and_then(|part| without_harm(part, scene.view.as_ref())) {
+        match part.and_then(|part| fitting(part, scene, trigger)) {
             Ok(part) => return Ok(part),
             Err(reason) => silence = reason,
         }
@@ -285,10 +285,16 @@ fn sure_part(
     Err(silence)
 }
 
-/// As much of the text as breaks nothing that parses.
-fn without_harm(text: String, view: Option<&View>) -> Result<String, Reason> {
-    let Some(view) = view else { return Ok(text) };
-    view.harmless(&text).map(str::to_owned).ok_or(Reason::Filtered(Rule::Syntax))
+/// As much of the text as breaks nothing that parses. Cut, it ends with another line, which has to belong here too.
+fn fitting(text: String, scene: &Scene, trigger: Trigger) -> Result<String, Reason> {
+    let Some(view) = &scene.view else { return Ok(text) };
+    let harmless = |text: &str| view.harmless(text).map(str::to_owned).ok_or(Reason::Filtered(Rule::Syntax));
+    let kept = harmless(&text)?;
+    if kept == text {
+        return Ok(text);
+    }
+    let settled = settle(&kept, Ended::Whole, &scene.place, trigger)?;
+    if settled == kept { Ok(settled) } else { harmless(&settled) }
 }
 
 fn reason_of(error: LlmError) -> Reason {

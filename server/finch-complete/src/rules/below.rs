@@ -1,6 +1,7 @@
 //! What stands behind the cursor already is not written once more: tags that are closed, lines that are there.
 
 use crate::ask::Trigger;
+use crate::limits::TELLING_CHARS_MIN;
 use crate::outcome::Reason;
 use crate::place::{Place, telling_chars};
 
@@ -35,7 +36,10 @@ pub(super) fn drop_the_lines_below(text: String, place: &Place, _: Trigger) -> R
     let repeated = starts.into_iter().find(|&at| {
         let lines: Vec<&str> = text[at..].lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let is_whole = at > 0 || place.head().trim().is_empty();
-        is_whole && lines.len() > 1 && below.starts_with(&lines) && telling_chars(&lines.concat()) > 0
+        // One line that is the same may be meant, unless it ends several and says something.
+        let chars_min = if at == 0 || lines.len() > 1 { 1 } else { TELLING_CHARS_MIN };
+        let is_long = lines.len() > 1 || at > 0;
+        is_whole && is_long && below.starts_with(&lines) && telling_chars(&lines.concat()) >= chars_min
     });
     match repeated {
         Some(at) => something(text[..at].trim_end(), Reason::DuplicateSuffix),
