@@ -1,6 +1,7 @@
 //! Sessions over a pipe in memory, with a model whose every word the test decides. Waiting is by message only.
 
 mod completion;
+mod context;
 mod framing;
 mod lifecycle;
 mod load;
