@@ -13,6 +13,12 @@ export const SERVER_KEYS = [
   'completion.suffix_tokens_max',
   'completion.tokens_max',
   'completion.deadline_ms',
+  'completion.ahead',
+  'completion.context.path',
+  'completion.context.definitions',
+  'completion.context.recent',
+  'completion.context.edits',
+  'completion.context.diagnostics',
 ] as const;
 
 /** What `WorkspaceConfiguration.inspect` says of a key, as far as it matters. */
