@@ -44,6 +44,11 @@ function chosen(inspected: Inspected | undefined): unknown {
   return inspected?.workspaceFolderValue ?? inspected?.workspaceValue ?? inspected?.globalValue;
 }
 
+/** What names a program or what it runs in: a folder that is not trusted has no say, whatever the editor lets through. */
+export function safest(inspected: Inspected | undefined, isTrusted: boolean): unknown {
+  return isTrusted ? chosen(inspected) : inspected?.globalValue;
+}
+
 function put(section: Section, [first, ...rest]: string[], value: Value): void {
   if (first === undefined) {
     return;

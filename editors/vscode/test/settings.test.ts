@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { type Inspected, SERVER_KEYS, collect, forgets } from '../src/settings.ts';
+import { type Inspected, SERVER_KEYS, collect, forgets, safest } from '../src/settings.ts';
 
 function collected(set: Record<string, Inspected>): unknown {
   return collect((key) => set[key]);
@@ -82,6 +82,17 @@ test('settings that name a program are restricted in untrusted workspaces', () =
   const restricted: string[] = manifest.capabilities.untrustedWorkspaces.restrictedConfigurations;
   const ours = Object.keys(properties).filter((name) => name.startsWith('finch.server.'));
   assert.deepEqual(restricted.toSorted(), ours.toSorted());
+  for (const name of ours) {
+    assert.equal(manifest.contributes.configuration.properties[name].scope, 'machine-overridable', name);
+  }
+});
+
+test('a folder that is not trusted names no program, even if the editor hands its settings on', () => {
+  const set = { globalValue: '/mine/finch', workspaceValue: '/theirs/finch', workspaceFolderValue: '/hidden/finch' };
+  assert.equal(safest(set, true), '/hidden/finch');
+  assert.equal(safest(set, false), '/mine/finch');
+  assert.equal(safest({ workspaceValue: '/theirs/finch' }, false), undefined);
+  assert.equal(safest(undefined, false), undefined);
 });
 
 test('every command of the manifest is registered', () => {
