@@ -179,22 +179,19 @@ local function ask(client, buf, name, done)
   end
 end
 
---- Look up names; `done` is called once, when all are answered or time is up, and not after `cancel`.
+--- Look up names. `done` is called with what is known when time is up and when all are answered, and
+--- not after `cancel`.
 ---@param buf integer
 ---@param names finch.Name[]
 ---@param done fun(found: {name: string, place: finch.Place}[])
 ---@return fun() cancel
 function M.find(buf, names, done)
   local uri = vim.uri_from_bufnr(buf)
-  local cancels, open, over, told = {}, 0, false, false
+  local cancels, open, over = {}, 0, false
   local function key(name)
     return uri .. ' ' .. name.text
   end
   local function tell()
-    if over or told then
-      return
-    end
-    told = true
     local found = {}
     for _, name in ipairs(names) do
       local meaning = recall(key(name))
@@ -206,9 +203,13 @@ function M.find(buf, names, done)
   end
   local function answered(name, place, err)
     open = open - 1
+    if over then
+      -- After an edit an answer may be about another text.
+      return
+    end
     local known = meanings[key(name)]
-    -- After an edit an answer may be about another text. What failed may go well another time.
-    if not over and not err and not (known and known.place) then
+    -- What failed may go well another time.
+    if not err and not (known and known.place) then
       remember(key(name), place or false, place and place.uri or uri)
     end
     if open == 0 then
@@ -226,10 +227,13 @@ function M.find(buf, names, done)
   end
   if open == 0 then
     tell()
-  else
-    -- What comes later is remembered for the next time.
-    vim.defer_fn(tell, deadline_ms)
+    return function() end
   end
+  vim.defer_fn(function()
+    if open > 0 and not over then
+      tell()
+    end
+  end, deadline_ms)
   return function()
     over = true
     for _, cancel in ipairs(open > 0 and cancels or {}) do
