@@ -73,6 +73,9 @@ same(#surroundings.diagnostics_of(many), 256, 'how many diagnostics')
 same(#surroundings.diagnostics_of(many)[1].message, 300, 'how long a message')
 
 local encoding = require('finch.encoding')
-for text, wanted in pairs({ ['abü𝄞'] = true, [''] = true, ['ab\255c'] = false, ['\195'] = false, ['\237\160\128'] = false }) do
-  same(encoding.is_utf8(text), wanted, text)
+for _, text in ipairs({ 'abü𝄞', '' }) do
+  same(encoding.is_utf8(text), true, text)
+end
+for _, text in ipairs({ 'ab\255c', '\195', '\237\160\128' }) do
+  same(encoding.is_utf8(text), false, text)
 end
