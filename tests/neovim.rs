@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use crate::support::finch::home_with_a_model;
-use crate::support::neovim::{FakeServer, Neovim, Setup};
+use crate::support::neovim::{FakeServer, Installation, Neovim, Setup};
 use crate::support::record::Recording;
 
 /// Who draws the ghost text: Neovim from 0.12 on, or the plugin.
@@ -762,16 +762,89 @@ fn a_server_that_dies_is_told_and_its_keys_are_given_back() {
     neovim.wait_for_expr("maparg('<Tab>', 'i') =~ 'finch'", "0");
 }
 
+/// A second server, which finds something wrong with every file, and what two names mean.
+fn another_server() -> FakeServer {
+    let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 0, "character": 4 } });
+    FakeServer::new(&json!({
+        "definitions": { "area": ["shapes.txt", 2], "near": ["main.txt", 0] },
+        "diagnostics": [
+            { "range": range, "severity": 1, "message": "no such name\nsee there" },
+            { "range": range, "severity": 3, "message": "by the way" },
+        ],
+    }))
+}
+
+/// Lua that lets `other` serve every file too, and writes the file that its definitions are in.
+fn beside(other: &FakeServer) -> String {
+    let words: Vec<String> = other.command().iter().map(|word| format!("[==[{word}]==]")).collect();
+    format!(
+        "vim.fn.writefile({{ 'first', '', 'def area(width):', '    return width', '', 'last' }}, 'shapes.txt')\n\
+         vim.api.nvim_create_autocmd('BufReadPost', {{ callback = function(args)\n\
+         vim.lsp.start({{ name = 'other', cmd = {{ {cmd} }} }}, {{ bufnr = args.buf }})\n\
+         end }})",
+        cmd = words.join(", "),
+    )
+}
+
+/// What finch was told of one kind.
+fn told(server: &FakeServer, kind: &str) -> Vec<Value> {
+    let params = server.received("finch/context");
+    params.iter().map(|params| params[kind].clone()).filter(|told| !told.is_null()).collect()
+}
+
+#[test]
+fn what_other_servers_know_is_told_where_the_user_rests() {
+    let (server, other) = (FakeServer::new(&json!({ "rules": [] })), another_server());
+    let neovim = open_with(&server, Drawn::ByFinch, "area = 1\n", &beside(&other));
+    neovim.wait(|| !told(&server, "diagnostics").is_empty(), "the diagnostics to be told");
+    assert_eq!(told(&server, "diagnostics"), [json!([{ "line": 0, "message": "no such name" }])]);
+    neovim.type_text("Goarea near nowhere");
+    neovim.wait(|| !told(&server, "definitions").is_empty(), "the definition to be told");
+    let definitions = told(&server, "definitions");
+    let uri = definitions[0][0]["uri"].as_str().unwrap_or_default();
+    assert!(uri.starts_with("file:///") && uri.ends_with("/project/shapes.txt"), "{uri:?}");
+    // Of what is defined near the cursor nothing is told.
+    let area = json!([{ "name": "area", "uri": uri, "text": "def area(width):\n    return width" }]);
+    assert_eq!(definitions, [area]);
+}
+
+#[test]
+fn what_other_servers_know_is_kept_from_finch_where_the_user_says_so() {
+    let (server, other) = (suggesting("x = ", "value"), another_server());
+    let neovim = Neovim::open(Setup {
+        server: server.command(),
+        options: "context = { definitions = false, diagnostics = false }".into(),
+        before: beside(&other),
+        file: "main.txt".into(),
+        text: "area = 1\n".into(),
+        ..Setup::default()
+    });
+    neovim.wait_for_expr("luaeval('#vim.diagnostic.get(0)')", "2");
+    neovim.type_text("Goarea x = ");
+    neovim.wait_for_screen("area x = value");
+    // Longer than the plugin waits for the user to rest.
+    neovim.feed("<Cmd>call timer_start(800, { -> execute('let g:paused = 1') })<CR>");
+    neovim.wait_for_expr("get(g:, 'paused', 0)", "1");
+    assert_eq!(server.received("finch/context"), [Value::Null; 0]);
+    assert_eq!(other.received("textDocument/definition"), [Value::Null; 0]);
+}
+
+#[test]
+fn the_parts_of_the_plugin_that_need_no_editor_work() {
+    Installation::find().check("surroundings_check.lua");
+}
+
 #[test]
 fn an_option_that_does_not_exist_is_named() {
     let server = suggesting("x = ", "value");
     let neovim = Neovim::open(Setup {
         server: server.command(),
-        options: "kyes = {}, debounce_ms = 'soon'".into(),
+        options: "kyes = {}, debounce_ms = 'soon', context = { edits = true }".into(),
         file: "main.txt".into(),
         ..Setup::default()
     });
     let messages = neovim.expr("execute('messages')").unwrap_or_default();
     assert!(messages.contains("there is no option \"kyes\""), "{messages}");
+    assert!(messages.contains("there is no context \"edits\""), "{messages}");
     assert!(messages.contains("\"debounce_ms\" must be a number, not a string"), "{messages}");
 }

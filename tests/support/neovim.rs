@@ -53,6 +53,15 @@ impl Installation {
         let file = repository().join("tests/support/nvim").join(name);
         vec![utf8(&self.program), "-l".into(), utf8(&file)]
     }
+
+    /// Runs a Lua file of `tests/support/nvim` on the plugin's modules; it fails with what is wrong with them.
+    #[track_caller]
+    pub(crate) fn check(&self, name: &str) {
+        let words = self.script(name);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg(repository().join("editors/nvim"));
+        run(command.env("VIMRUNTIME", &self.runtime).env("NVIM_LOG_FILE", "/dev/null"));
+    }
 }
 
 /// What a test wants to begin with.

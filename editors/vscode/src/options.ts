@@ -5,7 +5,7 @@ import os from 'node:os';
 import * as vscode from 'vscode';
 
 import type { Places } from './binary.ts';
-import { type Section, collect } from './settings.ts';
+import { type Section, collect, safest } from './settings.ts';
 
 function finch(): vscode.WorkspaceConfiguration {
   return vscode.workspace.getConfiguration('finch');
@@ -15,6 +15,11 @@ export function isEnabled(): boolean {
   return finch().get('completion.enabled', true);
 }
 
+/** Whether the server may be told what the editor knows of this kind; a folder that is not trusted tells nothing. */
+export function tells(kind: 'definitions' | 'diagnostics'): boolean {
+  return vscode.workspace.isTrusted && isEnabled() && finch().get(`completion.context.${kind}`, true);
+}
+
 /** The section for the server. */
 export function section(): Section {
   return collect((key) => finch().inspect(key));
@@ -22,17 +27,24 @@ export function section(): Section {
 
 /** More environment for the server. */
 export function environment(): Record<string, string> {
-  return { ...finch().get<Record<string, string>>('server.env', {}) };
+  const set = ofServer('env');
+  const texts = Object.entries(set && typeof set === 'object' ? set : {}).filter(([, value]) => typeof value === 'string');
+  return Object.fromEntries(texts);
 }
 
 export function places(extension: string): Places {
+  const setting = ofServer('path');
   return {
-    setting: finch().get('server.path', ''),
+    setting: typeof setting === 'string' ? setting : '',
     extension,
     path: process.env['PATH'] ?? '',
     home: os.homedir(),
     platform: process.platform,
   };
+}
+
+function ofServer(key: 'path' | 'env'): unknown {
+  return safest(finch().inspect(`server.${key}`), vscode.workspace.isTrusted);
 }
 
 /** Writes `completion.enabled` where it has an effect: in the workspace if that sets it already. */

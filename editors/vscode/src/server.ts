@@ -5,11 +5,15 @@ import { LanguageClient, type Middleware, State } from 'vscode-languageclient/no
 
 import type { Section } from './settings.ts';
 import type { Status, View } from './status.ts';
+import { within } from './within.ts';
 
 /** How long a server may take to answer its first message, which finch does at once. */
 const START_MS_MAX = 20_000;
 /** How long a server may take to end in order. */
 const STOP_MS_MAX = 2000;
+
+/** The documents that finch serves. */
+export const SERVED = [{ scheme: 'file' }, { scheme: 'untitled' }];
 
 export interface Start {
   program: string;
@@ -40,7 +44,7 @@ export class Server {
       'finch',
       { command: program, args: ['lsp'], options: { env: { ...process.env, ...env } } },
       {
-        documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }],
+        documentSelector: SERVED,
         initializationOptions: { finch: settings },
         outputChannel: this.#log,
         middleware: this.#middleware,
@@ -85,18 +89,6 @@ export class Server {
     if (this.#client?.isRunning()) {
       this.#client.sendNotification(method, params).catch((error) => this.#log.debug(String(error)));
     }
-  }
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s`)), ms);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

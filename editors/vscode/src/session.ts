@@ -7,6 +7,7 @@ import * as vscode from 'vscode';
 
 import { Bar } from './bar.ts';
 import { find } from './binary.ts';
+import { Context } from './context.ts';
 import { type Explanation, lines } from './explain.ts';
 import { type Verdict, askFeedback } from './feedback.ts';
 import { environment, isEnabled, places, section, switchCompletion } from './options.ts';
@@ -24,6 +25,7 @@ export class Session implements vscode.Disposable {
   readonly #log = vscode.window.createOutputChannel('finch', { log: true });
   readonly #bar = new Bar();
   readonly #suggestions: Suggestions;
+  readonly #context: Context;
   readonly #server: Server;
   readonly #listeners: vscode.Disposable;
   #view: View = { server: 'stopped', enabled: isEnabled() };
@@ -39,8 +41,12 @@ export class Session implements vscode.Disposable {
       tell: (method, params) => this.#server.tell(method, params),
       answered: () => this.#explainSoon(),
     });
+    this.#context = new Context(this.#log, (params) => this.#server.tell('finch/context', params));
     this.#server = new Server(this.#log, this.#suggestions.middleware, {
-      onState: (server) => this.#show({ server, status: undefined, reason: undefined }),
+      onState: (server) => {
+        this.#show({ server, status: undefined, reason: undefined });
+        this.#context.serverIs(server);
+      },
       onStatus: (status) => this.#take(status),
     });
     this.#listeners = vscode.workspace.onDidChangeConfiguration((event) => this.#configure(event));
@@ -119,6 +125,7 @@ export class Session implements vscode.Disposable {
     clearTimeout(this.#explaining);
     this.#listeners.dispose();
     this.#suggestions.dispose();
+    this.#context.dispose();
     this.#bar.dispose();
     this.#log.dispose();
   }
@@ -153,6 +160,7 @@ export class Session implements vscode.Disposable {
     if (!event.affectsConfiguration('finch.completion')) {
       return;
     }
+    this.#context.refresh();
     const [before, now] = [this.#told, section()];
     this.#show({ enabled: isEnabled() });
     if (forgets(before, now)) {

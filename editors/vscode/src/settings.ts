@@ -14,6 +14,11 @@ export const SERVER_KEYS = [
   'completion.tokens_max',
   'completion.deadline_ms',
   'completion.ahead',
+  'completion.context.path',
+  'completion.context.definitions',
+  'completion.context.recent',
+  'completion.context.edits',
+  'completion.context.diagnostics',
 ] as const;
 
 /** What `WorkspaceConfiguration.inspect` says of a key, as far as it matters. */
@@ -37,6 +42,11 @@ export function collect(inspect: (key: string) => Inspected | undefined): Sectio
 
 function chosen(inspected: Inspected | undefined): unknown {
   return inspected?.workspaceFolderValue ?? inspected?.workspaceValue ?? inspected?.globalValue;
+}
+
+/** What names a program or what it runs in: a folder that is not trusted has no say, whatever the editor lets through. */
+export function safest(inspected: Inspected | undefined, isTrusted: boolean): unknown {
+  return isTrusted ? chosen(inspected) : inspected?.globalValue;
 }
 
 function put(section: Section, [first, ...rest]: string[], value: Value): void {

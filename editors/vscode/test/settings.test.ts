@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { type Inspected, SERVER_KEYS, collect, forgets } from '../src/settings.ts';
+import { type Inspected, SERVER_KEYS, collect, forgets, safest } from '../src/settings.ts';
 
 function collected(set: Record<string, Inspected>): unknown {
   return collect((key) => set[key]);
@@ -16,6 +16,15 @@ test('only what the user set is told, the nearest place first', () => {
     'completion.deadline_ms': { workspaceFolderValue: 900 },
   };
   assert.deepEqual(collected(set), { completion: { enabled: false, tokens_max: 32, deadline_ms: 900 } });
+});
+
+test('settings lie as deep in the section as their names say', () => {
+  const set = {
+    'completion.context.path': { globalValue: false },
+    'completion.context.edits': { globalValue: true },
+    'completion.ahead': { globalValue: false },
+  };
+  assert.deepEqual(collected(set), { completion: { ahead: false, context: { path: false, edits: true } } });
 });
 
 test('values of another type are left out', () => {
@@ -34,6 +43,7 @@ interface Schema {
   $ref?: string;
   anyOf?: Schema[];
   properties?: Record<string, Schema>;
+  type?: string | string[];
   minimum?: number;
   maximum?: number;
 }
@@ -57,13 +67,14 @@ function* leaves(at: Schema, name: string): Generator<[string, Schema]> {
   }
 }
 
-test('every setting of the server can be set in the editor, within the same bounds', () => {
+test('every setting of the server can be set in the editor, with the same type and bounds', () => {
   const keys = [...leaves(schema, '')];
-  assert.ok(keys.length >= 5);
-  for (const [name, { minimum, maximum }] of keys) {
+  assert.deepEqual(keys.map(([name]) => name).toSorted(), SERVER_KEYS.toSorted());
+  for (const [name, { type, minimum, maximum }] of keys) {
     const here = properties[`finch.${name}`];
-    assert.deepEqual([here?.minimum, here?.maximum], [minimum, maximum], name);
-    assert.ok((SERVER_KEYS as readonly string[]).includes(name), name);
+    // The server takes null for what is not set; the editor leaves it out.
+    const told = [type].flat().filter((one) => one !== 'null');
+    assert.deepEqual([[here?.type], here?.minimum, here?.maximum], [told, minimum, maximum], name);
   }
 });
 
@@ -71,6 +82,17 @@ test('settings that name a program are restricted in untrusted workspaces', () =
   const restricted: string[] = manifest.capabilities.untrustedWorkspaces.restrictedConfigurations;
   const ours = Object.keys(properties).filter((name) => name.startsWith('finch.server.'));
   assert.deepEqual(restricted.toSorted(), ours.toSorted());
+  for (const name of ours) {
+    assert.equal(manifest.contributes.configuration.properties[name].scope, 'machine-overridable', name);
+  }
+});
+
+test('a folder that is not trusted names no program, even if the editor hands its settings on', () => {
+  const set = { globalValue: '/mine/finch', workspaceValue: '/theirs/finch', workspaceFolderValue: '/hidden/finch' };
+  assert.equal(safest(set, true), '/hidden/finch');
+  assert.equal(safest(set, false), '/mine/finch');
+  assert.equal(safest({ workspaceValue: '/theirs/finch' }, false), undefined);
+  assert.equal(safest(undefined, false), undefined);
 });
 
 test('every command of the manifest is registered', () => {

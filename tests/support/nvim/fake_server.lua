@@ -12,6 +12,9 @@
 --              `die`: end with this exit code;
 --              `invoked`: only for questions the user asked.
 --   through    answer typed-through text with what is left of an item
+--   definitions  { name: [file, line] }: where textDocument/definition leads, the file beside the document asked about
+--   diagnostics  what is published of a document when it is opened
+-- Without `rules` it offers no inline completion, without `definitions` none of these.
 -- Whatever fits no rule is answered with null.
 
 local script = vim.json.decode(assert(io.open(arg[1], 'rb')):read('*a'))
@@ -124,6 +127,16 @@ local function inline_completion(id, params)
   end
 end
 
+local function definition(id, params)
+  local uri, position = params.textDocument.uri, params.position
+  local line = vim.split(documents[uri], '\n', { plain = true })[position.line + 1]
+  local name = line:sub(bytes(line, position.character) + 1):match('^[%w_]+')
+  local place = script.definitions[name]
+  local at = place and { line = place[2], character = 0 }
+  local target = place and uri:match('^.*/') .. place[1]
+  send({ id = id, result = place and { uri = target, range = { start = at, ['end'] = at } } or vim.NIL })
+end
+
 local handlers = {
   initialize = function(id, params)
     -- What the client does not offer may not be chosen, and utf-16 always may.
@@ -136,7 +149,8 @@ local handlers = {
         capabilities = {
           positionEncoding = encoding,
           textDocumentSync = { openClose = true, change = 1 },
-          inlineCompletionProvider = vim.empty_dict(),
+          inlineCompletionProvider = script.rules and vim.empty_dict() or nil,
+          definitionProvider = script.definitions ~= nil,
           executeCommandProvider = { commands = { 'finch.accept' } },
         },
         serverInfo = { name = 'fake' },
@@ -149,12 +163,20 @@ local handlers = {
     end
   end,
   ['textDocument/didOpen'] = function(_, params)
-    documents[params.textDocument.uri] = params.textDocument.text
+    local uri = params.textDocument.uri
+    documents[uri] = params.textDocument.text
+    if script.diagnostics then
+      send({
+        method = 'textDocument/publishDiagnostics',
+        params = { uri = uri, diagnostics = script.diagnostics },
+      })
+    end
   end,
   ['textDocument/didChange'] = function(_, params)
     documents[params.textDocument.uri] = params.contentChanges[#params.contentChanges].text
   end,
   ['textDocument/inlineCompletion'] = inline_completion,
+  ['textDocument/definition'] = definition,
   ['finch/explainLast'] = function(id)
     send({ id = id, result = script.explain or vim.NIL })
   end,

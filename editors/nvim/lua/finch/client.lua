@@ -17,12 +17,35 @@ end
 ---@param params table
 ---@param handler fun(err: table?, result: any)
 ---@param buf integer
+---@return boolean sent
+---@return integer? id
 function M.request(client, method, params, handler, buf)
   if methods then
-    client:request(method, params, handler, buf)
-  else
-    client.request(method, params, handler, buf)
+    return client:request(method, params, handler, buf)
   end
+  return client.request(method, params, handler, buf)
+end
+
+--- Tell the server that nobody waits for an answer any more.
+---@param client vim.lsp.Client
+---@param id integer
+function M.cancel(client, id)
+  if methods then
+    client:cancel_request(id)
+  else
+    client.cancel_request(id)
+  end
+end
+
+---@param client vim.lsp.Client
+---@param method string
+---@param buf integer
+---@return boolean
+function M.supports(client, method, buf)
+  if methods then
+    return client:supports_method(method, buf)
+  end
+  return client.supports_method(method, { bufnr = buf })
 end
 
 ---@param client vim.lsp.Client

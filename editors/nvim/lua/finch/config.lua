@@ -21,6 +21,11 @@ M.defaults = {
   ghost = 'auto',
   -- How long typing must pause before 'own' asks. 'native' waits a fixed 200 ms of its own.
   debounce_ms = 75,
+  -- What finch is told of what your other language servers know.
+  context = {
+    definitions = true,
+    diagnostics = true,
+  },
   -- Insert mode keys; false leaves a key alone.
   keys = {
     accept = '<Tab>',
@@ -46,6 +51,7 @@ local types = {
   attach = { 'function', 'nil' },
   ghost = { 'string' },
   debounce_ms = { 'number' },
+  context = { 'table' },
   keys = { 'table' },
 }
 
@@ -75,6 +81,13 @@ function M.problems(options)
       found[#found + 1] = ('there is no key "%s"'):format(name)
     elseif value ~= false and type(value) ~= 'string' then
       found[#found + 1] = ('key "%s" must be a string or false'):format(name)
+    end
+  end
+  for name, value in vim.spairs(type(options.context) == 'table' and options.context or {}) do
+    if M.defaults.context[name] == nil then
+      found[#found + 1] = ('there is no context "%s"'):format(name)
+    elseif type(value) ~= 'boolean' then
+      found[#found + 1] = ('context "%s" must be true or false'):format(name)
     end
   end
   return found

@@ -1,5 +1,6 @@
 --- Columns: the server counts in the negotiated position encoding, Neovim in bytes. This module
---- turns one into the other and knows which Neovim spells the conversion how.
+--- turns one into the other and knows which Neovim spells the conversion how. It also knows what no
+--- encoding can say.
 
 local M = {}
 
@@ -34,6 +35,19 @@ function M.byte(line, column, encoding)
     return vim.str_byteindex(line, encoding, column)
   end
   return vim.str_byteindex(line, column, encoding == 'utf-16')
+end
+
+--- Whether the text can be put into a message.
+---@param text string
+---@return boolean
+function M.is_utf8(text)
+  for _, at in ipairs(vim.str_utf_pos(text)) do
+    if text:byte(at) >= 0x80 and vim.str_utf_end(text, at) == 0 then
+      return false
+    end
+  end
+  -- Halves of a pair of UTF-16.
+  return not text:find('\237[\160-\191]')
 end
 
 return M

@@ -4,6 +4,7 @@
 local answers = require('finch.answers')
 local clients = require('finch.client')
 local config = require('finch.config')
+local context = require('finch.context')
 local keymaps = require('finch.keymaps')
 local status = require('finch.status')
 local suggestion = require('finch.suggestion')
@@ -70,6 +71,7 @@ local function on_exit(client_id, how)
         vim.b[buf].finch_client = nil
         suggestion.detach(buf)
         keymaps.detach(buf)
+        context.detach(buf)
       end
     end
     if asked_to or vim.v.exiting ~= vim.NIL then
@@ -114,6 +116,7 @@ local function client_config(root)
       vim.b[buf].finch_client = client.id
       suggestion.attach(buf)
       keymaps.attach(buf)
+      context.attach(buf)
     end,
     on_exit = function(_, _, client_id)
       on_exit(client_id, ended)
