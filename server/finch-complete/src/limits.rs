@@ -15,9 +15,9 @@ pub const DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) const MARKER_TOKENS: usize = 8;
 /// Tenths of bytes: fewer than a token of code has on average, so that the window seldom has to be trimmed by the
 /// provider: a trimmed window has another head after each key, and nothing of it is found in the provider's cache.
-pub(crate) const BYTES_PER_TOKEN_TENTHS: usize = 30;
+pub(crate) const BYTES_PER_TOKEN_TENTHS: usize = 34;
 /// A window's first line moves in steps of this share of the window.
-pub(crate) const WINDOW_STEPS: usize = 2;
+pub(crate) const WINDOW_STEPS: usize = 4;
 /// A window gives up this share of a step, at most, to start at the start of a line.
 pub(crate) const LINE_SHARE: usize = 4;
 
