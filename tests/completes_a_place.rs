@@ -46,10 +46,14 @@ fn json_has_the_promised_fields_with_true_counts() {
 }
 
 #[test]
-fn explain_prints_the_exact_prompt() {
+fn explain_prints_the_exact_prompt_and_what_each_source_of_context_cost() {
     let said = complete(VARIANCE, &["--explain"]);
     assert_eq!(said.code, 0, "{}", said.err);
     assert!(said.err.contains("center = mean(values)"), "{}", said.err);
+    for source in ["definitions", "recent", "edits", "diagnostics"] {
+        let line = said.err.lines().find(|line| line.starts_with(&format!("context.{source} ")));
+        assert!(line.is_some_and(|line| line.ends_with(" ms")), "{source}: {}", said.err);
+    }
 }
 
 #[test]

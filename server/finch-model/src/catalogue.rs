@@ -160,6 +160,12 @@ impl Catalogue {
         self.models.iter().find(|entry| entry.id == *id)
     }
 
+    /// How a model is asked best that is built from this file, where that was measured.
+    #[must_use]
+    pub fn infill_of(&self, sha256: Digest) -> Option<InfillStyle> {
+        self.models.iter().find(|entry| entry.file.sha256 == sha256).map(|entry| entry.infill)
+    }
+
     #[must_use]
     pub fn models(&self) -> &[Entry] {
         &self.models

@@ -24,6 +24,7 @@ pub use self::export::Export;
 use self::journal::{Done, Journal};
 use self::staging::Claim;
 use self::stream::Stream;
+use crate::catalogue::Catalogue;
 use crate::chat::{self, ChatTemplates};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::digest::{Digest, Hasher};
@@ -105,7 +106,8 @@ pub struct ImportRequest {
     pub reference: Reference,
     /// The licence of the weights; otherwise what the file says of itself.
     pub licence: Option<String>,
-    /// How to prompt; otherwise fill-in-the-middle where the vocabulary has the tokens.
+    /// How to prompt; otherwise as the catalogue says of the file, or fill-in-the-middle where the vocabulary has the
+    /// tokens.
     pub infill: Option<InfillStyle>,
     /// The measured divergence from the source weights, where it is known already.
     pub kl: Option<Divergence>,
@@ -238,6 +240,7 @@ pub fn import(
     let total = source_bytes(&checkpoint) + stream::source_bytes(&plan, &checkpoint);
     let mut progress = Progress { done: 0, total, report: progress };
     let sha256 = digest(&checkpoint, &mut progress)?;
+    let infill = request.infill.or_else(|| Catalogue::builtin().infill_of(sha256)).unwrap_or(infill);
     let recipe = recipe(&request, sha256, &plan);
     if request.finished == Finished::Take
         && let Some(dir) = finished(&request, recipe)

@@ -160,6 +160,10 @@ pub(crate) enum Model {
         /// Bits of the embeddings alone; those of the head when absent and both are the same weights.
         #[arg(long, value_name = "QUANT")]
         embeddings: Option<String>,
+        /// How ghost text is asked of it: fim (text before and behind the cursor) or prefix (before it alone); what was
+        /// measured of a known file, or else fim where the vocabulary can, when absent.
+        #[arg(long, value_name = "STYLE")]
+        infill: Option<String>,
         /// Install it even if it strays too far from the source weights.
         #[arg(long)]
         force: bool,

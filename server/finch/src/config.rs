@@ -105,7 +105,7 @@ impl Default for EngineConfig {
 pub(crate) struct CompletionConfig {
     /// Whether suggestions are offered while typing.
     pub(crate) enabled: bool,
-    /// Prompt tokens at most: text before and behind the cursor together.
+    /// Prompt tokens at most: context, and the text before and behind the cursor.
     pub(crate) prompt_tokens_max: usize,
     /// Prompt tokens for the text behind the cursor. They are computed anew with each key.
     pub(crate) suffix_tokens_max: usize,

@@ -16,7 +16,7 @@ pub struct CompletionSettings {
     /// Whether suggestions are offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Prompt tokens at most: text before and behind the cursor together.
+    /// Prompt tokens at most: context, and the text before and behind the cursor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 16, max = 65_536))]
     pub prompt_tokens_max: Option<u32>,

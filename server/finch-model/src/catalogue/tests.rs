@@ -111,3 +111,12 @@ fn what_does_not_add_up_is_refused() {
     let twice = Catalogue::parse(&format!("{SMALL}[[models]]{model}")).unwrap_err().to_string();
     assert!(twice.contains("listed twice"), "{twice}");
 }
+
+#[test]
+fn a_file_by_any_name_is_known_by_its_bytes() {
+    let catalogue = Catalogue::builtin();
+    for entry in catalogue.models() {
+        assert_eq!(catalogue.infill_of(entry.file.sha256), Some(entry.infill), "{}", entry.id);
+    }
+    assert_eq!(catalogue.infill_of(Digest::of_bytes(b"another file")), None);
+}

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use finch_model::import::ImportRequest;
-use finch_model::manifest::{ModelId, Quant};
+use finch_model::manifest::{InfillStyle, ModelId, Quant};
 
 use super::print;
 use crate::Exit;
@@ -23,11 +23,12 @@ pub(super) fn run(surroundings: &Surroundings, command: cli::Model) -> Result<Ex
     match command {
         cli::Model::List(arguments) => list::run(surroundings, arguments.json),
         cli::Model::Pull(arguments) => pull::run(surroundings, &arguments),
-        cli::Model::Import { path, id, quant, head, embeddings, force } => {
+        cli::Model::Import { path, id, quant, head, embeddings, infill, force } => {
             let id = id.as_deref().map_or_else(|| id_of(&path), |id| Ok(id.parse()?))?;
             let mut request = ImportRequest::new(path, id, surroundings.home.models(), parse_quant(&quant)?);
             request.head = head.as_deref().map(parse_quant).transpose()?;
             request.embeddings = embeddings.as_deref().map(parse_quant).transpose()?;
+            request.infill = infill.as_deref().map(parse_infill).transpose()?;
             add(surroundings, request, demand(force), &Interrupt::listen()?)
         }
         cli::Model::Probe { id, json } => probe::run(surroundings, id.as_deref(), json),
@@ -42,6 +43,14 @@ fn demand(force: bool) -> acceptance::Demand {
 
 fn parse_quant(text: &str) -> Result<Quant> {
     text.parse().ok().with_context(|| format!("{text} is no way to store weights; use int4, int8, fp16 or fp32"))
+}
+
+fn parse_infill(text: &str) -> Result<InfillStyle> {
+    match text {
+        "fim" => Ok(InfillStyle::Fim),
+        "prefix" => Ok(InfillStyle::Prefix),
+        _ => bail!("{text} is no way to ask for ghost text; use fim or prefix"),
+    }
 }
 
 fn add(
