@@ -102,7 +102,7 @@ impl Prompts {
     pub(crate) fn infill(&self, request: &InfillRequest) -> Result<Prompt, LlmError> {
         let answer = request.sampling.tokens_max.clamp(1, self.capacity / 2);
         let budget = request.prompt_tokens_max.min(self.capacity - answer);
-        let fim = self.tokens.fim.filter(|_| self.style == InfillStyle::Fim);
+        let fim = self.tokens.fim.filter(|_| self.style == InfillStyle::Fim || line_goes_on(&request.suffix));
         let bos = self.tokens.bos.filter(|_| self.tokens.add_bos);
         let markers = usize::from(bos.is_some()) + if fim.is_some() { 3 } else { 0 };
         let room = budget.saturating_sub(markers);
@@ -211,6 +211,12 @@ impl Prompts {
 
 fn encode(vocabulary: &Vocabulary, text: &str) -> Result<Vec<u32>, LlmError> {
     vocabulary.encode(text).map_err(|error: NotEncoded| LlmError::Protocol { reason: error.to_string() })
+}
+
+/// Whether more than white space stands behind the cursor on its line. What belongs between two texts on one line is hard
+/// to tell without the second, for whatever model.
+fn line_goes_on(suffix: &str) -> bool {
+    suffix.split('\n').next().is_some_and(|tail| !tail.trim().is_empty())
 }
 
 /// The first line start at or behind `at`; without one, the first character start.
