@@ -8,11 +8,12 @@ mod limits;
 mod message;
 mod provider;
 mod request;
+pub mod sse;
 mod state;
 mod stream;
 
 pub use error::LlmError;
-pub use limits::CHUNKS_MAX;
+pub use limits::{CHUNKS_MAX, SSE_EVENT_BYTES_MAX};
 pub use message::{Answer, BadArguments, Message, OutputFormat, ToolCall, ToolChoice, ToolResult, ToolSpec};
 pub use provider::{Capabilities, Provider, ProviderId};
 pub use request::{ClientId, Excerpt, GenerateRequest, InfillContext, InfillRequest, Lane, Sampling};
