@@ -3,6 +3,7 @@
 //! The local engine, the daemon, a peer and a cloud are all providers. This crate knows none of them, no
 //! editor and no file format; everything that asks a model for text asks through it.
 
+pub mod cloud;
 mod error;
 mod limits;
 mod message;
@@ -14,7 +15,7 @@ mod stream;
 
 pub use error::LlmError;
 pub use limits::{CHUNKS_MAX, SSE_EVENT_BYTES_MAX};
-pub use message::{Answer, BadArguments, Message, OutputFormat, ToolCall, ToolChoice, ToolResult, ToolSpec};
+pub use message::{Answer, BadArguments, Image, Kept, Message, OutputFormat, ToolCall, ToolChoice, ToolResult, ToolSpec};
 pub use provider::{Capabilities, Provider, ProviderId};
 pub use request::{ClientId, Excerpt, GenerateRequest, InfillContext, InfillRequest, Lane, Sampling};
 pub use state::{ModelState, StateReceiver, StateSender, state_channel};
