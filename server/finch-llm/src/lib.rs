@@ -5,17 +5,22 @@
 
 pub mod cloud;
 mod error;
+pub mod history;
 mod limits;
 mod message;
 mod provider;
+pub mod redact;
 mod request;
+pub mod retry;
 pub mod sse;
 mod state;
 mod stream;
 
 pub use error::LlmError;
 pub use limits::{CHUNKS_MAX, SSE_EVENT_BYTES_MAX};
-pub use message::{Answer, BadArguments, Image, Kept, Message, OutputFormat, ToolCall, ToolChoice, ToolResult, ToolSpec};
+pub use message::{
+    Answer, BadArguments, Image, Kept, Message, OutputFormat, ToolCall, ToolChoice, ToolResult, ToolSpec,
+};
 pub use provider::{Capabilities, Provider, ProviderId};
 pub use request::{ClientId, Excerpt, GenerateRequest, InfillContext, InfillRequest, Lane, Sampling};
 pub use state::{ModelState, StateReceiver, StateSender, state_channel};

@@ -26,3 +26,43 @@ pub(crate) const POOL_IDLE: Duration = Duration::from_secs(90);
 pub(crate) const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// What is shown of a provider's words.
 pub(crate) const REASON_CHARS_MAX: usize = 300;
+
+// Answers.
+
+/// Tool calls of one answer.
+pub(crate) const TOOL_CALLS_MAX: usize = 128;
+/// Arguments of all tool calls of one answer, and what is kept beside them.
+pub(crate) const TOOL_ARGUMENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+// Refusals.
+
+/// The pause after a 429 that asks for none.
+pub(crate) const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
+/// The longest pause that is remembered; a server may ask for years.
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// Numbers below it in a complaint about length are no token counts of a context.
+pub(crate) const CONTEXT_TOKENS_MIN: usize = 128;
+
+/// Bytes of code a token stands for, on the safe side: where the provider's tokens are not known.
+pub(crate) const BYTES_PER_TOKEN: usize = 3;
+
+// Structured answers.
+
+/// Levels of a schema that are followed.
+pub(crate) const SCHEMA_DEPTH_MAX: usize = 32;
+/// Schemas within a schema, once its references are followed.
+pub(crate) const SCHEMA_NODES_MAX: usize = 4096;
+
+// Tries.
+
+/// Tries of one request on one provider.
+pub(crate) const TRIES_MAX: u32 = 3;
+/// The middle of the pause before the second try; it doubles with each.
+pub(crate) const BACKOFF_FIRST: Duration = Duration::from_millis(300);
+/// For the first chunk of a conversation's answer, all tries and pauses together.
+pub(crate) const CHAT_PATIENCE: Duration = Duration::from_secs(90);
+/// For the first chunk of text that is filled in: a person types on.
+pub(crate) const INFILL_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What a model holds if nobody says otherwise.
+pub(crate) const CONTEXT_TOKENS_DEFAULT: usize = 128_000;
