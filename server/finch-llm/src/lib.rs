@@ -8,6 +8,7 @@ mod error;
 pub mod history;
 mod limits;
 mod message;
+pub mod normalise;
 mod provider;
 pub mod redact;
 mod request;

@@ -66,3 +66,11 @@ pub(crate) const INFILL_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a model holds if nobody says otherwise.
 pub(crate) const CONTEXT_TOKENS_DEFAULT: usize = 128_000;
+/// Checks of one answer against its schema: choices within choices double with each level.
+pub(crate) const SCHEMA_STEPS_MAX: usize = 1 << 18;
+/// An answer that is read as JSON.
+pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Levels of an answer; real ones have ten.
+pub(crate) const ANSWER_DEPTH_MAX: usize = 64;
+/// Places of an answer where JSON might begin, of which the first that fits is taken.
+pub(crate) const ANSWER_STARTS_MAX: usize = 64;
