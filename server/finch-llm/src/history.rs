@@ -37,9 +37,8 @@ pub fn valid_for(messages: &[Message], rules: &HistoryRules) -> Vec<Message> {
     }
     let begin = out.len();
     let results = results(&messages);
-    let mut rest = messages.iter().peekable();
     let mut turn = 0;
-    while let Some(message) = rest.next() {
+    for message in &messages {
         match message {
             Message::System(_) | Message::ToolResult(_) => {}
             Message::User(text) if text.trim().is_empty() => {}

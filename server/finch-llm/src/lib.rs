@@ -1,10 +1,13 @@
 //! What a model is, seen from outside: a [`Provider`] takes a request and answers with a stream of chunks.
 //!
-//! The local engine, the daemon, a peer and a cloud are all providers. This crate knows none of them, no
-//! editor and no file format; everything that asks a model for text asks through it.
+//! The local engine, the daemon, a peer and a cloud are all providers, and everything that asks a model for text asks
+//! through this crate. It brings the clouds, and what has to hold for every provider: who is asked in which order,
+//! whether again, what may not leave this machine, and how an answer becomes JSON. It knows no editor, no engine, no
+//! configuration and no file.
 
 pub mod cloud;
 mod error;
+pub mod health;
 pub mod history;
 mod limits;
 mod message;
@@ -13,6 +16,7 @@ mod provider;
 pub mod redact;
 mod request;
 pub mod retry;
+pub mod router;
 pub mod sse;
 mod state;
 mod stream;

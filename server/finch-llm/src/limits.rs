@@ -74,3 +74,10 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(crate) const ANSWER_DEPTH_MAX: usize = 64;
 /// Places of an answer where JSON might begin, of which the first that fits is taken.
 pub(crate) const ANSWER_STARTS_MAX: usize = 64;
+
+// Health.
+
+/// A provider is left alone so long after its first failure; it doubles with each.
+pub(crate) const COOL_DOWN_FIRST: Duration = Duration::from_secs(5);
+/// And no longer than this.
+pub(crate) const COOL_DOWN_MAX: Duration = Duration::from_secs(300);

@@ -120,13 +120,15 @@ fn private_keys(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(begin) = memmem::find(&text.as_bytes()[from..], KEY_BEGIN.as_bytes()).map(|at| from + at) {
-        let label = begin + KEY_BEGIN.len();
-        let Some(close) = memmem::find(&text.as_bytes()[label..], b"-----").map(|at| label + at) else { break };
-        from = close + 5;
-        let label = &text[label..close];
-        if !label.ends_with("PRIVATE KEY") && !label.ends_with("PRIVATE KEY BLOCK") {
+        from = begin + KEY_BEGIN.len();
+        let label = &text[from..];
+        let is_of_labels = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == ' ';
+        let label = &label[..label.find(|c| !is_of_labels(c)).unwrap_or(label.len())];
+        let is_private = label.ends_with("PRIVATE KEY") || label.ends_with("PRIVATE KEY BLOCK");
+        if !is_private || !text[from + label.len()..].starts_with("-----") {
             continue;
         }
+        from += label.len() + 5;
         let last = format!("{KEY_END}{label}-----");
         let end =
             memmem::find(&text.as_bytes()[from..], last.as_bytes()).map_or(text.len(), |at| from + at + last.len());

@@ -97,7 +97,7 @@ fn gemini(schema: &Value, root: &Value, depth: usize, left: &Cell<usize>) -> Val
                 let ways = value.as_array().into_iter().flatten().map(below).collect();
                 out.insert("anyOf".to_owned(), Value::Array(ways));
             }
-            "const" => choices(&[value.clone()], &mut out),
+            "const" => choices(std::slice::from_ref(value), &mut out),
             "enum" => choices(value.as_array().map_or(&[][..], Vec::as_slice), &mut out),
             "format"
                 if !matches!(value.as_str(), Some("enum" | "date-time" | "int32" | "int64" | "float" | "double")) => {}
