@@ -6,19 +6,32 @@ use std::time::Duration;
 
 use crate::{LlmError, limits};
 
+/// What became of the last try.
+#[derive(Debug, Clone, Copy)]
+pub struct Failed<'a> {
+    pub error: &'a LlmError,
+    /// The pause that the provider asked for beside its error.
+    pub asked: Option<Duration>,
+    /// Tries made, this one included.
+    pub tries: u32,
+    /// Since the first one began.
+    pub spent: Duration,
+}
+
 /// How long a caller waits for the first chunk, all tries together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     pub total: Duration,
 }
 
-/// The pause before the next try; `None` if there is none. `tries` were made, which took `spent`; `chance` is between
-/// 0 and 1 and spreads the clients that failed together.
+/// The pause before the next try; `None` if there is none. `chance` is between 0 and 1 and spreads the clients that
+/// failed together.
 ///
 /// What a key, a name or the request itself is to blame for stays so. A provider that asks for a pause is not asked
 /// again before it is over.
 #[must_use]
-pub fn pause(error: &LlmError, tries: u32, spent: Duration, patience: Patience, chance: f64) -> Option<Duration> {
+pub fn pause(failed: Failed<'_>, patience: Patience, chance: f64) -> Option<Duration> {
+    let Failed { error, asked, tries, spent } = failed;
     if tries >= limits::TRIES_MAX {
         return None;
     }
@@ -27,7 +40,8 @@ pub fn pause(error: &LlmError, tries: u32, spent: Duration, patience: Patience, 
         LlmError::RateLimited { retry_after } => *retry_after + limits::BACKOFF_FIRST.mul_f64(chance),
         LlmError::Unavailable { .. } | LlmError::Overloaded | LlmError::Loading => {
             let doubled = limits::BACKOFF_FIRST * 2_u32.saturating_pow(tries.saturating_sub(1));
-            doubled.mul_f64(0.5 + chance)
+            let pause = doubled.mul_f64(0.5 + chance);
+            asked.map_or(pause, |asked| asked + pause)
         }
         LlmError::Cancelled
         | LlmError::Unauthorized { .. }
@@ -49,7 +63,8 @@ mod tests {
     #[track_caller]
     fn check(error: &LlmError, tries: u32, spent_s: u64, pause_ms: Option<u128>) {
         let patience = Patience { total: Duration::from_secs(30) };
-        let found = pause(error, tries, Duration::from_secs(spent_s), patience, 0.5);
+        let failed = Failed { error, asked: None, tries, spent: Duration::from_secs(spent_s) };
+        let found = pause(failed, patience, 0.5);
         assert_eq!(found.map(|pause| pause.as_millis()), pause_ms);
     }
 
@@ -84,10 +99,21 @@ mod tests {
     }
 
     #[test]
+    fn a_busy_provider_may_ask_for_a_pause_too() {
+        let error = LlmError::Unavailable { reason: reason() };
+        let asked = |seconds| Some(Duration::from_secs(seconds));
+        let failed = |seconds| Failed { error: &error, asked: asked(seconds), tries: 1, spent: Duration::ZERO };
+        let patience = Patience { total: Duration::from_secs(30) };
+        assert_eq!(pause(failed(2), patience, 0.5), Some(Duration::from_millis(2300)));
+        assert_eq!(pause(failed(30), patience, 0.5), None);
+    }
+
+    #[test]
     fn chance_spreads_the_tries() {
         let error = LlmError::Unavailable { reason: reason() };
-        let pause =
-            |chance| pause(&error, 1, Duration::ZERO, Patience { total: Duration::from_secs(9) }, chance).unwrap();
+        let failed = Failed { error: &error, asked: None, tries: 1, spent: Duration::ZERO };
+        let patience = Patience { total: Duration::from_secs(9) };
+        let pause = |chance| pause(failed, patience, chance).unwrap();
         assert!(pause(0.0) < pause(0.5) && pause(0.5) < pause(1.0) && pause(1.0) == pause(7.0));
     }
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Chunk, ChunkSender, LlmError, Progress, ProviderId, ReaderGone, Timings, limits,
-    retry::{self, Patience},
+    retry::{self, Failed, Patience},
     sse::{SseParser, SseTooLong},
 };
 
@@ -60,6 +60,8 @@ struct Course {
     begun: Instant,
     /// When the first chunk went out; there is no second try after it.
     first_chunk: Option<Instant>,
+    /// The pause that the provider asked for with its last refusal.
+    asked: Option<Duration>,
 }
 
 impl Course {
@@ -84,7 +86,7 @@ impl Exchange {
     }
 
     async fn answer(&self, sender: &ChunkSender) -> Result<(), LlmError> {
-        let mut course = Course { begun: Instant::now(), first_chunk: None };
+        let mut course = Course { begun: Instant::now(), first_chunk: None, asked: None };
         let mut tries = 0;
         loop {
             let Err(error) = self.attempt(sender, &mut course).await else { return Ok(()) };
@@ -92,7 +94,8 @@ impl Exchange {
             if course.first_chunk.is_some() {
                 return Err(error);
             }
-            match retry::pause(&error, tries, course.begun.elapsed(), self.patience, chance()) {
+            let failed = Failed { error: &error, asked: course.asked.take(), tries, spent: course.begun.elapsed() };
+            match retry::pause(failed, self.patience, chance()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(error),
             }
@@ -111,7 +114,7 @@ impl Exchange {
         let wait = self.first_byte(course);
         let response = self.http.post(self.url.clone(), self.body.clone(), wait).await?;
         if !response.status().is_success() {
-            return Err(self.refused(response).await);
+            return Err(self.refused(response, course).await);
         }
         if let Some(kind) = other_than_a_stream(&response) {
             return Err(self.no_stream(response, &kind).await);
@@ -182,12 +185,13 @@ impl Exchange {
         Ok(())
     }
 
-    async fn refused(&self, response: Response) -> LlmError {
+    async fn refused(&self, response: Response, course: &mut Course) -> LlmError {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.map(str::to_owned);
         let body = http::small_body(response, self.waits.between_bytes).await;
         let refusal = Refusal { status, retry_after: retry_after.as_deref(), body: &body };
+        course.asked = status::asked_pause(&refusal);
         status::error(refusal, self.key.as_ref(), self.tokens_max)
     }
 

@@ -2,11 +2,7 @@
 //!
 //! Pure. A stream that merely stops is a failure: nothing that was held back for its end goes out.
 
-use super::{
-    assembly::{Assembly, broken},
-    claude, gemini, openai,
-    service::Dialect,
-};
+use super::{assembly::Assembly, claude, gemini, openai, service::Dialect};
 use crate::{Chunk, GenerateRequest, Kept, LlmError, Timings, Usage, sse::SseEvent};
 
 #[derive(Debug)]
@@ -72,7 +68,7 @@ impl Reader {
     /// The stream is over: the last chunks, or an error if the answer is not whole.
     pub(crate) fn finish(mut self, timings: Timings) -> Result<(Vec<Chunk>, Vec<Kept>), LlmError> {
         if !self.may_end() {
-            return Err(broken("the stream ended before the answer did".to_owned()));
+            return Err(LlmError::Unavailable { reason: "the stream ended before the answer did".to_owned() });
         }
         let chunks = self.answer.finish(timings)?;
         Ok((chunks, self.answer.kept))

@@ -125,8 +125,13 @@ fn too_long(said: &str, tokens_max: usize) -> LlmError {
     }
 }
 
+/// The pause in the head of a refusal, whatever its status.
+pub(crate) fn asked_pause(refusal: &Refusal<'_>) -> Option<Duration> {
+    refusal.retry_after.and_then(|text| seconds(text.trim())).map(|pause| pause.min(limits::RETRY_AFTER_MAX))
+}
+
 fn pause(refusal: &Refusal<'_>, body: Option<&Value>) -> Duration {
-    let asked = refusal.retry_after.and_then(|text| seconds(text.trim()));
+    let asked = asked_pause(refusal);
     asked.or_else(|| body.and_then(asked_in_body)).unwrap_or(limits::RETRY_AFTER_DEFAULT).min(limits::RETRY_AFTER_MAX)
 }
 

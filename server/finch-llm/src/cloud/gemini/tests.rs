@@ -57,7 +57,7 @@ fn what_is_blocked_is_refused_and_what_broke_is_an_error() {
         "data: {\"error\":{\"code\":503,\"message\":\"overloaded\",\"status\":\"UNAVAILABLE\"}}\n\n",
         "unavailable: overloaded",
     );
-    check("data: {\"usageMetadata\":{}}\n\n", "protocol: protocol error: the stream ended before the answer did");
+    check("data: {\"usageMetadata\":{}}\n\n", "unavailable: the stream ended before the answer did");
 }
 
 fn conversation() -> GenerateRequest {

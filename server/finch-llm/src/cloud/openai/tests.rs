@@ -47,9 +47,9 @@ fn the_end_is_a_reason_or_done() {
     let stop = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
     check(&events(&[text, stop]), "text \"a\"\nEndOfText (0, 0, 0)");
     check(&events(&[text, "[DONE]"]), "text \"a\"\nEndOfText (0, 0, 0)");
-    check(&events(&[text]), "protocol: protocol error: the stream ended before the answer did");
+    check(&events(&[text]), "unavailable: the stream ended before the answer did");
     check(&events(&[text, stop, "[DONE]", "garbage"]), "text \"a\"\nEndOfText (0, 0, 0)");
-    check("", "protocol: protocol error: the stream ended before the answer did");
+    check("", "unavailable: the stream ended before the answer did");
 }
 
 #[test]
