@@ -1,4 +1,83 @@
 //! The bounds of this crate, with their units.
 
+use std::time::Duration;
+
 /// Chunks that wait for a slow reader before the producer pauses.
 pub const CHUNKS_MAX: usize = 64;
+
+/// A line of a stream, or an event of several lines. Real ones stay a thousand times below it.
+pub const SSE_EVENT_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+// Connections.
+
+/// Name lookup, connection and TLS together.
+pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// Silence before the first event: models that think take long.
+pub(crate) const FIRST_BYTE_WAIT: Duration = Duration::from_secs(60);
+/// Silence within an answer; providers send signs of life more often.
+pub(crate) const BETWEEN_BYTES_WAIT: Duration = Duration::from_secs(15);
+/// Signs of life alone, with no event among them.
+pub(crate) const EVENTLESS_WAIT: Duration = Duration::from_secs(300);
+/// Silence after the answer has ended and before the stream has: the rest is not worth more.
+pub(crate) const TAIL_WAIT: Duration = Duration::from_secs(2);
+/// An idle connection is kept so long for the next request.
+pub(crate) const POOL_IDLE: Duration = Duration::from_secs(90);
+/// What is read of an error's body.
+pub(crate) const ERROR_BYTES_MAX: usize = 64 * 1024;
+/// What is shown of a provider's words.
+pub(crate) const REASON_CHARS_MAX: usize = 300;
+
+// Answers.
+
+/// Tool calls of one answer.
+pub(crate) const TOOL_CALLS_MAX: usize = 128;
+/// Arguments of all tool calls of one answer, and what is kept beside them.
+pub(crate) const TOOL_ARGUMENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+// Refusals.
+
+/// The pause after a 429 that asks for none.
+pub(crate) const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
+/// The longest pause that is remembered; a server may ask for years.
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// Numbers below it in a complaint about length are no token counts of a context.
+pub(crate) const CONTEXT_TOKENS_MIN: usize = 128;
+
+/// Bytes of code a token stands for, on the safe side: where the provider's tokens are not known.
+pub(crate) const BYTES_PER_TOKEN: usize = 3;
+
+// Structured answers.
+
+/// Levels of a schema that are followed.
+pub(crate) const SCHEMA_DEPTH_MAX: usize = 32;
+/// Schemas within a schema, once its references are followed.
+pub(crate) const SCHEMA_NODES_MAX: usize = 4096;
+
+// Tries.
+
+/// Tries of one request on one provider.
+pub(crate) const TRIES_MAX: u32 = 3;
+/// The middle of the pause before the second try; it doubles with each.
+pub(crate) const BACKOFF_FIRST: Duration = Duration::from_millis(300);
+/// For the first chunk of a conversation's answer, all tries and pauses together.
+pub(crate) const CHAT_PATIENCE: Duration = Duration::from_secs(90);
+/// For the first chunk of text that is filled in: a person types on, and another provider may have to be asked.
+pub(crate) const INFILL_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a model holds if nobody says otherwise.
+pub(crate) const CONTEXT_TOKENS_DEFAULT: usize = 128_000;
+/// Checks of one answer against its schema: choices within choices double with each level.
+pub(crate) const SCHEMA_STEPS_MAX: usize = 1 << 18;
+/// An answer that is read as JSON.
+pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Levels of an answer; real ones have ten.
+pub(crate) const ANSWER_DEPTH_MAX: usize = 64;
+/// Places of an answer where JSON might begin, of which the first that fits is taken.
+pub(crate) const ANSWER_STARTS_MAX: usize = 64;
+
+// Health.
+
+/// A provider is left alone so long after its first failure; it doubles with each.
+pub(crate) const COOL_DOWN_FIRST: Duration = Duration::from_secs(5);
+/// And no longer than this.
+pub(crate) const COOL_DOWN_MAX: Duration = Duration::from_secs(300);

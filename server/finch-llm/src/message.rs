@@ -3,6 +3,8 @@
 //! The shapes are those the field has agreed on: every cloud's dialect and every chat template can be written from
 //! them. Knows no dialect itself; providers translate.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 /// One message of a conversation.
@@ -12,10 +14,21 @@ pub enum Message {
     System(String),
     /// What the person said.
     User(String),
+    /// What the person showed. It belongs to what the person says beside it.
+    Image(Image),
     /// What the model answered.
     Assistant(Answer),
     /// What a tool that the model called gave back.
     ToolResult(ToolResult),
+}
+
+/// A picture. Models that cannot see are told that there was one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Such as `image/png`.
+    pub media_type: String,
+    /// The file in base64 with padding, as every provider takes it.
+    pub base64: Arc<str>,
 }
 
 /// An answer of the model, as it goes back into the conversation.
@@ -25,6 +38,19 @@ pub struct Answer {
     /// What the model thought before it answered; empty if it did not. A provider may leave it out.
     pub reasoning: String,
     pub tool_calls: Vec<ToolCall>,
+    /// What the provider wants back unchanged. Empty from most.
+    pub kept: Vec<Kept>,
+}
+
+/// A part of an answer that means something only to the provider that made it, such as a signed thought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The dialect it is in. Others leave it out.
+    pub dialect: &'static str,
+    /// How many tool calls of the answer came before it.
+    pub before_call: usize,
+    /// The part as it came: JSON text.
+    pub json: String,
 }
 
 impl Answer {

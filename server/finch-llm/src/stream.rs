@@ -1,10 +1,13 @@
 //! The answer of a provider: chunks on a bounded channel, ended by exactly one `Done` or one error.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::{CHUNKS_MAX, LlmError, ToolCall};
+use crate::{CHUNKS_MAX, Kept, LlmError, ToolCall};
 
 /// A piece of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +82,7 @@ pub struct Progress {
 pub struct GenerateStream {
     chunks: mpsc::Receiver<Result<Chunk, LlmError>>,
     progress: watch::Receiver<Progress>,
+    kept: Arc<Mutex<Vec<Kept>>>,
 }
 
 /// The writing end, held by the provider.
@@ -86,6 +90,7 @@ pub struct GenerateStream {
 pub struct ChunkSender {
     chunks: mpsc::Sender<Result<Chunk, LlmError>>,
     progress: watch::Sender<Progress>,
+    kept: Arc<Mutex<Vec<Kept>>>,
 }
 
 /// The reader dropped its stream: stop working.
@@ -109,7 +114,9 @@ pub enum NotSent {
 pub fn stream() -> (ChunkSender, GenerateStream) {
     let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
     let (progress_sender, progress) = watch::channel(Progress::default());
-    (ChunkSender { chunks: sender, progress: progress_sender }, GenerateStream { chunks: receiver, progress })
+    let kept = Arc::default();
+    let writer = ChunkSender { chunks: sender, progress: progress_sender, kept: Arc::clone(&kept) };
+    (writer, GenerateStream { chunks: receiver, progress, kept })
 }
 
 impl GenerateStream {
@@ -136,6 +143,12 @@ impl GenerateStream {
     #[must_use]
     pub fn progress(&self) -> Progress {
         *self.progress.borrow()
+    }
+
+    /// What has to go into [`crate::Answer::kept`] when the answer goes back; complete once `Done` was read.
+    #[must_use]
+    pub fn kept(&self) -> Vec<Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -170,6 +183,11 @@ impl ChunkSender {
     /// Tells what the request has cost so far: after prefill, and with each chunk. Never waits.
     pub fn report(&self, progress: Progress) {
         self.progress.send_replace(progress);
+    }
+
+    /// Hands over what the provider wants back, before `Done` is sent. Never waits.
+    pub fn keep(&self, parts: Vec<Kept>) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = parts;
     }
 
     /// Whether the reader dropped its stream.

@@ -19,9 +19,13 @@ pub(crate) struct Context<'c> {
     pub(crate) enable_thinking: bool,
 }
 
+/// What stands for a picture: the local models read text alone.
+const UNSEEN: &str = "(a picture that you cannot see)";
+
 pub(crate) fn text_of(message: &Message) -> &str {
     match message {
         Message::System(text) | Message::User(text) => text,
+        Message::Image(_) => UNSEEN,
         Message::Assistant(answer) => &answer.text,
         Message::ToolResult(result) => &result.text,
     }
@@ -32,11 +36,11 @@ pub(crate) fn texts<'t>(messages: &'t [Message], tools: &'t [ToolSpec]) -> impl 
     let of_messages = messages.iter().flat_map(|message| {
         let calls = match message {
             Message::Assistant(answer) => answer.tool_calls.as_slice(),
-            Message::System(_) | Message::User(_) | Message::ToolResult(_) => &[],
+            Message::System(_) | Message::User(_) | Message::Image(_) | Message::ToolResult(_) => &[],
         };
         let reasoning = match message {
             Message::Assistant(answer) => answer.reasoning.as_str(),
-            Message::System(_) | Message::User(_) | Message::ToolResult(_) => "",
+            Message::System(_) | Message::User(_) | Message::Image(_) | Message::ToolResult(_) => "",
         };
         let of_calls = calls.iter().flat_map(|call| [call.name.as_str(), call.arguments_json.as_str()]);
         [text_of(message), reasoning].into_iter().chain(of_calls)
@@ -84,7 +88,7 @@ pub(crate) fn without_system(messages: &[Message]) -> Option<Vec<Message>> {
     }
     let first_user = rest.iter_mut().find_map(|message| match message {
         Message::User(text) => Some(text),
-        Message::System(_) | Message::Assistant(_) | Message::ToolResult(_) => None,
+        Message::System(_) | Message::Image(_) | Message::Assistant(_) | Message::ToolResult(_) => None,
     });
     match (said.is_empty(), first_user) {
         (true, _) => return None,
@@ -98,13 +102,14 @@ pub(crate) fn shown(messages: &[Message], shield: &Shield<'_>) -> Vec<Value> {
     let name_of = |id: &str| {
         let calls = messages.iter().flat_map(|message| match message {
             Message::Assistant(answer) => answer.tool_calls.as_slice(),
-            Message::System(_) | Message::User(_) | Message::ToolResult(_) => &[],
+            Message::System(_) | Message::User(_) | Message::Image(_) | Message::ToolResult(_) => &[],
         });
         calls.into_iter().find(|call| call.id == id).map(|call| shield.cover(&call.name))
     };
     let show = |message: &Message| match message {
         Message::System(text) => json!({"role": "system", "content": shield.cover(text)}),
         Message::User(text) => json!({"role": "user", "content": shield.cover(text)}),
+        Message::Image(_) => json!({"role": "user", "content": UNSEEN}),
         Message::Assistant(answer) => {
             let mut shown = json!({"role": "assistant", "content": shield.cover(&answer.text)});
             if !answer.reasoning.is_empty() {

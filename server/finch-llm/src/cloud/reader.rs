@@ -1,0 +1,76 @@
+//! A stream of events read in the dialect of its service, until its proper end.
+//!
+//! Pure. A stream that merely stops is a failure: nothing that was held back for its end goes out.
+
+use super::{assembly::Assembly, claude, gemini, openai, service::Dialect};
+use crate::{Chunk, GenerateRequest, Kept, LlmError, Timings, Usage, sse::SseEvent};
+
+#[derive(Debug)]
+pub(crate) struct Reader {
+    tongue: Tongue,
+    answer: Assembly,
+    tokens_max: usize,
+}
+
+#[derive(Debug)]
+enum Tongue {
+    OpenAi,
+    Claude(claude::Reader),
+    Gemini,
+}
+
+impl Reader {
+    /// For a conversation. `number` tells the answers of one process apart.
+    pub(crate) fn of_chat(dialect: Dialect, request: &GenerateRequest, tokens_max: usize, number: u64) -> Self {
+        let tongue = match dialect {
+            Dialect::OpenAi => Tongue::OpenAi,
+            Dialect::Claude => Tongue::Claude(claude::Reader::new(request)),
+            Dialect::Gemini => Tongue::Gemini,
+        };
+        Self { tongue, answer: Assembly::new(number), tokens_max }
+    }
+
+    pub(crate) fn of_infill(tokens_max: usize) -> Self {
+        Self { tongue: Tongue::OpenAi, answer: Assembly::default(), tokens_max }
+    }
+
+    /// Takes one event in and returns what may go out already.
+    pub(crate) fn read(&mut self, event: &SseEvent) -> Result<Vec<Chunk>, LlmError> {
+        if self.answer.has_ended {
+            return Ok(Vec::new());
+        }
+        match &mut self.tongue {
+            Tongue::OpenAi => openai::read(event, &mut self.answer, self.tokens_max)?,
+            Tongue::Claude(reader) => reader.read(event, &mut self.answer, self.tokens_max)?,
+            Tongue::Gemini => gemini::read(event, &mut self.answer, self.tokens_max)?,
+        }
+        Ok(std::mem::take(&mut self.answer.chunks))
+    }
+
+    /// Nothing more is to be read.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.answer.has_ended
+    }
+
+    /// The model has ended its answer; the stream may say a little more, such as the usage.
+    pub(crate) fn may_end(&self) -> bool {
+        let is_enough = match self.tongue {
+            Tongue::OpenAi | Tongue::Gemini => self.answer.reason.is_some(),
+            Tongue::Claude(_) => false,
+        };
+        is_enough || self.answer.has_ended
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.answer.usage
+    }
+
+    /// The stream is over: the last chunks, or an error if the answer is not whole.
+    pub(crate) fn finish(mut self, timings: Timings) -> Result<(Vec<Chunk>, Vec<Kept>), LlmError> {
+        if !self.may_end() {
+            return Err(LlmError::Unavailable { reason: "the stream ended before the answer did".to_owned() });
+        }
+        let chunks = self.answer.finish(timings)?;
+        Ok((chunks, self.answer.kept))
+    }
+}

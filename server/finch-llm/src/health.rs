@@ -1,0 +1,129 @@
+//! What is remembered of providers that failed: for how long they are not asked.
+//!
+//! Pure: time is an argument. One failure of a kind that passes cools a provider down for a short time that doubles with
+//! each; a pause that it asks for is kept; a key that is refused holds until the configuration changes.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use crate::{LlmError, ProviderId, limits};
+
+/// The providers that failed lately.
+#[derive(Debug, Default)]
+pub struct Health {
+    ill: HashMap<ProviderId, Ill>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ill {
+    failures: u32,
+    until: Until,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Time(Instant),
+    /// The user mends it.
+    Configured,
+}
+
+impl Health {
+    /// The provider answered: what was before is forgotten.
+    pub fn answered(&mut self, provider: &ProviderId) {
+        self.ill.remove(provider);
+    }
+
+    /// The provider failed. What the request was to blame for, or its caller, says nothing of the provider.
+    pub fn failed(&mut self, provider: &ProviderId, error: &LlmError, now: Instant) {
+        let failures = self.ill.get(provider).map_or(0, |ill| ill.failures) + 1;
+        let until = match error {
+            LlmError::Cancelled | LlmError::ContextTooLong { .. } | LlmError::Refused { .. } | LlmError::Loading => {
+                return;
+            }
+            LlmError::Unauthorized { .. } => Until::Configured,
+            LlmError::RateLimited { retry_after } => Until::Time(now + (*retry_after).min(limits::RETRY_AFTER_MAX)),
+            LlmError::Overloaded | LlmError::Unavailable { .. } | LlmError::Protocol { .. } => {
+                let doubled = limits::COOL_DOWN_FIRST * 2_u32.saturating_pow((failures - 1).min(16));
+                Until::Time(now + doubled.min(limits::COOL_DOWN_MAX))
+            }
+        };
+        self.ill.insert(provider.clone(), Ill { failures, until });
+    }
+
+    /// How long the provider is not to be asked; `None` if it may be.
+    #[must_use]
+    pub fn pause(&self, provider: &ProviderId, now: Instant) -> Option<Duration> {
+        match self.ill.get(provider)?.until {
+            Until::Configured => Some(Duration::MAX),
+            Until::Time(until) => until.checked_duration_since(now).filter(|pause| !pause.is_zero()),
+        }
+    }
+
+    /// The configuration changed: everybody gets another chance.
+    pub fn forget(&mut self) {
+        self.ill.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails(seconds: &[u64], error: &LlmError) -> (Health, ProviderId, Instant) {
+        let (mut health, provider, begin) = (Health::default(), ProviderId::new("a"), Instant::now());
+        for &at in seconds {
+            health.failed(&provider, error, begin + Duration::from_secs(at));
+        }
+        (health, provider, begin)
+    }
+
+    #[track_caller]
+    fn check(failures: &[u64], error: &LlmError, at: u64, pause: Option<Duration>) {
+        let (health, provider, begin) = fails(failures, error);
+        assert_eq!(health.pause(&provider, begin + Duration::from_secs(at)), pause);
+        assert_eq!(health.pause(&ProviderId::new("b"), begin), None);
+    }
+
+    #[test]
+    fn what_passes_cools_down_longer_each_time() {
+        let error = LlmError::Unavailable { reason: String::new() };
+        let second = Duration::from_secs(1);
+        check(&[0], &error, 0, Some(5 * second));
+        check(&[0], &error, 4, Some(second));
+        check(&[0], &error, 5, None);
+        check(&[0, 5, 15], &error, 15, Some(20 * second));
+        check(&[0; 40], &error, 0, Some(limits::COOL_DOWN_MAX));
+    }
+
+    #[test]
+    fn a_pause_is_kept_and_a_refused_key_waits_for_the_user() {
+        check(&[0], &LlmError::RateLimited { retry_after: Duration::from_secs(40) }, 30, Some(Duration::from_secs(10)));
+        let refused = LlmError::Unauthorized { reason: String::new() };
+        check(&[0], &refused, 100_000, Some(Duration::MAX));
+        let (mut health, provider, begin) = fails(&[0], &refused);
+        health.forget();
+        assert_eq!(health.pause(&provider, begin), None);
+    }
+
+    #[test]
+    fn what_the_request_is_to_blame_for_says_nothing() {
+        for error in [
+            LlmError::Cancelled,
+            LlmError::Refused { reason: String::new() },
+            LlmError::ContextTooLong { tokens: 2, tokens_max: 1 },
+        ] {
+            check(&[0], &error, 0, None);
+        }
+    }
+
+    #[test]
+    fn an_answer_makes_well() {
+        let (mut health, provider, begin) = fails(&[0, 0], &LlmError::Overloaded);
+        health.answered(&provider);
+        assert_eq!(health.pause(&provider, begin), None);
+        health.failed(&provider, &LlmError::Overloaded, begin);
+        assert_eq!(health.pause(&provider, begin), Some(limits::COOL_DOWN_FIRST));
+    }
+}
