@@ -55,7 +55,13 @@ fn check(style: InfillStyle, prefix: &str, suffix: &str, budget: usize, expected
 fn the_style_decides_what_is_asked() {
     check(InfillStyle::Fim, "a = ", ";\n", 100, "<P>a = <S>;\n<M>");
     check(InfillStyle::Fim, "", "", 100, "<P><S><M>");
-    check(InfillStyle::Prefix, "a = ", ";\n", 100, "a = ");
+    check(InfillStyle::Prefix, "a = ", "\n;\n", 100, "a = ");
+}
+
+#[test]
+fn what_goes_on_behind_the_cursor_on_its_line_is_always_read() {
+    check(InfillStyle::Prefix, "f(", ")\ng\n", 100, "<P>f(<S>)\ng\n<M>");
+    check(InfillStyle::Prefix, "f(", "  \n)\n", 100, "f(");
 }
 
 #[test]
@@ -113,7 +119,7 @@ fn context(excerpts: &[(&str, &str)], tokens_max: usize) -> InfillContext {
 #[track_caller]
 fn check_context(style: InfillStyle, context: InfillContext, budget: usize, expected: &str) {
     let (prompts, manifest) = prompts(Some(style));
-    let prompt = prompts.infill(&InfillRequest { context, ..request("0 = ", ";", budget) }).unwrap();
+    let prompt = prompts.infill(&InfillRequest { context, ..request("0 = ", "\n;", budget) }).unwrap();
     assert_eq!(spelled(&prompts, &manifest, &prompt), expected);
     assert!(prompt.tokens.len() <= budget, "{} tokens", prompt.tokens.len());
 }
@@ -122,7 +128,7 @@ fn check_context(style: InfillStyle, context: InfillContext, budget: usize, expe
 fn other_files_stand_before_the_text_in_the_words_of_the_model() {
     let two = [("a", "1\n\n"), ("b\nc", "2")];
     check_context(InfillStyle::Prefix, context(&two, 99), 100, "<R>r\n<F>a\n1\n<F>b c\n2\n<F>p\n0 = ");
-    check_context(InfillStyle::Fim, context(&two, 99), 100, "<R>r\n<F>a\n1\n<F>b c\n2\n<F>p\n<P>0 = <S>;<M>");
+    check_context(InfillStyle::Fim, context(&two, 99), 100, "<R>r\n<F>a\n1\n<F>b c\n2\n<F>p\n<P>0 = <S>\n;<M>");
     check_context(InfillStyle::Prefix, context(&[], 99), 100, "<F>p\n0 = ");
     let nameless = InfillContext { path: None, ..context(&two[..1], 99) };
     check_context(InfillStyle::Prefix, nameless, 100, "<R>r\n<F>a\n1\n<F>\n0 = ");

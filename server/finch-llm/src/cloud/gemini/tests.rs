@@ -89,6 +89,7 @@ fn conversation() -> GenerateRequest {
         seed: 3,
         tokens_max: 100,
         stop: vec!["END".to_owned()],
+        ..Sampling::default()
     };
     request
 }
