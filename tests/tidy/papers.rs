@@ -50,16 +50,25 @@ fn the_configuration_schema_is_the_one_of_the_types() {
 fn every_configuration_key_is_documented() {
     let schema: serde_json::Value = serde_json::from_str(&read(&root().join("schemas/config.json"))).unwrap();
     let page = read(&root().join("docs/configuration.md"));
-    let mut complaints = Vec::new();
-    for (section, reference) in schema["properties"].as_object().unwrap() {
-        let name = reference["$ref"].as_str().unwrap().trim_start_matches("#/$defs/");
-        for key in schema["$defs"][name]["properties"].as_object().unwrap().keys() {
-            if !page.contains(&format!("`{section}.{key}`")) {
-                complaints.push(format!("{section}.{key}: not in docs/configuration.md"));
-            }
+    let mut keys = Vec::new();
+    leaves(&schema, &schema["properties"], "", &mut keys);
+    none(
+        keys.into_iter()
+            .filter(|key| !page.contains(&format!("`{key}`")))
+            .map(|key| format!("{key}: not in docs/configuration.md"))
+            .collect(),
+    );
+}
+
+/// The full names of all keys that hold a value.
+fn leaves(schema: &serde_json::Value, properties: &serde_json::Value, section: &str, keys: &mut Vec<String>) {
+    for (key, property) in properties.as_object().unwrap() {
+        let name = property["$ref"].as_str().unwrap_or_default().trim_start_matches("#/$defs/");
+        match schema["$defs"][name].get("properties") {
+            Some(inner) => leaves(schema, inner, &format!("{section}{key}."), keys),
+            None => keys.push(format!("{section}{key}")),
         }
     }
-    none(complaints);
 }
 
 #[test]

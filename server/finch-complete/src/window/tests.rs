@@ -53,8 +53,8 @@ fn the_head_of_the_prompt_moves_in_steps_while_the_user_types() {
 #[test]
 fn the_head_of_a_very_long_line_moves_in_steps_too() {
     let text = "é".repeat(5_000_000);
-    let heads = heads(&text, 6_000_000, &"x".repeat(400));
-    assert!((2..=3).contains(&heads.len()), "{heads:?}");
+    let heads = heads(&text, 6_000_000, &"x".repeat(BUDGET.prefix_bytes));
+    assert!((WINDOW_STEPS..=WINDOW_STEPS + 1).contains(&heads.len()), "{heads:?}");
 }
 
 #[test]

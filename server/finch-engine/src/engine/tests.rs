@@ -77,7 +77,8 @@ fn the_infill_style_can_be_overridden() {
     let options = EngineOptions { infill: Some(InfillStyle::Prefix), ..EngineOptions::default() };
     let engine = tiny(TinyArchitecture::Llama).engine(options);
     assert!(!engine.capabilities().fill_in_the_middle);
-    assert_eq!(read(engine.infill(infill("a", Lane::Interactive, 4))).unwrap().1.usage.suffix_tokens, 0);
+    let at_a_line_end = InfillRequest { suffix: "\n}\n".to_owned(), ..infill("a", Lane::Interactive, 4) };
+    assert_eq!(read(engine.infill(at_a_line_end)).unwrap().1.usage.suffix_tokens, 0);
 }
 
 #[test]

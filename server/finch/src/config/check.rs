@@ -27,23 +27,26 @@ const LIKENESS_MIN: f64 = 0.75;
 pub(super) fn unknown_keys(table: &toml::Table) -> Vec<Warning> {
     let schema = Config::schema();
     let mut warnings = Vec::new();
-    for (section, content) in table {
-        let Some(known) = keys(&schema, &schema["properties"][section]) else {
-            warnings.push(unknown("", section, names(&schema["properties"])));
-            continue;
-        };
-        let Some(content) = content.as_table() else { continue };
-        for key in content.keys().filter(|key| !known.contains(key)) {
-            warnings.push(unknown(&format!("{section}."), key, known.clone()));
-        }
-    }
+    compare(table, &schema["properties"], "", &schema, &mut warnings);
     warnings
 }
 
+/// Keys of a table and of those inside it that have no properties; `section` ends with a dot if it is not empty.
+fn compare(table: &toml::Table, properties: &Value, section: &str, schema: &Value, warnings: &mut Vec<Warning>) {
+    let known = names(properties);
+    for (key, content) in table {
+        if !known.contains(key) {
+            warnings.push(unknown(section, key, known.clone()));
+        } else if let (Some(content), Some(inner)) = (content.as_table(), properties_of(schema, &properties[key])) {
+            compare(content, inner, &format!("{section}{key}."), schema, warnings);
+        }
+    }
+}
+
 /// The keys of a section, which the schema names by reference.
-fn keys(schema: &Value, section: &Value) -> Option<Vec<String>> {
+fn properties_of<'a>(schema: &'a Value, section: &Value) -> Option<&'a Value> {
     let name = section["$ref"].as_str()?.strip_prefix("#/$defs/")?;
-    Some(names(&schema["$defs"][name]["properties"]))
+    schema["$defs"][name].get("properties")
 }
 
 fn names(properties: &Value) -> Vec<String> {

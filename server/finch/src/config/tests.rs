@@ -25,6 +25,8 @@ fn an_unknown_key_is_a_warning_with_the_nearest_one() {
     check("[completions]\nenabled = false", "unknown key `completions` has no effect; did you mean `completion`?");
     check("[engine]\nzzz = 1", "unknown key `engine.zzz` has no effect");
     check("loose = 1", "unknown key `loose`");
+    let nested = "unknown key `completion.context.paht` has no effect; did you mean `completion.context.path`?";
+    check("[completion.context]\npaht = true", nested);
 }
 
 #[test]
