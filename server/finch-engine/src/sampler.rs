@@ -174,7 +174,7 @@ fn probability(logits: &[f32], token: usize) -> Option<f32> {
     let own = *logits.get(token)?;
     let max = *logits.get(likeliest(logits)?)?;
     // Most of a vocabulary is far below, and is not worth an exponential.
-    let near = logits.iter().filter(|&&logit| logit > max - FAR_BELOW);
+    let near = logits.iter().filter(|&&logit| logit > max - FAR_BELOW && logit.is_finite());
     let total: f32 = near.map(|&logit| (logit - max).exp()).sum();
     Some((own - max).exp() / total)
 }

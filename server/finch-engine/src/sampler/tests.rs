@@ -85,3 +85,23 @@ fn the_generator_gives_the_published_numbers() {
     let mut random = SplitMix64(1_234_567);
     assert_eq!([random.next(), random.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
 }
+
+#[track_caller]
+fn check_doubt(logits: &[f32], token: u32, unsure_below: f32, expected: Option<f32>) {
+    let doubt = Sampler::new(&Sampling { unsure_below, ..Sampling::default() }).doubt(logits, token);
+    let is_near = |(found, wanted): (f32, f32)| (found - wanted).abs() < 1e-6;
+    assert_eq!(doubt.is_some(), expected.is_some(), "{doubt:?}");
+    assert!(doubt.zip(expected).is_none_or(is_near), "{doubt:?}, not {expected:?}");
+}
+
+#[test]
+fn a_doubt_is_the_softmax_of_what_was_chosen() {
+    let half = [1.0, 1.0, -90.0];
+    check_doubt(&half, 0, 0.95, Some(0.5));
+    check_doubt(&half, 0, 0.5, None);
+    check_doubt(&half, 0, 0.0, None);
+    check_doubt(&[0.0, 3.0_f32.ln()], 0, 0.95, Some(0.25));
+    check_doubt(&[0.0, 3.0_f32.ln()], 1, 0.95, Some(0.75));
+    check_doubt(&[f32::INFINITY, 1.0, f32::NAN, 1.0], 1, 0.95, Some(0.5));
+    check_doubt(&[1.0], 7, 0.95, None);
+}
