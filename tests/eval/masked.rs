@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use finch_complete::ContextSource;
 use serde_json::json;
 
 use crate::corpus::{self, File};
@@ -17,7 +18,7 @@ use crate::peer;
 use crate::places::{self, Kind, Place};
 use crate::scene::{Answer, Scene, Subject};
 use crate::score::{self, Failure, Judged};
-use crate::settings::{self, Deadline, Source};
+use crate::settings::{self, Deadline};
 use crate::tables::{self, Cells};
 
 const SECONDS_PER_MINUTE: u64 = 60;
@@ -91,17 +92,17 @@ fn subjects(options: &Masked) -> Result<Vec<Starter>> {
 }
 
 /// finch as asked for, and with sources of context switched off.
-fn variants(options: &Masked) -> Vec<(String, Vec<Source>)> {
+fn variants(options: &Masked) -> Vec<(String, Vec<ContextSource>)> {
     if options.common.peer_alone {
         return Vec::new();
     }
-    let name = |without: &[Source]| {
+    let name = |without: &[ContextSource]| {
         without.iter().fold("finch".to_owned(), |name, source| format!("{name} -{}", source.name()))
     };
     let mut found = vec![(name(&options.common.without), options.common.without.clone())];
     if options.each_source {
-        found.extend(Source::ALL.map(|source| (name(&[source]), vec![source])));
-        found.push(("finch without other context".to_owned(), Source::ALL.to_vec()));
+        found.extend(ContextSource::ALL.map(|source| (name(&[source]), vec![source])));
+        found.push(("finch without other context".to_owned(), ContextSource::ALL.to_vec()));
     }
     found
 }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use finch_complete::ContextSource;
 
 use crate::infill::Limits;
 use crate::language::Language;
 use crate::places::Kind;
-use crate::settings::Source;
+use crate::settings;
 
 #[derive(Debug, Parser)]
 #[command(name = "eval")]
@@ -32,8 +33,8 @@ pub(crate) struct Common {
     /// An installed model
     pub(crate) model: String,
     /// Switch a source of context off
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) without: Vec<Source>,
+    #[arg(long, value_delimiter = ',', value_parser = settings::source)]
+    pub(crate) without: Vec<ContextSource>,
     /// Prompt tokens of both sides; by default what finch takes by itself
     #[arg(long)]
     pub(crate) budget: Option<usize>,

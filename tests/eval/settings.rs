@@ -3,33 +3,17 @@
 use std::path::Path;
 
 use anyhow::Result;
+use finch_complete::ContextSource;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::home;
 
-/// A source of context that can be switched off: `finch.completion.context.NAME`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Source {
-    Path,
-    Definitions,
-    Recent,
-    Edits,
-    Diagnostics,
-}
-
-impl Source {
-    pub(crate) const ALL: [Self; 5] = [Self::Path, Self::Definitions, Self::Recent, Self::Edits, Self::Diagnostics];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Path => "path",
-            Self::Definitions => "definitions",
-            Self::Recent => "recent",
-            Self::Edits => "edits",
-            Self::Diagnostics => "diagnostics",
-        }
-    }
+/// A source by the name of its switch, `finch.completion.context.NAME`.
+pub(crate) fn source(name: &str) -> Result<ContextSource, String> {
+    let known = ContextSource::ALL.map(ContextSource::name);
+    let found = ContextSource::ALL.into_iter().find(|source| source.name() == name);
+    found.ok_or_else(|| format!("there is no source {name}; there are {}", known.join(", ")))
 }
 
 /// How long an answer may take.
@@ -44,7 +28,7 @@ pub(crate) enum Deadline {
 const FAR_MS: u32 = 60_000;
 
 /// The settings with some sources off; what is not given is left to finch.
-pub(crate) fn settings(without: &[Source], prompt_tokens_max: Option<usize>, deadline: Deadline) -> Value {
+pub(crate) fn settings(without: &[ContextSource], prompt_tokens_max: Option<usize>, deadline: Deadline) -> Value {
     let off: Map<String, Value> = without.iter().map(|source| (source.name().to_owned(), json!(false))).collect();
     let mut completion = Map::new();
     if !off.is_empty() {
