@@ -3,33 +3,7 @@
 //! Judged by the marks that issuers put before their keys, by the name that a value is given to, and by how random
 //! a long text looks. What is plainly a placeholder is no secret.
 
-/// What issuers put before their keys, and how many characters of a key follow at least.
-const MARKS: &[(&str, usize)] = &[
-    ("AKIA", 16),
-    ("ASIA", 16),
-    ("AIza", 30),
-    ("AGE-SECRET-KEY-1", 20),
-    ("SG.", 30),
-    ("dop_v1_", 32),
-    ("eyJ", 40),
-    ("ghp_", 30),
-    ("gho_", 30),
-    ("ghs_", 30),
-    ("ghu_", 30),
-    ("github_pat_", 22),
-    ("glpat-", 16),
-    ("hf_", 30),
-    ("npm_", 30),
-    ("pypi-", 40),
-    ("rk_live_", 16),
-    ("sk-", 20),
-    ("sk_live_", 16),
-    ("xoxa-", 10),
-    ("xoxb-", 10),
-    ("xoxp-", 10),
-    ("xoxs-", 10),
-    ("ya29.", 20),
-];
+use finch_llm::redact::KEY_MARKS;
 
 /// Parts of names whose values are secret.
 const NAMES: &[&str] =
@@ -69,7 +43,7 @@ pub(crate) fn are_in(text: &str, head: &str) -> bool {
     if text.contains("PRIVATE KEY-----") {
         return true;
     }
-    let marked = keys(text).any(|word| MARKS.iter().any(|&(mark, more)| is_marked(word, mark, more)));
+    let marked = keys(text).any(|word| KEY_MARKS.iter().any(|&(mark, more)| is_marked(word, mark, more)));
     marked || keys(text).any(is_random) || assigns(text, head)
 }
 

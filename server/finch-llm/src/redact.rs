@@ -12,7 +12,7 @@ use memchr::memmem;
 pub const REDACTED: &str = "[redacted]";
 
 /// What issuers put before their keys, and how many characters of a key follow at least.
-const MARKS: &[(&str, usize)] = &[
+pub const KEY_MARKS: &[(&str, usize)] = &[
     ("AGE-SECRET-KEY-1", 20),
     ("AIza", 30),
     ("AKIA", 16),
@@ -145,7 +145,7 @@ fn is_of_keys(c: char) -> bool {
 /// Keys with the mark of an issuer.
 fn marked(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for &(mark, more) in MARKS {
+    for &(mark, more) in KEY_MARKS {
         for start in memmem::find_iter(text.as_bytes(), mark) {
             let before = text[..start].chars().next_back();
             if before.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {

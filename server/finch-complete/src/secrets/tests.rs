@@ -8,7 +8,7 @@ fn key(mark: &str, rest: &str) -> String {
 #[test]
 fn keys_are_known_by_the_marks_of_their_issuers() {
     let rest = "A1b2C3d4E5f6G7h8J9k0L1m2N3p4Q5r6S7t8U9v0";
-    for (mark, _) in MARKS {
+    for (mark, _) in KEY_MARKS {
         assert!(are_in(&format!("\"{}\"", key(mark, rest)), "key = "), "{mark}");
     }
     assert!(are_in(&key("export KEY=AKIA", "Q1W2E3R4T5Z6U7I8"), ""));
