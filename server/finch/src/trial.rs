@@ -10,7 +10,7 @@ mod memory;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use finch_model::manifest::GRAPH_FILE;
 pub(crate) use child::{SUBCOMMAND, run as run_child};
 use memory::Memory;
 
+use crate::interrupt::Interrupted;
 use crate::limits;
 use crate::surroundings::Surroundings;
 
@@ -58,6 +59,7 @@ pub(crate) fn try_out(surroundings: &Surroundings, folder: &Path) -> Result<()> 
                 child::space(bytes) / 1_000_000
             ),
         },
+        Outcome::Interrupted => Err(Interrupted.into()),
         Outcome::Late => bail!(
             "{}: the first load was given up after {} s; a model of this size is there in less",
             graph.display(),
@@ -84,6 +86,8 @@ enum Outcome {
     Said(String),
     /// It did not end and was killed.
     Late,
+    /// A Ctrl-C ended it that came before it had left this process's group.
+    Interrupted,
 }
 
 /// Runs a command until it ends or its time is over. It sees its input end when this process does.
@@ -107,12 +111,25 @@ fn watch(mut command: Command, time: Duration) -> Result<Outcome> {
     };
     // Whoever has said everything ends now; whoever has not is ended. One that is over already cannot be killed.
     child.kill().ok();
-    child.wait().context("waiting for the process that tries the model")?;
+    let status = child.wait().context("waiting for the process that tries the model")?;
+    if is_interrupted(status) {
+        return Ok(Outcome::Interrupted);
+    }
     match said {
         Ok(answer) => Ok(Outcome::Said(answer.context("reading what the process that tries the model says")?)),
         Err(RecvTimeoutError::Timeout) => Ok(Outcome::Late),
         Err(RecvTimeoutError::Disconnected) => bail!("nobody could listen to the process that tries the model"),
     }
+}
+
+#[cfg(unix)]
+fn is_interrupted(status: ExitStatus) -> bool {
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(rustix::process::Signal::INT.as_raw())
+}
+
+#[cfg(not(unix))]
+fn is_interrupted(_status: ExitStatus) -> bool {
+    false
 }
 
 #[cfg(test)]

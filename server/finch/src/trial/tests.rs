@@ -29,6 +29,15 @@ fn a_child_says_something_or_nothing_or_is_late() {
     check("exec >&-; read never", long, Outcome::Said(String::new()));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_child_that_a_ctrl_c_reached_says_nothing_of_the_model() {
+    // A shell cannot undo that it was started to ignore Ctrl-C, as it is where the tests run in the background.
+    let interrupted =
+        "import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGINT)";
+    check(&format!("exec python3 -c '{interrupted}'"), Duration::from_secs(60), Outcome::Interrupted);
+}
+
 #[test]
 fn a_line_tells_a_problem_none_or_nothing() {
     assert_eq!(child::problem(r#"{"problem":null}"#), Some(None));
