@@ -220,3 +220,11 @@ proptest! {
         normalise(&answer, &steps()).ok();
     }
 }
+
+#[test]
+fn a_number_stays_the_number_that_was_said() {
+    let said = format!("527{}", "4".repeat(40));
+    let found = normalise(&said, &json!({})).expect("a number is JSON").value;
+    assert_eq!(found.as_f64(), said.parse().ok());
+    assert_eq!(normalise(&found.to_string(), &json!({})).expect("it still is").value, found);
+}
