@@ -26,10 +26,8 @@ struct Ahead {
 
 /// The document with the text in it, and the cursor behind it.
 pub(crate) fn accepted(ask: &Ask, text: &str) -> Ask {
-    let first_end = ask.document.line_range(0).map_or(0, |line| line.end);
-    let has_crlf = ask.document.slice(first_end..ask.document.line_start(1)) == "\r\n";
     // As an editor inserts it.
-    let text = if has_crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
+    let text = if ask.document.ends_lines_with_crlf() { text.replace('\n', "\r\n") } else { text.to_owned() };
     let mut document = ask.document.clone();
     document.replace(ask.offset..ask.offset, &text);
     Ask { document, offset: ask.offset + text.len(), trigger: Trigger::Automatic, ..ask.clone() }
@@ -62,8 +60,8 @@ impl Completer {
         if self.is_excluded(ask) || self.recent().rest(path, document, ask.offset).is_some() {
             return None;
         }
-        let (scene, prompt) = self.admit(ask).ok()?;
-        self.launch(turn, ask, &scene.place, prompt).then_some(scene)
+        let (scene, window) = self.admit(ask).ok()?;
+        self.launch(turn, ask, &scene, window).then_some(scene)
     }
 
     pub(crate) fn expect(&self, ask: &Ask, text: &str) {

@@ -83,8 +83,8 @@ impl Completer {
 
     /// What it knows beyond the documents it is asked about; whoever sees them tells it.
     #[must_use]
-    pub fn context(&self) -> Arc<Context> {
-        Arc::clone(&self.context)
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
     }
 
     /// The user took the suggestion, or a part of it.
@@ -161,21 +161,20 @@ impl Completer {
             }
             return Ok(recall(rest, outcome));
         }
-        let (scene, prompt) = self.admit(ask)?;
+        let (scene, window) = self.admit(ask)?;
         if let Some(flight) = flight
             && let Some(answer) = self.take_over(flight, turn, ask, bounds, outcome).await
         {
             return answer;
         }
-        outcome.prompt = Some(prompt.clone());
-        if !self.launch(turn, ask, &scene.place, prompt) {
+        if !self.launch(turn, ask, &scene, window) {
             return Err(Reason::Cancelled);
         }
         self.land(turn, ask, &scene, bounds, outcome).await
     }
 
-    /// What stands around a place where the model may be asked.
-    pub(crate) fn admit(&self, ask: &Ask) -> Result<(Scene, PromptParts), Reason> {
+    /// What stands around a place where the model may be asked, and the text that it would read of it.
+    pub(crate) fn admit(&self, ask: &Ask) -> Result<(Scene, Window), Reason> {
         let capabilities = self.provider.capabilities();
         let scene = self.scene(ask);
         let window = window::cut(&ask.document, ask.offset, self.budget(&capabilities));
@@ -184,13 +183,13 @@ impl Completer {
             return Err(Reason::Gate(Gate::Quiet));
         }
         self.model_is_ready()?;
-        let prompt = self.prompt(ask, window, scene.view.as_ref(), &capabilities);
-        Ok((scene, prompt))
+        Ok((scene, window))
     }
 
     /// Asks the model, unless a newer ask came.
-    pub(crate) fn launch(&self, turn: &Turn, ask: &Ask, place: &Place, prompt: PromptParts) -> bool {
-        let request = self.request(ask, place, &prompt, &self.provider.capabilities());
+    pub(crate) fn launch(&self, turn: &Turn, ask: &Ask, scene: &Scene, window: Window) -> bool {
+        let prompt = self.prompt(ask, window, scene.view.as_ref());
+        let request = self.request(ask, &scene.place, &prompt);
         self.flights.launch(turn, || Flight::new(ask.clone(), prompt, self.provider.infill(request)))
     }
 
@@ -257,13 +256,13 @@ impl Completer {
     }
 
     /// The text around the cursor, and what is known beyond it.
-    fn prompt(&self, ask: &Ask, window: Window, view: Option<&View>, capabilities: &Capabilities) -> PromptParts {
-        let budget = self.budget(capabilities);
+    fn prompt(&self, ask: &Ask, window: Window, view: Option<&View>) -> PromptParts {
+        let budget = self.budget(&self.provider.capabilities());
         let wanted = Wanted {
             path: ask.path.as_deref(),
             document: &ask.document,
             offset: ask.offset,
-            window: window.range.clone(),
+            window: window.range,
             view,
             excludes: &self.options.excludes,
             sources: self.options.context,
@@ -280,16 +279,7 @@ impl Completer {
     /// A prompt exactly as the model reads it, where the provider tells.
     #[must_use]
     pub fn spell(&self, prompt: &PromptParts) -> Option<String> {
-        self.provider.spell(&InfillRequest {
-            client: ClientId::new(""),
-            lane: Lane::Interactive,
-            prefix: prompt.prefix.clone(),
-            suffix: prompt.suffix.clone(),
-            context: prompt.context.clone(),
-            prompt_tokens_max: self.prompt_tokens_max(&self.provider.capabilities()),
-            references: Vec::new(),
-            sampling: Sampling { tokens_max: self.options.tokens_max, ..Sampling::default() },
-        })
+        self.provider.spell(&self.bare_request(ClientId::new(""), prompt))
     }
 
     /// How many tokens a text is, where the provider tells.
@@ -298,22 +288,25 @@ impl Completer {
         self.provider.tokens_of(text)
     }
 
-    fn request(&self, ask: &Ask, place: &Place, prompt: &PromptParts, capabilities: &Capabilities) -> InfillRequest {
-        let stop = if place.line_goes_on() { vec!["\n".to_owned()] } else { Vec::new() };
+    fn request(&self, ask: &Ask, place: &Place, prompt: &PromptParts) -> InfillRequest {
+        let mut request = self.bare_request(ask.client.clone(), prompt);
+        request.references = window::around(&ask.document, ask.offset);
+        request.sampling.stop = if place.line_goes_on() { vec!["\n".to_owned()] } else { Vec::new() };
+        request.sampling.unsure_below = if ask.trigger == Trigger::Automatic { UNSURE_BELOW } else { 0.0 };
+        request
+    }
+
+    /// Whatever the place, this is asked.
+    fn bare_request(&self, client: ClientId, prompt: &PromptParts) -> InfillRequest {
         InfillRequest {
-            client: ask.client.clone(),
+            client,
             lane: Lane::Interactive,
             prefix: prompt.prefix.clone(),
             suffix: prompt.suffix.clone(),
             context: prompt.context.clone(),
-            prompt_tokens_max: self.prompt_tokens_max(capabilities),
-            references: window::around(&ask.document, ask.offset),
-            sampling: Sampling {
-                tokens_max: self.options.tokens_max,
-                stop,
-                unsure_below: if ask.trigger == Trigger::Automatic { UNSURE_BELOW } else { 0.0 },
-                ..Sampling::default()
-            },
+            prompt_tokens_max: self.prompt_tokens_max(&self.provider.capabilities()),
+            references: Vec::new(),
+            sampling: Sampling { tokens_max: self.options.tokens_max, ..Sampling::default() },
         }
     }
 }

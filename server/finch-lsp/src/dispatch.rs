@@ -74,11 +74,11 @@ impl Shared {
     }
 
     fn open_workspace(&self, session: &mut Session, root: String) {
-        session.context.rooted(&root);
+        session.completer.context().rooted(&root);
         let workspace = Workspace::new(root.into(), session.options.excludes.clone());
         let (sender, looks) = workspace::looks();
         session.looks = Some(sender);
-        self.tasks.spawn_for_session(workspace::reading(workspace, looks, Arc::clone(&session.context)));
+        self.tasks.spawn_for_session(workspace::reading(workspace, looks, Arc::clone(session.completer.context())));
     }
 
     pub(crate) fn stop_asks(&self) {

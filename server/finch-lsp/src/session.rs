@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use finch_complete::{Completer, Context, Options};
+use finch_complete::{Completer, Options};
 use finch_llm::{ClientId, Provider, StateReceiver};
 use finch_text::Document;
 use tokio::sync::mpsc;
@@ -30,8 +30,6 @@ pub(crate) struct Session {
     pub(crate) outcomes: Arc<Outcomes>,
     pub(crate) pace: Arc<Pace>,
     pub(crate) completer: Arc<Completer>,
-    /// What the completer knows beyond the document at the cursor.
-    pub(crate) context: Arc<Context>,
     /// Documents around which the workspace's files are read; none without a folder.
     pub(crate) looks: Option<mpsc::Sender<Look>>,
     pub(crate) options: Options,
@@ -48,7 +46,6 @@ impl Session {
     pub(crate) fn new(backend: Backend, log: Log) -> Self {
         let Backend { provider, state, options, settings, journal } = backend;
         let completer = Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone()));
-        let context = completer.context();
         let pace = Arc::new(Pace::default());
         Self {
             facts: ClientFacts::default(),
@@ -58,7 +55,6 @@ impl Session {
             outcomes: Arc::new(Outcomes::new(journal, Arc::clone(&completer), Arc::clone(&pace))),
             pace,
             completer,
-            context,
             looks: None,
             options,
             settings,
@@ -81,7 +77,7 @@ impl Session {
         self.asks.stop_for(&uri);
         self.outcomes.opened(&uri, language);
         if let Ok(document) = &text {
-            self.context.opened(&path_of(&uri), document);
+            self.completer.context().opened(&path_of(&uri), document);
             self.look_around(&uri, document);
         }
         let opened = self.documents.open(uri, version, text);
@@ -110,14 +106,14 @@ impl Session {
         match (before, range) {
             (Some(before), Some(range)) => {
                 let len = after.len() - (before.len() - range.len());
-                self.context.changed(&path_of(uri), &before, &after, range, len);
+                self.completer.context().changed(&path_of(uri), &before, &after, range, len);
             }
-            _ => self.context.replaced(&path_of(uri), &after),
+            _ => self.completer.context().replaced(&path_of(uri), &after),
         }
     }
 
     pub(crate) fn save(&mut self, uri: &str) {
-        self.context.saved(&path_of(uri));
+        self.completer.context().saved(&path_of(uri));
         if let Ok(snapshot) = self.documents.snapshot(uri) {
             self.look_around(uri, &snapshot.document);
         }
@@ -135,7 +131,7 @@ impl Session {
     pub(crate) fn close(&mut self, uri: &str) {
         self.asks.stop_for(uri);
         self.outcomes.closed(uri);
-        self.context.closed(&path_of(uri));
+        self.completer.context().closed(&path_of(uri));
         let closed = self.documents.close(uri);
         self.report(closed);
     }

@@ -67,6 +67,13 @@ impl Document {
         self.rope.byte_to_line(offset.min(self.len()))
     }
 
+    /// Whether the first line ends with `\r\n`: how an editor ends the lines of what it inserts.
+    #[must_use]
+    pub fn ends_lines_with_crlf(&self) -> bool {
+        let first_end = self.line_range(0).map_or(0, |line| line.end);
+        self.slice(first_end..self.line_start(1)) == "\r\n"
+    }
+
     /// The largest offset up to `offset` that stands between two characters.
     #[must_use]
     pub fn floor(&self, offset: usize) -> usize {

@@ -41,8 +41,9 @@ impl Completer {
         if Instant::now() >= deadline {
             return None;
         }
-        let (scene, prompt) = self.admit(ask).ok()?;
-        let mut request = self.request(ask, &scene.place, &prompt, &self.provider.capabilities());
+        let (scene, window) = self.admit(ask).ok()?;
+        let prompt = self.prompt(ask, window, scene.view.as_ref());
+        let mut request = self.request(ask, &scene.place, &prompt);
         request.sampling = Sampling { temperature: TEMPERATURE, top_p: TOP_P, seed, ..request.sampling };
         let flight = || Flight::new(ask.clone(), prompt, self.provider.infill(request)).sampled();
         if !self.flights.launch(turn, flight) {

@@ -55,6 +55,15 @@ pub(crate) enum Heard {
     Gone,
 }
 
+/// Why an answer makes no suggestion.
+enum Unheard {
+    /// The user types something else; nothing of it goes on.
+    Disagrees,
+    /// A newer ask has it now.
+    Gone,
+    Silent(Reason),
+}
+
 impl Completer {
     /// The suggestion of the request that was sent for this ask.
     pub(super) async fn land(
@@ -65,24 +74,12 @@ impl Completer {
         bounds: Bounds,
         outcome: &mut Outcome,
     ) -> Result<String, Reason> {
-        let seat = self.flights.seat(turn);
-        let listener = Listener { flights: &self.flights, turn, place: &scene.place, trigger: ask.trigger, bounds };
-        let enough = |said: &Said| shown(said, Ended::Whole, "", scene, ask.trigger).ok().map(|shown| shown.text);
-        let shown = match listener.listen("", enough).await {
-            Heard::Enough(text) => {
-                self.flights.look(turn, |flight| charge(outcome, flight));
-                seat.leave();
-                Shown { text, next: Vec::new() }
-            }
-            Heard::Over(ended) => {
-                let flight = self.flights.land(turn).ok_or(Reason::Cancelled)?;
-                charge(outcome, &flight);
-                shown(&flight.said(), ended.map_err(reason_of)?, "", scene, ask.trigger)?
-            }
-            Heard::Disagrees | Heard::Gone => return Err(Reason::Cancelled),
+        let shown = match self.hear(turn, scene, "", (ask.trigger, bounds), outcome).await {
+            Ok(shown) => shown,
+            Err(Unheard::Silent(reason)) => return Err(reason),
+            Err(Unheard::Disagrees | Unheard::Gone) => return Err(Reason::Cancelled),
         };
-        self.remember(outcome, ask, &shown.text, scene);
-        self.expect_rest(ask, &shown);
+        self.remember(outcome, ask, &shown, scene);
         Ok(shown.text)
     }
 
@@ -98,61 +95,69 @@ impl Completer {
     ) -> Option<Result<String, Reason>> {
         let typed = flight.typed(ask)?;
         let (began, scene) = (flight.ask.clone(), self.scene(&flight.ask));
-        outcome.prompt = Some(flight.prompt.clone());
         if !self.flights.launch(turn, || flight) {
             return Some(Err(Reason::Cancelled));
         }
+        match self.hear(turn, &scene, &typed, (ask.trigger, bounds), outcome).await {
+            Ok(shown) => {
+                let rest = rest_of(&shown.text, &typed)?.to_owned();
+                outcome.source = Source::InFlight;
+                self.remember(outcome, &began, &shown, &scene);
+                Some(Ok(rest))
+            }
+            Err(Unheard::Gone) => Some(Err(Reason::Cancelled)),
+            // Somebody else stopped it.
+            Err(Unheard::Disagrees | Unheard::Silent(Reason::Cancelled)) => None,
+            Err(Unheard::Silent(reason)) => (typed.is_empty() || reason == Reason::Deadline).then_some(Err(reason)),
+        }
+    }
+
+    /// Listens to the turn's flight, of whose answer so much was typed already.
+    async fn hear(
+        &self,
+        turn: &Turn,
+        scene: &Scene,
+        typed: &str,
+        (trigger, bounds): (Trigger, Bounds),
+        outcome: &mut Outcome,
+    ) -> Result<Shown, Unheard> {
         let seat = self.flights.seat(turn);
-        let listener = Listener { flights: &self.flights, turn, place: &scene.place, trigger: ask.trigger, bounds };
+        let listener = Listener { flights: &self.flights, turn, place: &scene.place, trigger, bounds };
         let enough = |said: &Said| {
-            let text = shown(said, Ended::Whole, &typed, &scene, ask.trigger).ok()?.text;
-            rest_of(&text, &typed).is_some().then_some(text)
+            let text = shown(said, Ended::Whole, typed, scene, trigger).ok()?.text;
+            rest_of(&text, typed).is_some().then_some(text)
         };
-        let shown = match listener.listen(&typed, enough).await {
+        match listener.listen(typed, enough).await {
             Heard::Enough(text) => {
                 self.flights.look(turn, |flight| charge(outcome, flight));
                 seat.leave();
                 Ok(Shown { text, next: Vec::new() })
             }
             Heard::Over(ended) => {
-                let Some(flight) = self.flights.land(turn) else { return Some(Err(Reason::Cancelled)) };
+                let flight = self.flights.land(turn).ok_or(Unheard::Gone)?;
                 charge(outcome, &flight);
                 let ended = ended.map_err(reason_of);
-                ended.and_then(|ended| shown(&flight.said(), ended, &typed, &scene, ask.trigger))
+                let shown = ended.and_then(|ended| shown(&flight.said(), ended, typed, scene, trigger));
+                shown.map_err(Unheard::Silent)
             }
             Heard::Disagrees => {
                 drop(self.flights.land(turn));
-                return None;
+                Err(Unheard::Disagrees)
             }
-            Heard::Gone => return Some(Err(Reason::Cancelled)),
-        };
-        match shown {
-            Ok(shown) => {
-                let rest = rest_of(&shown.text, &typed)?.to_owned();
-                outcome.source = Source::InFlight;
-                self.remember(outcome, &began, &shown.text, &scene);
-                self.expect_rest(&began, &shown);
-                Some(Ok(rest))
-            }
-            // Somebody else stopped it.
-            Err(Reason::Cancelled) => None,
-            Err(reason) => (typed.is_empty() || reason == Reason::Deadline).then_some(Err(reason)),
+            Heard::Gone => Err(Unheard::Gone),
         }
     }
 
-    /// What was said beyond what is shown is offered next, if what is shown is accepted.
-    fn expect_rest(&self, ask: &Ask, shown: &Shown) {
+    /// The suggestion is on its way to the user, who may type through it. What was said beyond it is offered next, if it
+    /// is accepted.
+    fn remember(&self, outcome: &Outcome, ask: &Ask, shown: &Shown, scene: &Scene) {
+        locked(&self.tally).shown(outcome.id, scene.place.token());
+        self.recent().remember(self.entry(outcome.id, ask, &shown.text));
         let mut before = shown.text.clone();
         for next in shown.next.iter().filter(|_| self.options.ahead) {
             self.expect(&accepted(ask, &before), next);
             before.push_str(next);
         }
-    }
-
-    /// The suggestion is on its way to the user, who may type through it.
-    fn remember(&self, outcome: &Outcome, ask: &Ask, text: &str, scene: &Scene) {
-        locked(&self.tally).shown(outcome.id, scene.place.token());
-        self.recent().remember(self.entry(outcome.id, ask, text));
     }
 }
 
@@ -216,8 +221,9 @@ fn rest_of<'a>(text: &'a str, typed: &str) -> Option<&'a str> {
     text.strip_prefix(typed).filter(|rest| !is_blank(rest))
 }
 
-/// What it cost, told to who asked last.
+/// What was asked and what it cost, told to who asked last.
 fn charge(outcome: &mut Outcome, flight: &Flight) {
+    outcome.prompt = Some(flight.prompt.clone());
     let progress = flight.progress();
     outcome.usage = progress.usage;
     let times = progress.timings;

@@ -14,13 +14,13 @@ pub(crate) fn context(session: &mut Session, params: Surroundings) {
             .into_iter()
             .map(|found| Diagnostic { line: line(found.line), message: found.message })
             .collect();
-        session.context.diagnosed(&path, diagnostics);
+        session.completer.context().diagnosed(&path, diagnostics);
     }
     if let Some(definitions) = params.definitions {
         let told = definitions
             .into_iter()
             .map(|found| Told { name: found.name, path: path_of(&found.uri), text: found.text })
             .collect();
-        session.context.told(&path, told);
+        session.completer.context().told(&path, told);
     }
 }

@@ -4,6 +4,7 @@
 //! comes, this one is answered with nothing at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use finch_complete::{Ask, Completer, Outcome, Reason, Source, Suggestion, Trigger};
 use finch_learn::record::{About, Texts};
@@ -95,11 +96,13 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
         Some(info) => with_selected(&snapshot.document, info, encoding),
         None => (snapshot.document.clone(), snapshot.document.offset(position_of(params.position), encoding)),
     };
-    let language = session.outcomes.language(&params.text_document.uri);
+    let uri = params.text_document.uri;
+    let path = path_of(&uri);
+    let language = session.outcomes.language(&uri);
     let ask = Ask {
         client: session.client.clone(),
         document,
-        path: Some(path_of(&params.text_document.uri)),
+        path: Some(path.clone()),
         language: Some(language.clone()),
         offset,
         trigger: if params.context.trigger_kind == 1 { Trigger::Invoked } else { Trigger::Automatic },
@@ -107,20 +110,12 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
     };
     let completer = Arc::clone(&session.completer);
     let cursor = snapshot.document.offset(position_of(params.position), encoding);
-    session.outcomes.asked(&params.text_document.uri, cursor);
-    let line = snapshot.document.line_of(cursor);
-    session.context.visited(&path_of(&params.text_document.uri), &snapshot.document, line);
+    session.outcomes.asked(&uri, cursor);
+    session.completer.context().visited(&path, &snapshot.document, snapshot.document.line_of(cursor));
     let outcomes = Arc::clone(&session.outcomes);
     let (pace, client) = (Arc::clone(&session.pace), Client::of(&session.facts.name));
-    let uri = params.text_document.uri;
     let document = snapshot.document;
     Ok(Place { completer, ask, uri, document, encoding, selected, outcomes, pace, client, language })
-}
-
-/// How the editor will convert what it inserts.
-fn ends_lines_with_crlf(document: &Document) -> bool {
-    let first_end = document.line_range(0).map_or(0, |line| line.end);
-    document.slice(first_end..document.line_start(1)) == "\r\n"
 }
 
 /// The text as if the selected entry had been taken, and the end of it.
@@ -135,12 +130,13 @@ fn with_selected(document: &Document, info: &SelectedCompletionInfo, encoding: P
 impl Place {
     /// Asks, when it is time to.
     async fn complete(&self) -> Outcome {
-        if self.ask.trigger == Trigger::Automatic && !self.completer.has_at_hand(&self.ask) {
-            let wait = self.pace.held().wait(self.client, Instant::now());
-            if !wait.is_zero() {
-                self.completer.give_way(&self.ask.client);
-                sleep(wait).await;
-            }
+        let wait = match self.ask.trigger {
+            Trigger::Automatic => self.pace.held().wait(self.client, Instant::now()),
+            Trigger::Invoked => Duration::ZERO,
+        };
+        if !wait.is_zero() && !self.completer.has_at_hand(&self.ask) {
+            self.completer.give_way(&self.ask.client);
+            sleep(wait).await;
         }
         let outcome = self.completer.complete(self.ask.clone()).await;
         if outcome.source == Source::Model && outcome.usage.generated_tokens > 0 {
@@ -163,7 +159,7 @@ impl Place {
             }
             None => (suggestion.replace.clone(), suggestion.text.clone()),
         };
-        let text = if ends_lines_with_crlf(&self.document) { text.replace('\n', "\r\n") } else { text };
+        let text = if self.document.ends_lines_with_crlf() { text.replace('\n', "\r\n") } else { text };
         let about = About {
             session: self.outcomes.session(),
             suggestion: id,

@@ -193,3 +193,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_first_line_tells_how_lines_end() {
+    for (text, expected) in [("a\r\nb\n", true), ("a\nb\r\n", false), ("a\rb", false), ("a", false), ("", false)] {
+        assert_eq!(Document::new(text).ends_lines_with_crlf(), expected, "{text:?}");
+    }
+}

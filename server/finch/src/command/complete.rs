@@ -74,7 +74,7 @@ fn look_around(path: &str, document: &Document, completer: &Completer, excludes:
     let root = root_of(Path::new(path));
     context.rooted(&root.to_string_lossy());
     context.opened(path, document);
-    Workspace::new(root, excludes.clone()).look_around(path, document, &context);
+    Workspace::new(root, excludes.clone()).look_around(path, document, context);
 }
 
 /// The innermost folder around the file that is under version control, or else its own.
