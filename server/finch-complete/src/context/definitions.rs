@@ -92,7 +92,7 @@ impl Definitions {
     /// Definitions of the names, the most telling first.
     pub(super) fn of(&self, asked: &Asked<'_>) -> Vec<Shown> {
         let rank: HashMap<&str, usize> = asked.names.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-        let mut found: Vec<Vec<(Nearness, &str, &Definition)>> = vec![Vec::new(); asked.names.len()];
+        let mut found: Vec<Vec<Candidate<'_>>> = vec![Vec::new(); asked.names.len()];
         for (path, definitions) in self.all() {
             let is_own = Some(path) == asked.path;
             for definition in definitions {
@@ -100,7 +100,7 @@ impl Definitions {
                 let is_seen =
                     is_own && asked.window.start < definition.range.end && definition.range.start < asked.window.end;
                 let nearness = if is_seen { Nearness::Seen } else { nearness(path, asked) };
-                found[at].push((nearness, path, definition));
+                found[at].push(Candidate { nearness, path, definition, beside: definitions });
             }
         }
         let mut shown: Vec<Shown> = Vec::new();
@@ -109,13 +109,13 @@ impl Definitions {
                 push(&mut shown, told);
                 continue;
             }
-            candidates.sort_by_key(|(nearness, ..)| *nearness);
-            let Some(&(nearest, path, definition)) = candidates.first() else { continue };
-            let equals = candidates.iter().filter(|(nearness, ..)| *nearness == nearest).count();
-            if nearest == Nearness::Seen || equals > AMBIGUOUS_MAX {
+            candidates.sort_by_key(|candidate| candidate.nearness);
+            let Some(nearest) = candidates.first() else { continue };
+            let equals = candidates.iter().filter(|other| other.nearness == nearest.nearness).count();
+            if nearest.nearness == Nearness::Seen || equals > AMBIGUOUS_MAX {
                 continue;
             }
-            push(&mut shown, Shown { path: path.to_owned(), text: self.text(path, definition) });
+            push(&mut shown, Shown { path: nearest.path.to_owned(), text: nearest.text() });
         }
         shown
     }
@@ -133,16 +133,27 @@ impl Definitions {
         let told = told.iter().find(|told| told.name == name)?;
         Some(Shown { path: told.path.clone(), text: told.text.clone() })
     }
+}
 
+/// What a name may mean.
+#[derive(Debug, Clone, Copy)]
+struct Candidate<'a> {
+    nearness: Nearness,
+    path: &'a str,
+    definition: &'a Definition,
+    /// All that its file defines.
+    beside: &'a [Definition],
+}
+
+impl Candidate<'_> {
     /// A definition, and of a type what can be done with it.
-    fn text(&self, path: &str, definition: &Definition) -> String {
-        let mut text = definition.signature.clone();
-        if definition.kind != DefinitionKind::Type {
+    fn text(&self) -> String {
+        let mut text = self.definition.signature.clone();
+        if self.definition.kind != DefinitionKind::Type {
             return text;
         }
-        let own = self.all().find(|(known, _)| *known == path).map(|(_, found)| found).unwrap_or_default();
-        let members = own.iter().filter(|member| member.owner.as_deref() == Some(definition.name.as_str()));
-        for member in members.take(MEMBERS_MAX) {
+        let is_member = |other: &&Definition| other.owner.as_deref() == Some(self.definition.name.as_str());
+        for member in self.beside.iter().filter(is_member).take(MEMBERS_MAX) {
             let first = member.signature.lines().next().unwrap_or_default();
             if !text.contains(first) {
                 text.push_str("\n    ");
