@@ -172,11 +172,9 @@ const FAR_BELOW: f32 = 16.0;
 /// The softmax of one logit.
 fn probability(logits: &[f32], token: usize) -> Option<f32> {
     let own = *logits.get(token)?;
-    let max = *logits.get(likeliest(logits)?)?;
     // Most of a vocabulary is far below, and is not worth an exponential.
-    let near = logits.iter().filter(|&&logit| logit > max - FAR_BELOW && logit.is_finite());
-    let total: f32 = near.map(|&logit| (logit - max).exp()).sum();
-    Some((own - max).exp() / total)
+    let near = logits.iter().filter(|&&logit| logit > own - FAR_BELOW && logit.is_finite());
+    Some(near.map(|&logit| (logit - own).exp()).sum::<f32>().recip())
 }
 
 fn id_of(index: usize) -> u32 {
