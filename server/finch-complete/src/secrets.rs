@@ -3,33 +3,14 @@
 //! Judged by the marks that issuers put before their keys, by the name that a value is given to, and by how random
 //! a long text looks. What is plainly a placeholder is no secret.
 
-use finch_llm::redact::KEY_MARKS;
+use finch_llm::redact::{self, KEY_MARKS};
 
 /// Parts of names whose values are secret.
 const NAMES: &[&str] =
     &["password", "passwd", "secret", "token", "api_key", "apikey", "access_key", "private_key", "credential"];
 
-/// Parts of values that only stand for a secret.
-const PLACEHOLDERS: &[&str] = &[
-    "...",
-    "<",
-    "{",
-    "$",
-    "xxx",
-    "***",
-    "your",
-    "example",
-    "changeme",
-    "dummy",
-    "fake",
-    "mock",
-    "test",
-    "password",
-    "secret",
-    "token",
-    "placeholder",
-    "sample",
-];
+/// What stands in a suggestion where a secret would, beside what is a placeholder anywhere.
+const WORDS_FOR_SECRETS: &[&str] = &["password", "secret", "token"];
 
 /// Characters of a value that is given to a secret's name.
 const VALUE_CHARS_MIN: usize = 8;
@@ -116,8 +97,8 @@ fn is_given(before: &str, value: &str) -> bool {
 }
 
 fn is_placeholder(value: &str) -> bool {
-    let value = value.to_ascii_lowercase();
-    PLACEHOLDERS.iter().any(|part| value.contains(part))
+    let named = || WORDS_FOR_SECRETS.iter().any(|word| value.to_ascii_lowercase().contains(word));
+    redact::is_placeholder(value) || named()
 }
 
 #[cfg(test)]

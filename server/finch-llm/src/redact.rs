@@ -80,7 +80,6 @@ const PLACEHOLDERS: &[&str] = &[
     "test",
     "placeholder",
     "sample",
-    REDACTED,
 ];
 
 /// Characters of a value that is given to a secret's name.
@@ -157,7 +156,7 @@ fn marked(text: &str) -> Vec<Range<usize>> {
             let rest = &text[start + mark.len()..];
             let rest = &rest[..rest.floor_char_boundary(SECRET_BYTES_MAX)];
             let rest = &rest[..rest.find(|c| !is_of_keys(c)).unwrap_or(rest.len())];
-            if rest.len() >= more && rest.contains(|c: char| c.is_ascii_digit()) && !is_placeholder(rest) {
+            if rest.len() >= more && rest.contains(|c: char| c.is_ascii_digit()) && !stands_for_another(rest) {
                 found.push(start..start + mark.len() + rest.len());
             }
         }
@@ -210,7 +209,7 @@ fn value(behind: &str) -> Option<Range<usize>> {
     let is_code = quote.is_none() && value.contains(['(', '[', '&', '<', '>']) || value.contains(' ');
     let has = |wanted: fn(char) -> bool| value.contains(wanted);
     let telling = has(|c| c.is_ascii_digit()) && has(char::is_alphabetic);
-    (value.len() >= VALUE_CHARS_MIN && telling && !is_code && !is_placeholder(value)).then(|| start..start + end)
+    (value.len() >= VALUE_CHARS_MIN && telling && !is_code && !stands_for_another(value)).then(|| start..start + end)
 }
 
 /// Passwords of addresses such as `postgres://user:password@host`.
@@ -222,14 +221,21 @@ fn in_addresses(text: &str) -> Vec<Range<usize>> {
             [..rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '?')).unwrap_or(rest.len())];
         let Some(host) = rest.rfind('@') else { continue };
         let Some(colon) = rest[..host].find(':') else { continue };
-        if host > colon + 1 && !is_placeholder(&rest[colon + 1..host]) {
+        if host > colon + 1 && !stands_for_another(&rest[colon + 1..host]) {
             found.push(at + 3 + colon + 1..at + 3 + host);
         }
     }
     found
 }
 
-fn is_placeholder(value: &str) -> bool {
+/// Whether a value is a placeholder, or was taken out before.
+fn stands_for_another(value: &str) -> bool {
+    is_placeholder(value) || value.to_ascii_lowercase().contains(REDACTED)
+}
+
+/// Whether a value plainly only stands for a secret.
+#[must_use]
+pub fn is_placeholder(value: &str) -> bool {
     let value = value.to_ascii_lowercase();
     PLACEHOLDERS.iter().any(|part| value.contains(part))
 }
