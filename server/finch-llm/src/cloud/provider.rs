@@ -21,8 +21,8 @@ use super::{
     service::{Dialect, Quirks},
 };
 use crate::{
-    Capabilities, GenerateRequest, GenerateStream, InfillRequest, Lane, LlmError, Message, OutputFormat, Provider,
-    ProviderId, history, limits, redact, retry::Patience, stream,
+    Capabilities, GenerateRequest, GenerateStream, InfillRequest, Lane, LlmError, Message, Origin, OutputFormat,
+    Provider, ProviderId, history, limits, redact, retry::Patience, stream,
 };
 
 /// Whether the model is asked to think before it answers. Some think unasked.
@@ -133,6 +133,7 @@ impl CloudProvider {
 
     fn start(
         &self,
+        origin: Origin,
         path: &[&str],
         body: &Value,
         patience: Patience,
@@ -146,6 +147,8 @@ impl CloudProvider {
         }
         let exchange = Exchange {
             provider: spec.id.clone(),
+            model: spec.model.clone(),
+            origin,
             http: self.http.clone(),
             gate: Arc::clone(&self.gate),
             host: spec.endpoint.host(),
@@ -203,8 +206,9 @@ impl Provider for CloudProvider {
             Dialect::Gemini => (vec!["models", &model_path], gemini::contents(&request, thinking)),
         };
         let (tokens_max, number) = (self.spec.context_tokens_max, self.answers.fetch_add(1, Ordering::Relaxed));
+        let origin = request.origin.clone();
         let reader = Box::new(move || Reader::of_chat(dialect, &request, tokens_max, number));
-        self.start(&path, &body, Patience { total: limits::CHAT_PATIENCE }, reader)
+        self.start(origin, &path, &body, Patience { total: limits::CHAT_PATIENCE }, reader)
     }
 
     fn infill(&self, mut request: InfillRequest) -> GenerateStream {
@@ -219,6 +223,7 @@ impl Provider for CloudProvider {
         if !self.spec.endpoint.is_loopback() {
             redact_text(&mut request.prefix);
             redact_text(&mut request.suffix);
+            request.context.excerpts.retain(|excerpt| !excerpt.is_foreign);
             for excerpt in &mut request.context.excerpts {
                 excerpt.text = redact::redact(&excerpt.text).into();
             }
@@ -226,7 +231,7 @@ impl Provider for CloudProvider {
         let body = openai::infill(&request, &self.spec.model, &self.quirks());
         let tokens_max = self.spec.context_tokens_max;
         let reader = Box::new(move || Reader::of_infill(tokens_max));
-        self.start(&path, &body, Patience { total: limits::INFILL_PATIENCE }, reader)
+        self.start(request.origin, &path, &body, Patience { total: limits::INFILL_PATIENCE }, reader)
     }
 }
 

@@ -26,6 +26,7 @@ const PIPE_BYTES: usize = 64 * 1024;
 /// A provider that hands each request to the test.
 struct Scripted {
     asked: mpsc::UnboundedSender<(InfillRequest, ChunkSender)>,
+    state: finch_llm::StateReceiver,
 }
 
 impl Provider for Scripted {
@@ -42,6 +43,10 @@ impl Provider for Scripted {
             structured_output: false,
             context_tokens_max: 4096,
         }
+    }
+
+    fn is_ready(&self, _: &finch_llm::Origin) -> bool {
+        matches!(*self.state.borrow(), ModelState::Ready { .. })
     }
 
     fn generate(&self, _: GenerateRequest) -> GenerateStream {
@@ -107,7 +112,7 @@ impl Client {
         let (asked, model) = mpsc::unbounded_channel();
         let (state, receiver) = state_channel();
         state.send_replace(model_state);
-        let provider = Arc::new(Scripted { asked });
+        let provider = Arc::new(Scripted { asked, state: receiver.clone() });
         let (options, settings) = (Options { ahead: false, ..Options::default() }, Settings::default());
         let backend = Backend { provider, state: receiver, options, settings, journal };
         Self {

@@ -38,6 +38,7 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Complete) -> Res
         offset,
         trigger: Trigger::Invoked,
         alternatives: 0,
+        is_ahead: false,
     };
     let outcome = super::runtime()?.block_on(completer.complete(ask));
     if arguments.explain {

@@ -29,7 +29,7 @@ fn spec(service: Service, url: &str) -> CloudSpec {
 }
 
 fn open() -> Gate {
-    Arc::new(|_| Ok(()))
+    Arc::new(|_| Ok(crate::cloud::Passage::unwatched()))
 }
 
 fn provider(spec: CloudSpec) -> CloudProvider {
@@ -103,6 +103,7 @@ async fn infill_goes_where_the_service_has_it() {
     let stream = "data: {\"choices\":[{\"text\":\"a, b\",\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     let request = || InfillRequest {
         client: ClientId::new("test"),
+        origin: crate::Origin::default(),
         lane: Lane::Interactive,
         prefix: "f(".to_owned(),
         suffix: ")".to_owned(),
