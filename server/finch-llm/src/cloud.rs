@@ -9,6 +9,7 @@ mod claude;
 mod endpoint;
 mod excerpts;
 mod exchange;
+mod fill;
 mod gate;
 mod gemini;
 mod http;

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use super::{
     Endpoint, Gate, Header, InfillWay, Key, Service, Waits, claude,
     exchange::Exchange,
-    gemini,
+    fill, gemini,
     http::{self, Http},
     openai,
     reader::Reader,
@@ -166,6 +166,35 @@ impl CloudProvider {
         receiver
     }
 
+    /// A conversation; `at` is the text before the cursor if it is text at a cursor that is wanted.
+    fn converse(
+        &self,
+        request: GenerateRequest,
+        thinking: Thinking,
+        patience: Patience,
+        at: Option<String>,
+    ) -> GenerateStream {
+        let request = self.prepared(request);
+        let model = self.spec.model.as_str();
+        let dialect = self.spec.service.dialect();
+        let model_path = format!("{}:streamGenerateContent", model.trim_start_matches("models/"));
+        let (path, body) = match dialect {
+            Dialect::OpenAi => (vec!["chat", "completions"], openai::chat(&request, model, &self.quirks())),
+            Dialect::Claude => (vec!["messages"], claude::messages(&request, model, thinking)),
+            Dialect::Gemini => (vec!["models", &model_path], gemini::contents(&request, thinking)),
+        };
+        let (tokens_max, number) = (self.spec.context_tokens_max, self.answers.fetch_add(1, Ordering::Relaxed));
+        let origin = request.origin.clone();
+        let reader = Box::new(move || {
+            let reader = Reader::of_chat(dialect, &request, tokens_max, number);
+            match &at {
+                Some(prefix) => reader.peeling(prefix),
+                None => reader,
+            }
+        });
+        self.start(origin, &path, &body, patience, reader)
+    }
+
     fn refused(&self, reason: &str) -> GenerateStream {
         GenerateStream::failed(LlmError::Refused { reason: format!("{}: {reason}", self.spec.id) })
     }
@@ -196,19 +225,7 @@ impl Provider for CloudProvider {
         if matches!(request.output, OutputFormat::Grammar(_)) {
             return self.refused("it cannot be bound to a grammar");
         }
-        let request = self.prepared(request);
-        let (model, thinking) = (self.spec.model.as_str(), self.spec.thinking);
-        let dialect = self.spec.service.dialect();
-        let model_path = format!("{}:streamGenerateContent", model.trim_start_matches("models/"));
-        let (path, body) = match dialect {
-            Dialect::OpenAi => (vec!["chat", "completions"], openai::chat(&request, model, &self.quirks())),
-            Dialect::Claude => (vec!["messages"], claude::messages(&request, model, thinking)),
-            Dialect::Gemini => (vec!["models", &model_path], gemini::contents(&request, thinking)),
-        };
-        let (tokens_max, number) = (self.spec.context_tokens_max, self.answers.fetch_add(1, Ordering::Relaxed));
-        let origin = request.origin.clone();
-        let reader = Box::new(move || Reader::of_chat(dialect, &request, tokens_max, number));
-        self.start(origin, &path, &body, Patience { total: limits::CHAT_PATIENCE }, reader)
+        self.converse(request, self.spec.thinking, Patience { total: limits::CHAT_PATIENCE }, None)
     }
 
     fn infill(&self, mut request: InfillRequest) -> GenerateStream {
@@ -217,8 +234,9 @@ impl Provider for CloudProvider {
         }
         let path = match self.spec.infill {
             InfillWay::No => return self.refused("it does not fill in text between two texts"),
-            InfillWay::Completions => vec!["completions"],
-            InfillWay::Fim => vec!["fim", "completions"],
+            InfillWay::Completions => Some(vec!["completions"]),
+            InfillWay::Fim => Some(vec!["fim", "completions"]),
+            InfillWay::Chat => None,
         };
         if !self.spec.endpoint.is_loopback() {
             redact_text(&mut request.prefix);
@@ -228,10 +246,14 @@ impl Provider for CloudProvider {
                 excerpt.text = redact::redact(&excerpt.text).into();
             }
         }
+        let patience = Patience { total: limits::INFILL_PATIENCE };
+        let Some(path) = path else {
+            return self.converse(fill::question(&request), Thinking::Off, patience, Some(request.prefix));
+        };
         let body = openai::infill(&request, &self.spec.model, &self.quirks());
         let tokens_max = self.spec.context_tokens_max;
         let reader = Box::new(move || Reader::of_infill(tokens_max));
-        self.start(request.origin, &path, &body, Patience { total: limits::INFILL_PATIENCE }, reader)
+        self.start(request.origin, &path, &body, patience, reader)
     }
 }
 

@@ -120,7 +120,14 @@ async fn infill_goes_where_the_service_has_it() {
         assert_eq!(found, ("a, b".to_owned(), "EndOfText".to_owned()));
         assert!(server.requests()[0].starts_with(path));
     }
-    let none = provider(spec(Service::Groq, "http://127.0.0.1:9/v1"));
+    let chat = "data: {\"choices\":[{\"delta\":{\"content\":\"```py\\na, b\\n```\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let server = Server::start([Reply::stream(chat)]).await;
+    let found = read(provider(spec(Service::Groq, &server.url)).infill(request())).await;
+    assert_eq!(found, ("a, b".to_owned(), "EndOfText".to_owned()));
+    assert!(server.requests()[0].starts_with("POST /v1/chat/completions "));
+    let mut none = spec(Service::Groq, "http://127.0.0.1:9/v1");
+    none.infill = InfillWay::No;
+    let none = provider(none);
     assert!(read(none.infill(request())).await.1.starts_with("refused: "));
     assert!(!none.capabilities().fill_in_the_middle);
 }
