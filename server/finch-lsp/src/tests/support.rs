@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::{Backend, Ended, Settings, serve};
+use crate::{Backend, Clouds, Ended, Settings, serve};
 
 pub(crate) const URI: &str = "file:///project/a.rs";
 /// Longer than anything here takes, so that a hang fails.
@@ -106,6 +106,15 @@ impl Client {
     }
 
     pub(crate) fn connect_recording(model_state: ModelState, pipe_bytes: usize, journal: Option<Journal>) -> Self {
+        Self::connect_to(model_state, pipe_bytes, journal, None)
+    }
+
+    pub(crate) fn connect_to(
+        model_state: ModelState,
+        pipe_bytes: usize,
+        journal: Option<Journal>,
+        clouds: Option<Clouds>,
+    ) -> Self {
         // Two pipes, so that each direction can be closed by itself.
         let (input, server_input) = duplex(pipe_bytes);
         let (output, server_output) = duplex(pipe_bytes);
@@ -114,7 +123,7 @@ impl Client {
         state.send_replace(model_state);
         let provider = Arc::new(Scripted { asked, state: receiver.clone() });
         let (options, settings) = (Options { ahead: false, ..Options::default() }, Settings::default());
-        let backend = Backend { provider, state: receiver, options, settings, journal };
+        let backend = Backend { provider, state: receiver, options, settings, journal, clouds };
         Self {
             input: Some(input),
             output: Some(output),
