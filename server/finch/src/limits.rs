@@ -17,3 +17,25 @@ pub(crate) const TRIAL_ANSWER_BYTES: u64 = 16 << 10;
 
 /// How long feedback may take to reach the disk.
 pub(crate) const FEEDBACK_WAIT: Duration = Duration::from_secs(5);
+
+/// Bytes of a line of the ledger at most, so that it is one write that nobody else's comes between.
+pub(crate) const LEDGER_LINE_BYTES_MAX: usize = 4000;
+/// Bytes of a line that are read; a longer one is passed over.
+pub(crate) const LEDGER_READ_BYTES_MAX: usize = 16 << 10;
+/// Bytes of a name in the ledger: a provider, a model, a host.
+pub(crate) const LEDGER_NAME_BYTES_MAX: usize = 256;
+/// Bytes of a path in the ledger.
+pub(crate) const LEDGER_PATH_BYTES_MAX: usize = 512;
+/// Departures that are held at once; of more, the oldest are passed over.
+pub(crate) const LEDGER_ENTRIES_MAX: usize = 200_000;
+/// Months after which a file of the ledger is removed.
+pub(crate) const LEDGER_MONTHS_MAX: u64 = 12;
+
+/// Bytes of `trust.toml` at most.
+pub(crate) const TRUST_BYTES_MAX: u64 = 1 << 20;
+/// How long to wait for another process that writes an answer.
+pub(crate) const TRUST_LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Between two looks whether it is done.
+pub(crate) const TRUST_LOCK_LOOK: Duration = Duration::from_millis(20);
+/// Damaged files that are kept beside `trust.toml`.
+pub(crate) const TRUST_BAD_MAX: u32 = 100;

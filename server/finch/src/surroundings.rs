@@ -9,6 +9,7 @@ use finch_model::Home;
 
 use crate::cli::Global;
 use crate::config::Config;
+use crate::trust::Trust;
 
 /// Where finch keeps its files, and what the user configured.
 #[derive(Debug)]
@@ -37,6 +38,16 @@ impl Surroundings {
     /// Where it is written down what becomes of suggestions.
     pub(crate) fn journal_folder(&self) -> PathBuf {
         self.home.root().join("journal")
+    }
+
+    /// Where it is written down what leaves this machine.
+    pub(crate) fn ledger_folder(&self) -> PathBuf {
+        self.home.root().join("ledger")
+    }
+
+    /// What the user answered about workspaces and clouds.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust::open(self.home.root().join("trust.toml"), std::env::home_dir())
     }
 
     /// This process's journal, if the user lets finch remember.
