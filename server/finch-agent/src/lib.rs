@@ -1,14 +1,17 @@
 //! The agent: it carries out a task with tools, and only with what the user has permitted.
 //!
 //! In reading order: [`access`] says what a tool call would do; the gate decides and makes a [`Permit`]; a [`Tool`] uses
-//! the permit up. Edits gather in a change set and reach the editor, which owns the documents. It knows no editor, no
-//! terminal and no configuration file: a door brings answers to questions, and shows what happens.
+//! the permit up. Edits gather in a [`ChangeSet`](changes::ChangeSet) and reach the editor, which owns the documents. It
+//! knows no editor, no terminal and no configuration file: a door brings answers to questions, and shows what happens.
 
 pub mod access;
+pub mod changes;
+mod escape;
 mod limits;
 pub mod permit;
 pub mod tool;
+pub mod view;
 
 pub use access::Access;
 pub use permit::Permit;
-pub use tool::{Outcome, Tool, ToolContext};
+pub use tool::{BadCall, Outcome, Tool, ToolContext};
