@@ -10,6 +10,8 @@ mod escape;
 mod limits;
 pub mod permit;
 pub mod tool;
+pub mod tools;
+pub mod turn;
 pub mod view;
 
 pub use access::Access;

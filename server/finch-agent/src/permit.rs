@@ -19,4 +19,10 @@ impl Permit {
     pub fn covers(&self, access: &Access) -> bool {
         self.granted.contains(access)
     }
+
+    /// For tests, which have no gate.
+    #[cfg(test)]
+    pub(crate) fn for_test(granted: &[Access]) -> Self {
+        Self { granted: granted.to_vec() }
+    }
 }

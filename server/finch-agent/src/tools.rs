@@ -1,0 +1,20 @@
+//! The tools, one file each. Their names and arguments are stable; `docs/tools.md` lists them.
+
+mod edit;
+mod glob;
+mod grep;
+mod lines;
+mod read;
+mod walk;
+mod write;
+
+pub use edit::Edit;
+pub use glob::Glob;
+pub use grep::Grep;
+pub use read::Read;
+pub use write::Write;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! A workspace for tests of tools, and a gate that permits everything.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Outcome, Permit, Tool, ToolContext,
+    changes::Effect,
+    view::{NoBuffers, View},
+};
+
+pub(crate) struct Workspace {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) context: ToolContext,
+}
+
+impl Workspace {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap().join("ws");
+        std::fs::create_dir(&root).unwrap();
+        let view = View::new(std::sync::Arc::new(NoBuffers), std::sync::Arc::default());
+        let workspace = Self { folder, context: ToolContext::new(root.as_path().into(), view) };
+        for (path, text) in files {
+            workspace.put(path, text.as_bytes());
+        }
+        workspace
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.context.workspace
+    }
+
+    pub(crate) fn put(&self, path: &str, bytes: &[u8]) {
+        let path = self.root().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// Calls a tool as if everything it wants were permitted.
+    pub(crate) async fn call(&self, tool: &dyn Tool, arguments: Value) -> Outcome {
+        let arguments = object(arguments);
+        match tool.access(&arguments, &self.context) {
+            Ok(access) => tool.call(Permit::for_test(&access), arguments, &self.context).await,
+            Err(bad) => Outcome::failed(bad.0),
+        }
+    }
+
+    /// Carries out what is staged, on the disk.
+    pub(crate) fn apply(&self) {
+        for effect in self.context.view.changes().accept_all().effects() {
+            match effect {
+                Effect::Create { path, text } => {
+                    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    std::fs::write(path, &*text).unwrap();
+                }
+                Effect::Edit { path, against, edits } => {
+                    std::fs::write(path, against.encoding.encode(&edited(&against.text, &edits))).unwrap();
+                }
+                Effect::Rename { from, to, against, edits } => {
+                    std::fs::remove_file(from).unwrap();
+                    std::fs::write(to, against.encoding.encode(&edited(&against.text, &edits))).unwrap();
+                }
+                Effect::Remove { path, .. } => std::fs::remove_file(path).unwrap(),
+            }
+        }
+    }
+}
+
+fn edited(text: &str, edits: &[crate::changes::TextEdit]) -> String {
+    let mut text = text.to_owned();
+    for edit in edits.iter().rev() {
+        text.replace_range(edit.range.clone(), &edit.text);
+    }
+    text
+}
+
+pub(crate) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("{other}"),
+    }
+}
