@@ -7,6 +7,7 @@
 pub mod access;
 pub mod changes;
 mod escape;
+pub mod gatekeeper;
 mod limits;
 pub mod permit;
 pub mod tool;
@@ -15,5 +16,7 @@ pub mod turn;
 pub mod view;
 
 pub use access::Access;
+pub use gatekeeper::{Denied, Gatekeeper};
+pub use limits::EVENTS_MAX;
 pub use permit::Permit;
 pub use tool::{BadCall, Outcome, Tool, ToolContext};

@@ -57,3 +57,61 @@ pub(crate) const GREP_LINE_CHARS_MAX: usize = 300;
 pub(crate) const GREP_LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of a file that is searched.
 pub(crate) const GREP_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+// Turns.
+
+/// Text that waits for a slow reader of events before the turn waits too.
+pub(crate) const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Events that wait for a slow reader.
+pub const EVENTS_MAX: usize = 256;
+/// Bytes of one answer of the model.
+pub(crate) const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Tool calls of one answer.
+pub(crate) const CALLS_IN_ANSWER_MAX: usize = 128;
+/// Calls that look at something side by side.
+pub(crate) const PARALLEL_CALLS_MAX: usize = 8;
+/// The same call with the same result: the model is told.
+pub(crate) const REPEATS_TOLD: usize = 3;
+/// The same: the turn ends.
+pub(crate) const REPEATS_MAX: usize = 5;
+/// Bytes of one tool result, at most and at least.
+pub(crate) const RESULT_BYTES_MAX: usize = 96 * 1024;
+pub(crate) const RESULT_BYTES_MIN: usize = 2 * 1024;
+/// An estimate for code, on the safe side.
+pub(crate) const BYTES_PER_TOKEN: usize = 3;
+/// Answers that may be cut off one after the other.
+pub(crate) const CUT_OFFS_MAX: usize = 2;
+/// How often one answer is asked for again.
+pub(crate) const RETRIES_MAX: usize = 2;
+/// The pause before that; it doubles.
+pub(crate) const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// A provider that asks for a longer pause ends the turn.
+pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+// Summaries.
+
+/// How long a summary may take.
+pub(crate) const SUMMARY_WAIT: Duration = Duration::from_secs(120);
+pub(crate) const SUMMARY_TOKENS_MAX: usize = 1024;
+pub(crate) const SUMMARY_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a tool result that a summary is made of.
+pub(crate) const COMPACTED_RESULT_BYTES_MAX: usize = 1024;
+/// Bytes of what the user said that go into a summary whole.
+pub(crate) const USER_WORDS_BYTES_MAX: usize = 8 * 1024;
+/// Lines of a summary that is a list.
+pub(crate) const LISTED_CALLS_MAX: usize = 60;
+
+// Commands.
+
+pub(crate) const COMMAND_BYTES_MAX: usize = 64 * 1024;
+/// How long a command runs that asks for nothing else.
+pub(crate) const COMMAND_TIME: Duration = Duration::from_secs(120);
+/// What it may ask for.
+pub(crate) const COMMAND_TIME_MAX: Duration = Duration::from_secs(1800);
+/// Bytes of output that are kept from its beginning, and from its end.
+pub(crate) const OUTPUT_HEAD_BYTES: usize = 16 * 1024;
+pub(crate) const OUTPUT_TAIL_BYTES: usize = 32 * 1024;
+/// Bytes that are read at once.
+pub(crate) const OUTPUT_PIECE_BYTES: usize = 16 * 1024;
+/// How long output is read after the end.
+pub(crate) const OUTPUT_DRAIN: Duration = Duration::from_millis(200);

@@ -1,5 +1,6 @@
 //! The tools, one file each. Their names and arguments are stable; `docs/tools.md` lists them.
 
+pub mod bash;
 mod edit;
 mod glob;
 mod grep;
@@ -8,6 +9,7 @@ mod read;
 mod walk;
 mod write;
 
+pub use bash::Bash;
 pub use edit::Edit;
 pub use glob::Glob;
 pub use grep::Grep;
@@ -15,6 +17,6 @@ pub use read::Read;
 pub use write::Write;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

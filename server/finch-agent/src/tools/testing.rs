@@ -82,3 +82,18 @@ pub(crate) fn object(value: Value) -> Map<String, Value> {
         other => panic!("{other}"),
     }
 }
+
+/// Waits until a process is gone; zombies count as gone.
+#[cfg(unix)]
+#[track_caller]
+pub(crate) fn assert_gone(pid: &str, within: std::time::Duration) {
+    let end = std::time::Instant::now() + within;
+    let stat = Path::new("/proc").join(pid.trim()).join("stat");
+    while let Ok(stat) = std::fs::read_to_string(&stat) {
+        if stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')) {
+            return;
+        }
+        assert!(std::time::Instant::now() < end, "process {pid} is still there: {stat}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}

@@ -64,7 +64,8 @@ pub fn resolve(workspace: &Path, given: &str) -> Result<PathBuf, BadPath> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
