@@ -115,3 +115,26 @@ pub(crate) const OUTPUT_TAIL_BYTES: usize = 32 * 1024;
 pub(crate) const OUTPUT_PIECE_BYTES: usize = 16 * 1024;
 /// How long output is read after the end.
 pub(crate) const OUTPUT_DRAIN: Duration = Duration::from_millis(200);
+
+// Fetches.
+
+pub(crate) const URL_BYTES_MAX: usize = 8 * 1024;
+/// Redirects that are followed.
+pub(crate) const FETCH_HOPS_MAX: usize = 5;
+/// Bytes of a page, unpacked.
+pub(crate) const FETCH_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// How long a page may take, redirects included.
+pub(crate) const FETCH_TIME_MAX: Duration = Duration::from_secs(20);
+
+// What a door answers.
+
+/// Questions of one call, options of one question, and characters of each text.
+pub(crate) const QUESTIONS_MAX: usize = 4;
+pub(crate) const OPTIONS_MAX: usize = 6;
+pub(crate) const QUESTION_CHARS_MAX: usize = 2000;
+/// How long a question stands; then the model is told that nobody answered.
+pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(1800);
+/// How long the editor may take to say what is wrong.
+pub(crate) const DIAGNOSTICS_WAIT: Duration = Duration::from_secs(10);
+/// Diagnostics that the model is told.
+pub(crate) const DIAGNOSTICS_MAX: usize = 100;

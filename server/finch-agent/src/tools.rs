@@ -1,15 +1,20 @@
 //! The tools, one file each. Their names and arguments are stable; `docs/tools.md` lists them.
 
+pub mod ask_user;
 pub mod bash;
+pub mod diagnostics;
 mod edit;
 mod glob;
 mod grep;
 mod lines;
 mod read;
 mod walk;
+pub mod web_fetch;
 mod write;
 
+pub use ask_user::AskUser;
 pub use bash::Bash;
+pub use diagnostics::Diagnostics;
 pub use edit::Edit;
 pub use glob::Glob;
 pub use grep::Grep;

@@ -21,8 +21,67 @@ fn check_part(outcome: &Outcome, part: &str) {
     assert!(outcome.text.contains(part), "{}", outcome.text);
 }
 
+/// A door that gives what it is made of.
+struct Door<T>(T);
+
+impl ask_user::User for Door<Vec<&'static str>> {
+    fn ask(&self, questions: Vec<ask_user::Question>) -> ask_user::Answers<'_> {
+        assert!(questions.iter().all(|question| question.text.ends_with('?')), "{questions:?}");
+        let answers: Vec<String> = self.0.iter().map(|answer| (*answer).to_owned()).collect();
+        let nobody = || ask_user::Unanswered("the editor was closed".to_owned());
+        Box::pin(async move { if answers.is_empty() { Err(nobody()) } else { Ok(answers) } })
+    }
+}
+
+impl diagnostics::Reports for Door<Vec<diagnostics::Diagnostic>> {
+    fn diagnostics<'a>(&'a self, _path: &'a std::path::Path) -> diagnostics::Reported<'a> {
+        Box::pin(async { Ok(self.0.clone()) })
+    }
+}
+
 fn all() -> Vec<Box<dyn Tool>> {
-    vec![Box::new(Read), Box::new(Glob), Box::new(Grep), Box::new(Edit), Box::new(Write)]
+    let ask = AskUser::new(std::sync::Arc::new(Door(vec!["yes"])));
+    let diagnostics = Diagnostics::new(std::sync::Arc::new(Door(Vec::<diagnostics::Diagnostic>::new())));
+    let bash = Bash::new(std::sync::Arc::new(bash::Shell), std::sync::Arc::new(bash::NoDocuments));
+    let plain: [Box<dyn Tool>; 5] = [Box::new(Read), Box::new(Glob), Box::new(Grep), Box::new(Edit), Box::new(Write)];
+    plain.into_iter().chain([Box::new(ask) as Box<dyn Tool>, Box::new(diagnostics), Box::new(bash)]).collect()
+}
+
+#[tokio::test]
+async fn a_question_is_answered_or_said_not_to_be() {
+    let ws = Workspace::new(&[]);
+    let ask = |answers: &[&'static str]| AskUser::new(std::sync::Arc::new(Door(answers.to_vec())));
+    let two = json!({"questions": [{"question": "Which?", "options": ["a", "b"]}, {"question": "Why?"}]});
+    check(&ws.call(&ask(&["a", "so"]), two.clone()).await, Ok("Which?\n→ a\n\nWhy?\n→ so"));
+    check(&ws.call(&ask(&["a"]), two.clone()).await, Err("nobody answered all questions; go on with what you know"));
+    check(&ws.call(&ask(&[]), two).await, Err("nobody answered: the editor was closed"));
+    check(&ws.call(&ask(&[]), json!({"questions": []})).await, Err("ask 1 to 4 questions"));
+    check_part(&ws.call(&ask(&[]), json!({"questions": [{"question": " "}]})).await, "1 to 2000 characters");
+}
+
+#[tokio::test]
+async fn diagnostics_come_worst_first_and_only_those_permitted() {
+    use diagnostics::{Diagnostic, Severity};
+    let ws = Workspace::new(&[("src/a", "")]);
+    let one = |path: &str, line, severity, message: &str| Diagnostic {
+        path: ws.root().join(path),
+        line,
+        column: 2,
+        severity,
+        message: message.to_owned(),
+        source: Some("rustc".to_owned()),
+    };
+    let found = vec![
+        one("src/a", 1, Severity::Warning, "unused\x1b[2J"),
+        one("src/a", 9, Severity::Error, "expected\nfound"),
+        one("b", 1, Severity::Error, "elsewhere"),
+    ];
+    let tool = Diagnostics::new(std::sync::Arc::new(Door(found)));
+    check(
+        &ws.call(&tool, json!({"path": "src"})).await,
+        Ok("src/a:9:2: error: expected found [rustc]\nsrc/a:1:2: warning: unused\\u{1b}[2J [rustc]\n"),
+    );
+    check(&ws.call(&tool, json!({"path": "none"})).await, Ok("The editor reports nothing.\n"));
 }
 
 #[test]
@@ -62,7 +121,9 @@ async fn what_is_not_permitted_is_not_done() {
 async fn bad_arguments_are_said_and_never_taken_for_none() {
     let ws = Workspace::new(&[]);
     for tool in all() {
-        for arguments in [json!({"path": 1}), json!({"path": "a", "pattern": "a", "content": "", "more": 1})] {
+        for arguments in
+            [json!({"path": 1, "command": 1}), json!({"path": "a", "pattern": "a", "content": "", "more": 1})]
+        {
             assert!(tool.access(&object(arguments.clone()), &ws.context).is_err(), "{} {arguments}", tool.spec().name);
         }
     }
