@@ -9,7 +9,7 @@ mod lines;
 mod merge;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -267,13 +267,15 @@ impl ChangeSet {
         self.revision += 1;
     }
 
-    /// Takes everything that is in no conflict.
+    /// Takes everything that is in no conflict, nor renamed together with what is.
     pub fn accept_all(&mut self) -> ChangeSet {
-        let (conflicts, files) =
-            std::mem::take(&mut self.files).into_iter().partition(|(_, file)| file.conflict.is_some());
-        self.files = conflicts;
+        let held = self.held();
+        let (kept, files) = std::mem::take(&mut self.files).into_iter().partition(|(path, _)| held.contains(path));
+        let (kept_names, renames) =
+            std::mem::take(&mut self.renames).into_iter().partition(|(to, _)| held.contains(to));
+        (self.files, self.renames) = (kept, kept_names);
         self.revision += 1;
-        ChangeSet { files, renames: std::mem::take(&mut self.renames), revision: 0 }
+        ChangeSet { files, renames, revision: 0 }
     }
 
     /// What has to be done, in order: what goes before what comes, so that a name is free when it is needed.
@@ -281,7 +283,8 @@ impl ChangeSet {
     pub fn effects(&self) -> Vec<Effect> {
         let (mut effects, mut created) = (Vec::new(), Vec::new());
         let renamed: Vec<&PathBuf> = self.valid_renames().map(|(_, from)| from).collect();
-        for (path, file) in self.files.iter().filter(|(_, file)| file.conflict.is_none()) {
+        let held = self.held();
+        for (path, file) in self.files.iter().filter(|(path, _)| !held.contains(*path)) {
             let path = path.clone();
             match (file.against(), &file.after) {
                 (Some(against), Some(after)) => {
@@ -400,6 +403,17 @@ impl ChangeSet {
             Some(file) if file.conflict.is_some() => Err(ChangeError::InConflict { path: shown(path) }),
             Some(file) => Ok(file),
         }
+    }
+
+    /// The files in conflict, and what was renamed from them or to them: half a rename is none.
+    fn held(&self) -> BTreeSet<PathBuf> {
+        let mut held: BTreeSet<PathBuf> = self.conflicts().map(|(path, _)| path.to_owned()).collect();
+        for (to, from) in &self.renames {
+            if held.contains(to) || held.contains(from) {
+                held.extend([to.clone(), from.clone()]);
+            }
+        }
+        held
     }
 
     fn valid_renames(&self) -> impl Iterator<Item = (&PathBuf, &PathBuf)> {

@@ -4,18 +4,11 @@ use std::{future::Future, pin::Pin};
 
 use crate::{Access, Permit};
 
-/// A call was not permitted. The text is told to the model.
+/// A call that is not permitted. The model is told the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    /// A rule forbids it; nobody was asked.
-    #[error("not permitted by a rule: {reason}. Do it another way, or tell the user what is needed.")]
-    ByRule { reason: String },
-    /// The user said no, and may have said why.
-    #[error("the user did not permit this{}", .reason.as_ref().map_or(".".to_owned(), |why| format!(": {why}")))]
-    ByUser { reason: Option<String> },
-    /// Nobody could be asked, or nobody answered.
-    #[error("not permitted: {reason}. Do it another way, or tell the user what is needed.")]
-    Unanswered { reason: String },
+#[error("not permitted: {reason}")]
+pub struct Denied {
+    pub reason: String,
 }
 
 /// A decision on its way. Dropping it takes the question back.

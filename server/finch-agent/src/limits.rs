@@ -64,6 +64,8 @@ pub(crate) const GREP_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub(crate) const PENDING_BYTES_MAX: usize = 64 * 1024;
 /// Events that wait for a slow reader.
 pub const EVENTS_MAX: usize = 256;
+/// How long a slow reader is waited for with the end of a turn.
+pub(crate) const ENDED_WAIT: Duration = Duration::from_secs(1);
 /// Bytes of one answer of the model.
 pub(crate) const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Tool calls of one answer.

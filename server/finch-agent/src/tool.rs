@@ -127,10 +127,14 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(arguments: &Map<String, Value
         .map_err(|error| BadCall(format!("the arguments do not fit the tool: {error}")))
 }
 
-/// Does work that blocks, away from the runtime's own threads.
+/// Does work that blocks, away from the runtime's own threads. It may go on for a moment when this is dropped, and so
+/// must change nothing.
+pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Outcome> {
+    let broke_off = |error| Outcome::failed(format!("the tool broke off: {error}; try it another way"));
+    tokio::task::spawn_blocking(work).await.map_err(broke_off)
+}
+
+/// The same for work that is a whole call.
 pub(crate) async fn blocking(work: impl FnOnce() -> Outcome + Send + 'static) -> Outcome {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(error) => Outcome::failed(format!("the tool broke off: {error}; try it another way")),
-    }
+    off_thread(work).await.unwrap_or_else(|outcome| outcome)
 }

@@ -26,7 +26,10 @@ use self::{
 use crate::{
     Tool, ToolContext,
     gatekeeper::Gatekeeper,
-    limits::{BYTES_PER_TOKEN, CUT_OFFS_MAX, PAUSE_FIRST, PAUSE_MAX, RESULT_BYTES_MAX, RESULT_BYTES_MIN, RETRIES_MAX},
+    limits::{
+        BYTES_PER_TOKEN, CUT_OFFS_MAX, ENDED_WAIT, PAUSE_FIRST, PAUSE_MAX, RESULT_BYTES_MAX, RESULT_BYTES_MIN,
+        RETRIES_MAX,
+    },
 };
 
 pub use conversation::{Conversation, Pinned};
@@ -82,7 +85,7 @@ impl Agent {
             },
         };
         drop(stopped_at_the_end);
-        if events.try_send(Event::Ended(end.clone())).is_err() {
+        if events.send_timeout(Event::Ended(end.clone()), ENDED_WAIT).await.is_err() {
             tracing::debug!(?end, "the end of a turn is not read");
         }
         end

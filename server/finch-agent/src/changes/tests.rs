@@ -138,6 +138,17 @@ fn a_renamed_file_is_one_step_with_its_edits() {
 }
 
 #[test]
+fn half_a_rename_is_none() {
+    let mut changes = ChangeSet::default();
+    changes.rename((Path::new("a"), &base(Some("1\n"))), (Path::new("b"), &base(None))).unwrap();
+    assert_eq!(changes.rebase(Path::new("a"), &base(Some("typed\n"))), Standing::InConflict);
+    assert_eq!(changes.effects(), []);
+    assert!(changes.accept_all().is_empty());
+    assert_eq!(changes.rebase(Path::new("a"), &base(Some("1\n"))), Standing::Staged);
+    assert!(matches!(&changes.accept_all().effects()[..], [Effect::Rename { .. }]));
+}
+
+#[test]
 fn a_rename_replaces_nothing() {
     let mut changes = set("b", None, Some("new"));
     let from = (Path::new("a"), &base(Some("x")));

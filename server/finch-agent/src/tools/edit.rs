@@ -72,8 +72,7 @@ impl Tool for Edit {
     }
 
     fn call<'a>(&'a self, permit: Permit, arguments: Map<String, Value>, context: &'a ToolContext) -> Call<'a> {
-        let context = context.clone();
-        Box::pin(tool::blocking(move || Plan::carry_out(plan(&arguments, &context), &permit, &context)))
+        Box::pin(Plan::carry_out(move |context| plan(&arguments, context), permit, context))
     }
 }
 

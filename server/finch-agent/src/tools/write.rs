@@ -50,10 +50,7 @@ impl Tool for Write {
     }
 
     fn call<'a>(&'a self, permit: Permit, arguments: Map<String, Value>, context: &'a ToolContext) -> Call<'a> {
-        let context = context.clone();
-        Box::pin(tool::blocking(move || {
-            Plan::carry_out(tool::read(&arguments).and_then(|arguments| plan(&arguments, &context)), &permit, &context)
-        }))
+        Box::pin(Plan::carry_out(move |context| plan(&tool::read(&arguments)?, context), permit, context))
     }
 }
 

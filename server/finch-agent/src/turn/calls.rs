@@ -136,9 +136,9 @@ impl Calls<'_> {
             let revision = context.view.changes().revision();
             match self.guard.saw(&call, &access, &outcome, revision) {
                 Verdict::Fine => {}
-                Verdict::Warn { times } => outcome.text.push_str(&format!(
-                    "\n(This was the same call with the same result for the {times}th time. Do something else.)"
-                )),
+                Verdict::Warn { times } => outcome
+                    .text
+                    .push_str(&format!("\n(The same call has had the same result {times} times. Do something else.)")),
                 Verdict::Stop => end = Some(End::Looping { tool: call.name.clone() }),
             }
             let result =

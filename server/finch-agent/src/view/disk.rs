@@ -49,7 +49,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Found> {
 
 /// Opens a file. A pipe or a device is closed again at once.
 pub(crate) fn open(path: &Path) -> io::Result<Opened> {
-    let file = match options().open(path) {
+    let file = match open_unlinked(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Opened::Nothing);
@@ -74,13 +74,31 @@ pub(crate) fn open(path: &Path) -> io::Result<Opened> {
     })
 }
 
+/// Opens a canonical path. A link anywhere in it was not there when it was looked up, and is not followed.
+#[cfg(target_os = "linux")]
+fn open_unlinked(path: &Path) -> io::Result<File> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    // A pipe without a writer would be waited for.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS) {
+        Ok(file) => Ok(File::from(file)),
+        // A kernel before 5.6, or one that is told to say so.
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => options().open(path),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_unlinked(path: &Path) -> io::Result<File> {
+    options().open(path)
+}
+
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        // A pipe without a writer would be waited for.
         options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY);
     }
     options

@@ -87,6 +87,18 @@ fn what_is_no_plain_file_is_named_at_once() {
     assert!(view.look(&folder.path().join("link")).is_err(), "a link is not followed");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_became_a_link_is_not_gone_through() {
+    let (view, _, folder) = view();
+    let root = folder.path().canonicalize().unwrap();
+    std::fs::create_dir(root.join("real")).unwrap();
+    std::fs::write(root.join("real/f"), "outside").unwrap();
+    std::os::unix::fs::symlink("real", root.join("swapped")).unwrap();
+    assert!(view.look(&root.join("swapped/f")).is_err());
+    assert_eq!(&*seen(&view, &root.join("real/f")).text, "outside");
+}
+
 #[test]
 fn a_file_too_large_is_not_read() {
     let (view, _, folder) = view();

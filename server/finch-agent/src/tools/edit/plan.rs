@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use crate::{
     Access, BadCall, Outcome, Permit, ToolContext,
     changes::{Base, unified},
+    tool,
 };
 
 /// One file and what becomes of it.
@@ -42,18 +43,31 @@ impl Plan {
         }
     }
 
-    /// Stages it, if it is still what was permitted.
-    pub(crate) fn carry_out(plan: Result<Self, BadCall>, permit: &Permit, context: &ToolContext) -> Outcome {
-        let plan = match plan {
-            Ok(plan) => plan,
-            Err(bad) => return Outcome::failed(bad.0),
-        };
-        if !plan.access(context).iter().all(|access| permit.covers(access)) {
-            return Outcome::not_permitted();
+    /// Makes a plan, away from the runtime's own threads, and stages it if it is what was permitted. Nothing is staged
+    /// once this is dropped.
+    pub(crate) async fn carry_out(
+        make: impl FnOnce(&ToolContext) -> Result<Self, BadCall> + Send + 'static,
+        permit: Permit,
+        context: &ToolContext,
+    ) -> Outcome {
+        let copy = context.clone();
+        let made = tool::off_thread(move || {
+            let plan = make(&copy).map_err(|bad| Outcome::failed(bad.0))?;
+            if !plan.access(&copy).iter().all(|access| permit.covers(access)) {
+                return Err(Outcome::not_permitted());
+            }
+            let said = plan.steps().iter().map(|step| step.in_words(&copy)).collect();
+            Ok((plan, said))
+        });
+        match made.await {
+            Ok(Ok((plan, said))) => plan.stage(said, context),
+            Ok(Err(outcome)) | Err(outcome) => outcome,
         }
-        let mut said: Vec<String> = plan.steps().iter().map(|step| step.in_words(context)).collect();
+    }
+
+    fn stage(self, mut said: Vec<String>, context: &ToolContext) -> Outcome {
         let mut changes = context.view.changes();
-        for path in plan.steps().iter().map(|step| &step.path) {
+        for path in self.steps().iter().map(|step| &step.path) {
             if changes.conflicts().any(|(conflict, _)| conflict == path) {
                 said.push(format!(
                     "The user had changed {} where you had: your earlier edits of it were put aside.",
@@ -61,7 +75,7 @@ impl Plan {
                 ));
             }
         }
-        match plan {
+        match self {
             Self::Impossible(problem) => return Outcome::failed(problem.text),
             Self::Steps(steps) => steps.into_iter().for_each(|step| changes.stage(&step.path, &step.base, step.after)),
             Self::Rename([from, to]) => {

@@ -162,8 +162,8 @@ impl Gate {
         Self { denied: None, seen: Arc::default() }
     }
 
-    pub(super) fn denying(denied: Denied) -> Self {
-        Self { denied: Some(denied), seen: Arc::default() }
+    pub(super) fn denying(reason: &str) -> Self {
+        Self { denied: Some(Denied { reason: reason.to_owned() }), seen: Arc::default() }
     }
 }
 
