@@ -1,7 +1,8 @@
 //! `Glob`: the files whose paths fit a pattern.
 
 use std::{
-    path::PathBuf,
+    collections::BTreeSet,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -86,14 +87,13 @@ fn run(
         return Ok(Outcome::failed(format!("{} is no folder", context.name(&root))));
     }
     let found = Mutex::new(Vec::new());
-    let overlaid = context.view.overlaid();
-    let cut = walk::files(&root, context, patience, |path| {
+    let overlaid: BTreeSet<PathBuf> = context.view.overlaid().into_iter().collect();
+    let look = |path: &Path| {
         if !path.strip_prefix(&root).is_ok_and(|path| matcher.is_match(path)) {
             return;
         }
         // Staged to be removed.
-        if overlaid.iter().any(|other| other == path) && matches!(context.view.look(path), Ok(Content::Missing { .. }))
-        {
+        if overlaid.contains(path) && matches!(context.view.look(path), Ok(Content::Missing { .. })) {
             return;
         }
         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +101,8 @@ fn run(
         if found.len() >= GLOB_FOUND_MAX {
             patience.end();
         }
-    });
+    };
+    let cut = walk::files(&root, context, patience, || look);
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.sort();
     let mut text: String = found.iter().take(GLOB_NAMED_MAX).map(|path| format!("{}\n", context.name(path))).collect();

@@ -122,40 +122,56 @@ impl Search {
         }
         let overlaid: BTreeSet<PathBuf> = context.view.overlaid().into_iter().collect();
         let results = Results::default();
-        let cut = walk::files(&self.root, context, patience, |path| {
-            let below = path.strip_prefix(&self.root).unwrap_or(path);
-            let below = if below.as_os_str().is_empty() { path } else { below };
-            if self.glob.as_ref().is_some_and(|glob| !glob.is_match(below)) {
-                return;
-            }
-            let mut lines = Lines::new(context.name(path), patience.clone(), &results);
-            let searched = if overlaid.contains(path) {
-                self.search_seen(path, context, &mut lines)
-            } else {
-                self.search_disk(path, patience, &mut lines)
-            };
-            match searched {
-                Ok(()) => results.add(path, lines, patience),
-                Err(error) => results.skip(path, &error),
+        let cut = walk::files(&self.root, context, patience, || {
+            let mut searcher = self.searcher();
+            let (overlaid, results) = (&overlaid, &results);
+            move |path: &Path| {
+                let below = path.strip_prefix(&self.root).unwrap_or(path);
+                let below = if below.as_os_str().is_empty() { path } else { below };
+                if self.glob.as_ref().is_some_and(|glob| !glob.is_match(below)) {
+                    return;
+                }
+                let mut lines = Lines::new(path, context, patience, results);
+                let searched = if overlaid.contains(path) {
+                    self.search_seen(path, context, &mut searcher, &mut lines)
+                } else {
+                    self.search_disk(path, patience, &mut searcher, &mut lines)
+                };
+                match searched {
+                    Ok(()) => results.add(path, lines, patience),
+                    Err(error) => results.skip(path, &error),
+                }
             }
         });
         Outcome::done(results.in_words(cut, &|path| context.name(path)))
     }
 
-    fn search_seen(&self, path: &Path, context: &ToolContext, lines: &mut Lines<'_>) -> io::Result<()> {
+    fn search_seen(
+        &self,
+        path: &Path,
+        context: &ToolContext,
+        searcher: &mut Searcher,
+        lines: &mut Lines<'_>,
+    ) -> io::Result<()> {
         match context.view.look(path)? {
-            Content::Text(seen) => self.searcher().search_slice(&self.matcher, seen.text.as_bytes(), lines),
+            Content::Text(seen) => searcher.search_slice(&self.matcher, seen.text.as_bytes(), lines),
             _ => Ok(()),
         }
     }
 
-    fn search_disk(&self, path: &Path, patience: &Patience, lines: &mut Lines<'_>) -> io::Result<()> {
+    fn search_disk(
+        &self,
+        path: &Path,
+        patience: &Patience,
+        searcher: &mut Searcher,
+        lines: &mut Lines<'_>,
+    ) -> io::Result<()> {
         match disk::open(path)? {
             disk::Opened::File { bytes, .. } if bytes > GREP_FILE_BYTES_MAX => {
                 Err(io::Error::other(format!("it has {bytes} bytes")))
             }
             disk::Opened::File { file, .. } => {
-                self.searcher().search_reader(&self.matcher, Stoppable::new(file, patience), lines)
+                searcher.search_reader(&self.matcher, Stoppable::new(file, patience), lines)
             }
             disk::Opened::Nothing | disk::Opened::Folder | disk::Opened::Special => Ok(()),
         }

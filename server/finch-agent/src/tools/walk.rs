@@ -93,22 +93,18 @@ pub(crate) fn glob(pattern: &str) -> Result<GlobMatcher, BadCall> {
         .map_err(|error| BadCall(format!("the pattern cannot be used: {}", error.kind())))
 }
 
-/// Calls `each` with every plain file, from several threads and in no order, and with the files that are staged or open
-/// and not on disk.
-pub(crate) fn files(
+/// Looks at every plain file, from several threads and in no order, and at the files that are staged or open and not on
+/// disk. `looker` makes for each thread what looks.
+pub(crate) fn files<F: FnMut(&Path) + Send>(
     root: &Path,
     context: &ToolContext,
     patience: &Patience,
-    each: impl Fn(&Path) + Send + Sync,
+    looker: impl Fn() -> F + Sync,
 ) -> Cut {
     let seen = AtomicUsize::new(0);
-    let look = |path: &Path| {
-        if !(context.leave_out)(path) {
-            each(path);
-        }
-    };
     walker(root).build_parallel().run(|| {
-        Box::new(|entry| {
+        let (mut look, seen) = (looker(), &seen);
+        Box::new(move |entry| {
             if patience.is_over() {
                 return WalkState::Quit;
             }
@@ -120,11 +116,14 @@ pub(crate) fn files(
             if seen.fetch_add(1, Ordering::Relaxed) >= SEARCH_FILES_MAX {
                 return WalkState::Quit;
             }
-            look(entry.path());
+            if !(context.leave_out)(entry.path()) {
+                look(entry.path());
+            }
             WalkState::Continue
         })
     });
-    not_on_disk(root, context).iter().for_each(|path| look(path));
+    let mut look = looker();
+    not_on_disk(root, context).iter().filter(|path| !(context.leave_out)(path)).for_each(|path| look(path));
     match (seen.load(Ordering::Relaxed) > SEARCH_FILES_MAX, Instant::now() >= patience.deadline) {
         (true, _) => Cut::Files,
         (false, true) => Cut::Time,

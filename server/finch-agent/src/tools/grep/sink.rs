@@ -12,7 +12,7 @@ use std::{
 use grep_searcher::{Searcher, Sink, SinkContext, SinkMatch};
 
 use crate::{
-    escape,
+    ToolContext, escape,
     limits::{GREP_BYTES_MAX, GREP_LINE_CHARS_MAX, GREP_MATCHES_MAX},
     tools::{
         lines::{cut, without_end},
@@ -77,24 +77,27 @@ impl Results {
 }
 
 /// What was found in one file.
-#[derive(Debug)]
 pub(super) struct Lines<'a> {
-    name: String,
+    path: &'a Path,
+    context: &'a ToolContext,
+    /// The path as it is told; made when the first line is.
+    name: Option<String>,
     text: String,
-    patience: Patience,
+    patience: &'a Patience,
     results: &'a Results,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(name: String, patience: Patience, results: &'a Results) -> Self {
-        Self { name, text: String::new(), patience, results }
+    pub(super) fn new(path: &'a Path, context: &'a ToolContext, patience: &'a Patience, results: &'a Results) -> Self {
+        Self { path, context, name: None, text: String::new(), patience, results }
     }
 
     fn push(&mut self, mark: char, number: Option<u64>, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
         let line = cut(without_end(&line), GREP_LINE_CHARS_MAX);
         let before = self.text.len();
-        self.text.push_str(&format!("{}{mark}{}{mark}{}\n", self.name, number.unwrap_or(0), escape::text(&line)));
+        let name = self.name.get_or_insert_with(|| self.context.name(self.path));
+        self.text.push_str(&format!("{name}{mark}{}{mark}{}\n", number.unwrap_or(0), escape::text(&line)));
         self.results.bytes.fetch_add(self.text.len() - before, Ordering::Relaxed);
     }
 
