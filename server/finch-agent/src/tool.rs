@@ -20,15 +20,23 @@ pub struct Outcome {
     pub text: String,
     /// The tool failed, and `text` says how.
     pub is_error: bool,
+    /// The files that `text`, or what the model wrote for it, has text of: where a request with it may go depends on
+    /// them. What a command prints is of no known file.
+    pub files: Vec<PathBuf>,
 }
 
 impl Outcome {
     pub(crate) fn done(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: false }
+        Self { text: text.into(), is_error: false, files: Vec::new() }
     }
 
     pub(crate) fn failed(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true }
+        Self { text: text.into(), is_error: true, files: Vec::new() }
+    }
+
+    /// The same, with text of these files in it.
+    pub(crate) fn of(self, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { files: files.into_iter().collect(), ..self }
     }
 
     /// The permit is for something else than what the call would do now.
@@ -73,9 +81,14 @@ impl ToolContext {
 
     /// A path as the model is told it: from the workspace where it lies there, with `/`, and escaped.
     pub(crate) fn name(&self, path: &Path) -> String {
-        let name = escape::path(path.strip_prefix(&self.workspace).unwrap_or(path));
-        let name = if cfg!(windows) { name.replace('\\', "/") } else { name };
+        let name = escape::text(&self.plain_name(path)).replace('\t', "\\t");
         if name.is_empty() { ".".to_owned() } else { name }
+    }
+
+    /// The same as it is, as settings and the ledger have it.
+    pub(crate) fn plain_name(&self, path: &Path) -> String {
+        let name = path.strip_prefix(&self.workspace).unwrap_or(path).to_string_lossy();
+        if cfg!(windows) { name.replace('\\', "/") } else { name.into_owned() }
     }
 }
 

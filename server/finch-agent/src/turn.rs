@@ -55,6 +55,8 @@ struct Spent {
     answers: usize,
     tokens: usize,
     cut_offs: usize,
+    /// An answer ended because nothing more fitted.
+    context_was_full: bool,
     /// What the newest request and its answer took, and the bytes that they were.
     newest: Option<(usize, usize)>,
 }
@@ -106,12 +108,14 @@ impl Agent {
             if spent.tokens >= self.limits.tokens_max {
                 return Ok(End::Limit(Limit::Tokens));
             }
-            if self.is_nearly_full(conversation, &spent) {
+            if spent.context_was_full || self.is_nearly_full(conversation, &spent) {
                 self.compact(conversation, &mut spent, &mut guard, teller).await?;
             }
             spent.answers += 1;
             let heard = match self.ask(conversation, &mut spent, &mut guard, teller).await? {
                 Ok(heard) => heard,
+                // A newer request of the same client took its place.
+                Err(LlmError::Cancelled) => return Ok(End::Cancelled),
                 Err(error) => return Ok(End::Failed(error)),
             };
             let calls = heard.answer.tool_calls.clone();
@@ -138,8 +142,8 @@ impl Agent {
         guard: &mut LoopGuard,
         teller: &mut Teller<'_>,
     ) -> Result<Result<Heard, LlmError>, Gone> {
-        let mut pause = PAUSE_FIRST;
-        for retries in 0.. {
+        let (mut pause, mut retries) = (PAUSE_FIRST, 0);
+        loop {
             let request = self.request(conversation);
             let bytes: usize = request.messages.iter().map(conversation::bytes).sum();
             let error = match hear(self.provider.generate(request), teller).await? {
@@ -156,6 +160,7 @@ impl Agent {
             if retries >= RETRIES_MAX {
                 return Ok(Err(error));
             }
+            retries += 1;
             match &error {
                 LlmError::ContextTooLong { .. } => self.compact(conversation, spent, guard, teller).await?,
                 LlmError::RateLimited { retry_after } if *retry_after <= PAUSE_MAX => {
@@ -172,7 +177,6 @@ impl Agent {
             }
             teller.tell(Event::Retried { reason: error.to_string() }).await?;
         }
-        unreachable!("the loop ends by itself")
     }
 
     /// Takes an answer into the conversation. The calls of one that was cut off are no part of it: half a call may look
@@ -201,7 +205,7 @@ impl Agent {
             return Ok(Next::End(End::CutOff));
         }
         if heard.reason == StopReason::ContextFull {
-            spent.newest = Some((usize::MAX / 2, 1));
+            spent.context_was_full = true;
         }
         let told = "(Your answer was cut off before its end. None of its tool calls was made. Go on in smaller steps.)";
         say(Message::User(told.to_owned()), conversation, teller).await?;
@@ -215,9 +219,10 @@ impl Agent {
         guard: &mut LoopGuard,
         teller: &mut Teller<'_>,
     ) -> Result<(), Gone> {
-        let keep_bytes = (self.context_tokens() / 4).saturating_mul(BYTES_PER_TOKEN).max(RESULT_BYTES_MIN);
+        let keep_bytes = self.keep_bytes().min(conversation.bytes() / 2).max(RESULT_BYTES_MIN);
         compact::compact(self, conversation, keep_bytes).await;
         spent.newest = None;
+        spent.context_was_full = false;
         guard.forget();
         let (summary, kept) = (conversation.summary.clone().unwrap_or_default(), conversation.messages.clone());
         teller.tell(Event::Compacted { summary, kept }).await
@@ -225,7 +230,7 @@ impl Agent {
 
     fn request(&self, conversation: &Conversation) -> GenerateRequest {
         let mut request = GenerateRequest::new(self.client.clone(), self.lane, conversation.for_provider());
-        request.origin = self.origin.clone();
+        request.origin = conversation::origin(&self.origin, conversation);
         request.tools = self.specs();
         request.sampling.tokens_max = self.answer_tokens();
         request
@@ -237,7 +242,8 @@ impl Agent {
 
     /// Whether the next answer may find no room.
     fn is_nearly_full(&self, conversation: &Conversation, spent: &Spent) -> bool {
-        if conversation.messages.is_empty() {
+        // The task and what is pinned cannot be made shorter.
+        if conversation.bytes() <= self.keep_bytes().max(RESULT_BYTES_MIN) {
             return false;
         }
         let bytes: usize = conversation.for_provider().iter().map(conversation::bytes).sum();
@@ -250,6 +256,11 @@ impl Agent {
             }
         };
         tokens > (self.context_tokens() / 4 * 3).saturating_sub(self.answer_tokens() / 2)
+    }
+
+    /// Bytes of the newest messages that are kept when the others are summed up.
+    fn keep_bytes(&self) -> usize {
+        (self.context_tokens() / 4).saturating_mul(BYTES_PER_TOKEN)
     }
 
     fn answer_tokens(&self) -> usize {

@@ -1,6 +1,7 @@
 //! `Diagnostics`: what the editor reports about files, after an edit as a rule.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     future::Future,
     path::{Path, PathBuf},
@@ -77,7 +78,10 @@ impl Diagnostics {
             return Outcome::not_permitted();
         }
         match tokio::time::timeout(DIAGNOSTICS_WAIT, self.reports.diagnostics(&path)).await {
-            Ok(Ok(found)) => Outcome::done(in_words(found, &path, context)),
+            Ok(Ok(found)) => {
+                let files: BTreeSet<PathBuf> = found.iter().map(|one| one.path.clone()).collect();
+                Outcome::done(in_words(found, &path, context)).of(files)
+            }
             Ok(Err(why)) => Outcome::failed(format!("the editor reports nothing: {why}")),
             Err(_) => Outcome::failed(format!("the editor did not answer within {} s", DIAGNOSTICS_WAIT.as_secs())),
         }

@@ -143,7 +143,7 @@ impl Search {
                 }
             }
         });
-        Outcome::done(results.in_words(cut, &|path| context.name(path)))
+        results.into_outcome(cut, context)
     }
 
     fn search_seen(

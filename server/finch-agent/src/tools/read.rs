@@ -72,7 +72,7 @@ fn run(permit: &Permit, arguments: &Map<String, Value>, context: &ToolContext) -
     }
     let name = context.name(&path);
     Ok(match context.view.look(&path) {
-        Ok(Content::Text(seen)) => shown(&name, &seen, &arguments),
+        Ok(Content::Text(seen)) => shown(&name, &seen, &arguments).of([path]),
         Ok(other) => Outcome::failed(format!("{name} {}", other.in_words())),
         Err(error) => Outcome::failed(format!("{name} cannot be read: {error}")),
     })

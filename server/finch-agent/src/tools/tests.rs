@@ -286,6 +286,25 @@ async fn searches_leave_out_what_git_ignores_what_is_linked_and_what_is_denied()
 }
 
 #[tokio::test]
+async fn a_result_knows_the_files_it_has_text_of() {
+    let ws = Workspace::new(&[("a", "needle\n"), ("b", "needle\n"), ("c", "x\n")]);
+    let calls: [(&dyn Tool, Value, &[&str]); 7] = [
+        (&Read, json!({"path": "c"}), &["c"]),
+        (&Read, json!({"path": "none"}), &[]),
+        (&Grep, json!({"pattern": "needle"}), &["a", "b"]),
+        (&Glob, json!({"pattern": "*"}), &[]),
+        (&Edit, json!({"path": "c", "old_text": "none", "new_text": "y"}), &["c"]),
+        (&Edit, json!({"path": "c", "old_text": "x", "new_text": "y"}), &["c"]),
+        (&Write, json!({"path": "d", "content": "x"}), &["d"]),
+    ];
+    for (tool, arguments, expected) in calls {
+        let files = ws.call(tool, arguments.clone()).await.files;
+        let names: Vec<String> = files.iter().map(|path| ws.context.name(path)).collect();
+        assert_eq!(names, expected, "{arguments}");
+    }
+}
+
+#[tokio::test]
 async fn a_search_is_bounded_and_says_so() {
     let ws =
         Workspace::new(&[("a", &"needle\n".repeat(1000)), ("wide", &format!("{}needle\n", "x".repeat(5_000_000)))]);

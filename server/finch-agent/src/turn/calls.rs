@@ -141,6 +141,9 @@ impl Calls<'_> {
                     .push_str(&format!("\n(The same call has had the same result {times} times. Do something else.)")),
                 Verdict::Stop => end = Some(End::Looping { tool: call.name.clone() }),
             }
+            for file in &outcome.files {
+                conversation.add_file(context.plain_name(file));
+            }
             let result =
                 ToolResult { call_id: call.id.clone(), text: outcome.text.clone(), is_error: outcome.is_error };
             conversation.add(Message::ToolResult(result.clone()));

@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use finch_llm::{Chunk, GenerateRequest, Message, StopReason, ToolChoice};
 
-use super::{Agent, Conversation, bound::bounded, conversation::bytes};
+use super::{
+    Agent, Conversation,
+    bound::bounded,
+    conversation::{bytes, origin},
+};
 use crate::limits::{
     COMPACTED_RESULT_BYTES_MAX, LISTED_CALLS_MAX, SUMMARY_BYTES_MAX, SUMMARY_TOKENS_MAX, SUMMARY_WAIT,
     USER_WORDS_BYTES_MAX,
@@ -80,7 +84,7 @@ async fn ask(agent: &Agent, conversation: &Conversation, said: String) -> Option
         format!("The task:\n{}\n\nThe work so far:\n{said}", bounded(&task.join("\n"), USER_WORDS_BYTES_MAX));
     let messages = vec![Message::System(INSTRUCTION.to_owned()), Message::User(question)];
     let mut request = GenerateRequest::new(agent.client.clone(), agent.lane, messages);
-    request.origin = agent.origin.clone();
+    request.origin = origin(&agent.origin, conversation);
     request.tool_choice = ToolChoice::None;
     request.sampling.tokens_max = SUMMARY_TOKENS_MAX;
     match tokio::time::timeout(SUMMARY_WAIT, hear(agent, request)).await {

@@ -1,7 +1,9 @@
 //! What was said in a task, and what of it must not be lost when the model's context fills up.
 
+use std::collections::BTreeSet;
+
 use finch_llm::{
-    Message,
+    Message, Origin,
     history::{HistoryRules, valid_for},
 };
 
@@ -21,6 +23,8 @@ pub struct Conversation {
     pub task: Vec<Message>,
     /// What was said before `messages`, in short.
     pub(super) summary: Option<String>,
+    /// The files that it has text of, as they are called in the workspace. None is taken out again: a summary knows them.
+    pub(super) files: BTreeSet<String>,
     pub(super) messages: Vec<Message>,
 }
 
@@ -35,6 +39,11 @@ impl Conversation {
         self.messages.push(message);
     }
 
+    /// Notes that text of this file is in it, as an [`Event::Called`](super::Event::Called) told it.
+    pub fn add_file(&mut self, name: String) {
+        self.files.insert(name);
+    }
+
     /// Takes the place of what was said, as an [`Event::Compacted`](super::Event::Compacted) told it.
     pub fn compact(&mut self, summary: String, kept: Vec<Message>) {
         self.summary = Some(summary);
@@ -45,6 +54,11 @@ impl Conversation {
     #[must_use]
     pub fn messages(&self) -> &[Message] {
         &self.messages
+    }
+
+    /// Bytes that could be summed up.
+    pub(super) fn bytes(&self) -> usize {
+        self.messages.iter().map(bytes).sum()
     }
 
     /// All of it in the order in which a model reads it, valid for any provider.
@@ -62,6 +76,13 @@ impl Conversation {
         let rules = HistoryRules { images_max: usize::MAX, image_bytes_max: usize::MAX, answer_after_results: false };
         valid_for(&all, &rules)
     }
+}
+
+/// Where a request with all of it comes from: what is agreed about any of its files holds.
+pub(super) fn origin(base: &Origin, conversation: &Conversation) -> Origin {
+    let mut origin = base.clone();
+    origin.files.extend(conversation.files.iter().filter(|file| !base.files.contains(file)).cloned());
+    origin
 }
 
 /// Bytes of text in a message.

@@ -74,6 +74,9 @@ async fn calls_and_results_go_back_and_forth_until_there_is_an_answer() {
         [Message::System("You are an agent.".to_owned()), Message::User("Do it.".to_owned())]
     );
     assert_eq!(requests[2].messages.len(), 6);
+    // Where it may go depends on the files it has text of.
+    let files: Vec<&[String]> = requests.iter().map(|request| &request.origin.files[..]).collect();
+    assert_eq!(files, [&[][..], &["a".to_owned()], &["a".to_owned()]]);
     assert_eq!(requests[2].tools.len(), 5);
 }
 
@@ -376,6 +379,7 @@ fn check_compacted(conversation: &Conversation, events: &[Event], requests: &[Ge
     let Message::User(task) = &last.messages[1] else { panic!("{:?}", last.messages) };
     assert!(task.starts_with("The task.\n\n(What has happened since, in short:)\n\n"), "{task}");
     assert!(task.contains(summary) && task.contains("The user said: Mind the gap."), "{task}");
+    assert!(last.origin.files.contains(&"a".to_owned()), "a summary of a file is text of it");
     for request in requests {
         let bytes: usize = request.messages.iter().map(conversation::bytes).sum();
         assert!(bytes < 9000, "{bytes}");
@@ -405,6 +409,17 @@ async fn a_context_that_proves_too_short_is_summed_up_and_asked_again() {
     let (end, events) = run(&agent, &mut conversation).await;
     assert_eq!(end, End::Answered);
     assert!(events.iter().any(|event| matches!(event, Event::Compacted { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_context_that_is_full_in_the_middle_of_an_answer_is_summed_up() {
+    let ws = Workspace::new(&[("a", "x\n")]);
+    let steps = vec![call("Read", json!({"path": "a"})), Step::Full, say("Done.")];
+    let agent = agent(&ws, tools(), Answers::new(steps).summing_up(say("Summary.")), Gate::allowing());
+    let mut conversation = Conversation::new("", "The task.");
+    let (end, events) = run(&agent, &mut conversation).await;
+    assert_eq!(end, End::Answered);
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Compacted { .. })).count(), 1);
 }
 
 #[test]

@@ -277,4 +277,24 @@ mod tests {
             [(some("x"), some("y"), 1)]
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(lines in proptest::collection::vec("(--- a/f|\\+\\+\\+ b/f|@@ -[0-9]{0,20},9 \\+1 @@|[ +-]?[ab]|rename (from|to) x|diff --git a/f b/f|\\\\ No|)", 0..12), text in "([ab]\r?\n?){0,6}") {
+            for file in parse(&lines.join("\n")).unwrap_or_default() {
+                // What does not fit is refused; all that matters here is that it comes to an end.
+                if let Ok(after) = file.apply(&text) {
+                    proptest::prop_assert!(after.len() <= text.len() + lines.iter().map(|line| line.len() + 2).sum::<usize>() + 4);
+                }
+            }
+        }
+
+        #[test]
+        fn the_diff_of_two_texts_makes_one_of_the_other(before in "([abc]\n){0,8}[ab]?", after in "([abc]\n){0,8}[ab]?") {
+            let diff = crate::changes::unified(("f", "f"), Some(&before), Some(&after));
+            if before != after {
+                proptest::prop_assert_eq!(parse(&diff).unwrap()[0].apply(&before), Ok(after));
+            }
+        }
+    }
 }

@@ -66,6 +66,7 @@ impl Plan {
     }
 
     fn stage(self, mut said: Vec<String>, context: &ToolContext) -> Outcome {
+        let files: Vec<PathBuf> = self.files().cloned().collect();
         let mut changes = context.view.changes();
         for path in self.steps().iter().map(|step| &step.path) {
             if changes.conflicts().any(|(conflict, _)| conflict == path) {
@@ -76,7 +77,7 @@ impl Plan {
             }
         }
         match self {
-            Self::Impossible(problem) => return Outcome::failed(problem.text),
+            Self::Impossible(problem) => return Outcome::failed(problem.text).of(files),
             Self::Steps(steps) => steps.into_iter().for_each(|step| changes.stage(&step.path, &step.base, step.after)),
             Self::Rename([from, to]) => {
                 if let Err(error) = changes.rename((&from.path, &from.base), (&to.path, &to.base)) {
@@ -85,7 +86,15 @@ impl Plan {
                 changes.stage(&to.path, &to.base, to.after);
             }
         }
-        Outcome::done(said.join("\n"))
+        Outcome::done(said.join("\n")).of(files)
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let read = match self {
+            Self::Impossible(problem) => &problem.reads[..],
+            Self::Steps(_) | Self::Rename(_) => &[],
+        };
+        self.steps().iter().map(|step| &step.path).chain(read)
     }
 
     fn steps(&self) -> &[Step] {

@@ -12,7 +12,7 @@ use std::{
 use grep_searcher::{Searcher, Sink, SinkContext, SinkMatch};
 
 use crate::{
-    ToolContext, escape,
+    Outcome, ToolContext, escape,
     limits::{GREP_BYTES_MAX, GREP_LINE_CHARS_MAX, GREP_MATCHES_MAX},
     tools::{
         lines::{cut, without_end},
@@ -51,7 +51,7 @@ impl Results {
         skipped.push((path.to_owned(), why.to_string()));
     }
 
-    pub(super) fn in_words(self, cut: Cut, name: &dyn Fn(&Path) -> String) -> String {
+    pub(super) fn into_outcome(self, cut: Cut, context: &ToolContext) -> Outcome {
         let is_full = self.is_full();
         let mut found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
         found.sort();
@@ -63,16 +63,17 @@ impl Results {
         let mut skipped = self.skipped.into_inner().unwrap_or_else(PoisonError::into_inner);
         skipped.sort();
         if let [(first, why), ..] = &skipped[..] {
-            let names: Vec<String> = skipped.iter().take(SKIPPED_NAMED_MAX).map(|(path, _)| name(path)).collect();
+            let names: Vec<String> =
+                skipped.iter().take(SKIPPED_NAMED_MAX).map(|(path, _)| context.name(path)).collect();
             text.push_str(&format!(
                 "({} files were not searched: {}; {}: {why})\n",
                 skipped.len(),
                 names.join(", "),
-                name(first)
+                context.name(first)
             ));
         }
         text.extend(cut.note());
-        text
+        Outcome::done(text).of(found.into_iter().map(|(path, _)| path))
     }
 }
 

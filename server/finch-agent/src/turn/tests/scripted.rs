@@ -24,6 +24,8 @@ pub(super) enum Step {
     Calls(Vec<(String, String)>),
     /// Whole calls in an answer that was cut off after them.
     CutOff(Vec<(String, String)>),
+    /// An answer that the context had no room for.
+    Full,
     /// Calls in an answer whose connection broke.
     Breaks(Vec<(String, String)>),
     Fails(LlmError),
@@ -138,6 +140,10 @@ impl Provider for Answers {
                 send(Chunk::Text("I will".to_owned()));
                 send_calls(calls);
                 send(done(StopReason::TokensMax, self.usage));
+            }
+            Step::Full => {
+                send(Chunk::Text("I".to_owned()));
+                send(done(StopReason::ContextFull, self.usage));
             }
             Step::Breaks(calls) => send_calls(calls),
             Step::Fails(error) => sender.try_send(Err(error)).unwrap(),
