@@ -26,6 +26,8 @@ struct Running {
     #[cfg(unix)]
     group: Option<rustix::process::Pid>,
     mark: String,
+    /// What it prints, in the order in which it prints it; where a system cannot do that, its errors beside.
+    outputs: [Pipe; 2],
 }
 
 /// How a command ended.
@@ -70,10 +72,8 @@ impl Running {
     fn start(mut command: Command, job: &Job) -> std::io::Result<Self> {
         let mark = format!("{}-{:x}", std::process::id(), next_number());
         command.current_dir(&job.cwd).env(MARK, &mark);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
+        command.stdin(Stdio::null());
+        let (child, outputs) = spawn(command)?;
         #[cfg(unix)]
         let group = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
         Ok(Self {
@@ -81,13 +81,14 @@ impl Running {
             #[cfg(unix)]
             group,
             mark,
+            outputs: outputs.map(Pipe::new),
         })
     }
 
     /// Reads what is printed until the process ends, or has to.
     async fn follow(&mut self, deadline: Instant, context: &ToolContext, captured: &mut Captured) -> Ended {
-        let (mut out, mut err) = (Pipe::new(self.child.stdout.take()), Pipe::new(self.child.stderr.take()));
         let ended = loop {
+            let [out, err] = &mut self.outputs;
             tokio::select! {
                 text = out.read(), if out.is_open() => take(&text, context, captured),
                 text = err.read(), if err.is_open() => take(&text, context, captured),
@@ -102,6 +103,7 @@ impl Running {
         // Whoever still holds the pipes does not hold up the end.
         self.kill();
         let drained = Instant::now() + OUTPUT_DRAIN;
+        let [out, err] = &mut self.outputs;
         while out.is_open() || err.is_open() {
             let piece = async {
                 tokio::select! {
@@ -190,15 +192,36 @@ fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// One of the two outputs.
-struct Pipe<R> {
-    from: Option<R>,
+type Output = Option<Box<dyn AsyncRead + Send + Unpin>>;
+
+/// Starts a process in a group of its own, with both outputs in one pipe.
+#[cfg(unix)]
+fn spawn(mut command: Command) -> std::io::Result<(Child, [Output; 2])> {
+    let (reader, writer) = std::io::pipe()?;
+    command.stdout(writer.try_clone()?).stderr(writer);
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
+    let reader = tokio::net::unix::pipe::Receiver::from_owned_fd(reader.into())?;
+    Ok((child, [Some(Box::new(reader)), None]))
+}
+
+#[cfg(not(unix))]
+fn spawn(mut command: Command) -> std::io::Result<(Child, [Output; 2])> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    Ok((child, [out.map(|out| Box::new(out) as _), err.map(|err| Box::new(err) as _)]))
+}
+
+/// One output.
+struct Pipe {
+    from: Output,
     decoder: Decoder,
     buffer: Vec<u8>,
 }
 
-impl<R: AsyncRead + Unpin> Pipe<R> {
-    fn new(from: Option<R>) -> Self {
+impl Pipe {
+    fn new(from: Output) -> Self {
         Self { from, decoder: Decoder::default(), buffer: vec![0; OUTPUT_PIECE_BYTES] }
     }
 
