@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use finch_llm::router::Task;
+use finch_llm::Task;
 
 mod file;
 mod line;

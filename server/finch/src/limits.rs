@@ -15,6 +15,9 @@ pub(crate) const TRIAL_PROCESSOR_SHARE: u64 = 2;
 /// What is read of its answer.
 pub(crate) const TRIAL_ANSWER_BYTES: u64 = 16 << 10;
 
+/// An answer about consent is read anew when it is older: another process may have changed it.
+pub(crate) const CONSENT_AGE_MAX: Duration = Duration::from_secs(2);
+
 /// How long feedback may take to reach the disk.
 pub(crate) const FEEDBACK_WAIT: Duration = Duration::from_secs(5);
 

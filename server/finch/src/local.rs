@@ -34,6 +34,13 @@ impl LocalProvider {
         (Self { engine: Arc::new(OnceLock::from(engine)), state: state.clone() }, state)
     }
 
+    /// A provider that will have no engine; `next` is what the user can do about it.
+    pub(crate) fn absent(next: String) -> (Self, StateReceiver) {
+        let (sender, state) = state_channel();
+        sender.send_replace(ModelState::Absent { next });
+        (Self { engine: Arc::default(), state: state.clone() }, state)
+    }
+
     /// A provider that loads the user's model on a thread of its own.
     pub(crate) fn loading(surroundings: Surroundings) -> (Self, StateReceiver) {
         let (sender, state) = state_channel();
