@@ -6,6 +6,7 @@
 mod acceptance;
 mod choice;
 mod cli;
+mod clouds;
 mod command;
 mod config;
 mod install;
