@@ -99,7 +99,6 @@ pub(crate) struct LedgerError {
     source: io::Error,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing leaves this machine yet"))]
 impl Ledger {
     pub(crate) fn open(folder: PathBuf) -> Self {
         // The hasher's keys are random; the process alone would not do, since its number is given again.

@@ -161,7 +161,7 @@ pub(crate) fn runtime(surroundings: &Surroundings) -> Result<Runtime> {
 #[error("the model {id} is not installed; {next}")]
 pub(crate) struct NoModel {
     id: String,
-    next: String,
+    pub(crate) next: String,
 }
 
 /// The folder of the model that the user wants.

@@ -7,6 +7,7 @@ mod acceptance;
 mod calendar;
 mod choice;
 mod cli;
+mod clouds;
 mod command;
 mod config;
 mod install;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use finch_llm::cloud::{CloudProvider, Departure, Ending, Gate, Passage};
-use finch_llm::router::{Consent, ConsentOf, Hedge, Listed, Place, Router, Setup, Terms};
+use finch_llm::router::{Consent, ConsentOf, Listed, Place, Setup, Terms};
 use finch_llm::{LlmError, Origin, Provider};
 use finch_lsp::wire::status::Left;
 use tokio::runtime::Handle;
@@ -95,11 +95,7 @@ impl Desk {
             }
         };
         let terms = Arc::new(Terms { policy: config.router.policy.into(), rules: config.router.rules(), consent });
-        let hedge = match config.router.hedge() {
-            config::Hedge::Measured => Hedge::Measured,
-            config::Hedge::Never => Hedge::Never,
-            config::Hedge::After(wait) => Hedge::After(wait),
-        };
+        let hedge = config.router.hedge();
         let mut clouds: HashMap<String, Cloud> =
             clouds.into_iter().map(|cloud| (cloud.spec.id.to_string(), cloud)).collect();
         let listed = config.providers.iter().filter_map(|provider| match provider {
@@ -118,9 +114,11 @@ impl Desk {
         };
         let gate = self.gate(Arc::clone(terms), cost);
         match CloudProvider::new(spec, gate, runtime.clone()) {
-            Ok(provider) => {
-                Some(Listed { provider: Arc::new(provider), place, cost: cost.map_or(0.0, |cost| cost.input + cost.output) })
-            }
+            Ok(provider) => Some(Listed {
+                provider: Arc::new(provider),
+                place,
+                cost: cost.map_or(0.0, |cost| cost.input + cost.output),
+            }),
             Err(bad) => {
                 tracing::warn!("{bad}; this provider is left out");
                 None
@@ -132,9 +130,10 @@ impl Desk {
         let desk = self.clone();
         Arc::new(move |departure| {
             terms.let_out(departure)?;
-            let id = desk.ledger.departs(&departs(departure)).map_err(|error| LlmError::Refused {
-                reason: error.to_string(),
-            })?;
+            let id = desk
+                .ledger
+                .departs(&departs(departure))
+                .map_err(|error| LlmError::Refused { reason: error.to_string() })?;
             let counts = !departure.is_loopback;
             if counts {
                 let mut left = locked(&desk.left);

@@ -8,7 +8,7 @@ use finch_learn::Journal;
 use finch_model::Home;
 
 use crate::cli::Global;
-use crate::config::Config;
+use crate::config::{Config, Reading};
 use crate::trust::Trust;
 
 /// Where finch keeps its files, and what the user configured.
@@ -25,9 +25,9 @@ impl Surroundings {
     /// Reads the environment and the configuration; warnings about the file go to stderr.
     pub(crate) fn read(global: &Global) -> Result<Self> {
         let config_path = config_path(global)?;
-        let (config, warnings) = Config::load(&config_path).context("reading the configuration")?;
-        for warning in warnings {
-            tracing::warn!("{}: {warning}", config_path.display());
+        let Reading { config, notes } = Config::load(&config_path).context("reading the configuration")?;
+        for note in notes.into_sorted() {
+            tracing::warn!("{note}");
         }
         let hub_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
         Ok(Self { home: Home::new(home()?), config, config_path, hub_endpoint })
@@ -55,6 +55,11 @@ impl Surroundings {
         let learning = &self.config.learning;
         learning.enabled.then(|| Journal::open(self.journal_folder(), learning.collect.into(), now_ms()))
     }
+}
+
+/// A variable of the environment, if it is a text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// The wall clock, in milliseconds since 1970.

@@ -40,11 +40,8 @@ pub(super) fn run(surroundings: Surroundings, arguments: &cli::Ask) -> Result<Ex
     let (provider, model) = (arguments.provider.as_deref(), arguments.model.as_deref());
     let answerer = Answerer::new(surroundings, provider, model, runtime.handle())?;
     let folder = std::env::current_dir().context("this folder cannot be read")?;
-    request.origin = Origin {
-        workspace: Some(workspace_of(&folder).into()),
-        named: answerer.named.clone(),
-        ..Origin::default()
-    };
+    request.origin =
+        Origin { workspace: Some(workspace_of(&folder).into()), named: answerer.named.clone(), ..Origin::default() };
     if !agree(&answerer, &mut request.origin)? {
         return Ok(Exit::NothingToOffer);
     }
