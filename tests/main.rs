@@ -3,6 +3,8 @@
 //! `tests/run.sh` installs what they drive (ONNX Runtime, Neovim, VS Code, Emacs, llama.cpp) and runs them.
 
 #[cfg(test)]
+mod answers_from_clouds;
+#[cfg(test)]
 mod asks_the_model;
 #[cfg(test)]
 mod bad_input;
@@ -44,8 +46,10 @@ mod support {
     #[cfg(target_os = "linux")]
     pub(crate) mod emacs;
     pub(crate) mod finch;
+    pub(crate) mod heard;
     pub(crate) mod hub;
     pub(crate) mod llama;
+    pub(crate) mod llmock;
     pub(crate) mod neovim;
     #[cfg(target_os = "linux")]
     pub(crate) mod process;

@@ -8,7 +8,9 @@
 mod ahead;
 mod builds;
 mod clients;
+mod clouds;
 mod corpus;
+mod echo;
 mod editor;
 mod evaluation;
 mod home;
@@ -22,7 +24,7 @@ mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | warm [MODEL] | keys | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
+const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | warm [MODEL] | keys | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -39,6 +41,7 @@ fn main() -> Result<()> {
         ("ahead", [model]) => ahead::print(model, 40),
         ("ahead", [model, places]) => ahead::print(model, places.parse()?),
         ("clients", [model]) => clients::print(model),
+        ("clouds", []) => clouds::print(),
         ("warm", []) => warm::print("qwen2.5-coder-0.5b"),
         ("warm", [model]) => warm::print(model),
         ("keys", []) => keys::print(),

@@ -40,7 +40,8 @@ pub fn pause(failed: Failed<'_>, patience: Patience, chance: f64) -> Option<Dura
         LlmError::RateLimited { retry_after } => *retry_after + limits::BACKOFF_FIRST.mul_f64(chance),
         LlmError::Unavailable { .. } | LlmError::Overloaded | LlmError::Loading => {
             let doubled = limits::BACKOFF_FIRST * 2_u32.saturating_pow(tries.saturating_sub(1));
-            let pause = doubled.mul_f64(0.5 + chance);
+            // Chance spreads less than doubling adds, so that each pause is longer than the one before it.
+            let pause = doubled.mul_f64(0.75 + chance / 2.0);
             asked.map_or(pause, |asked| asked + pause)
         }
         LlmError::Cancelled
@@ -106,6 +107,16 @@ mod tests {
         let patience = Patience { total: Duration::from_secs(30) };
         assert_eq!(pause(failed(2), patience, 0.5), Some(Duration::from_millis(2300)));
         assert_eq!(pause(failed(30), patience, 0.5), None);
+    }
+
+    #[test]
+    fn each_pause_is_longer_than_the_one_before_whatever_chance_says() {
+        let error = LlmError::Unavailable { reason: reason() };
+        let patience = Patience { total: Duration::from_secs(9) };
+        let longest_first = Failed { error: &error, asked: None, tries: 1, spent: Duration::ZERO };
+        let shortest_second = Failed { tries: 2, ..longest_first };
+        let (first, second) = (pause(longest_first, patience, 1.0), pause(shortest_second, patience, 0.0));
+        assert!(first.unwrap().mul_f64(1.1) < second.unwrap(), "{first:?} {second:?}");
     }
 
     #[test]
