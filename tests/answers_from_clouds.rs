@@ -363,7 +363,7 @@ async fn a_prompt_that_is_too_long_says_by_how_much() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn filling_in_is_refused_where_it_is_not_offered() {
+async fn who_only_converses_is_asked_in_words_to_fill_in() {
     let request = InfillRequest {
         client: ClientId::new("test"),
         origin: finch_llm::Origin::default(),
@@ -377,9 +377,14 @@ async fn filling_in_is_refused_where_it_is_not_offered() {
     };
     with_each_service(async |server, service, provider| {
         let heard = Heard::of(provider.infill(request.clone())).await;
-        assert!(matches!(heard.error(), LlmError::Refused { .. }), "{service:?}: {:?}", heard.end);
-        // Mistral has it and is asked; what speaks for it here has it not, and is asked once.
-        assert_eq!(server.bodies().len(), usize::from(service == Service::Mistral), "{service:?}");
+        assert_eq!(server.bodies().len(), 1, "{service:?}");
+        // Mistral has an operation for it; what speaks for it here has it not.
+        if service == Service::Mistral {
+            assert!(matches!(heard.error(), LlmError::Refused { .. }), "{service:?}: {:?}", heard.end);
+        } else {
+            assert_eq!(heard.done().reason, StopReason::EndOfText, "{service:?}");
+            assert!(server.bodies()[0].to_string().contains("fn add(<|cursor|>)"), "{service:?}");
+        }
     })
     .await;
 }
