@@ -16,6 +16,7 @@ mod limits;
 mod local;
 mod place;
 mod progress;
+mod setup;
 mod surroundings;
 mod trial;
 mod trust;

@@ -1,5 +1,6 @@
 //! What the process finds around it: the environment and the folders, read once, here and nowhere else.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -55,6 +56,12 @@ impl Surroundings {
         let learning = &self.config.learning;
         learning.enabled.then(|| Journal::open(self.journal_folder(), learning.collect.into(), now_ms()))
     }
+}
+
+/// Which of these environment variables hold something.
+pub(crate) fn set_variables<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    names.filter(is_set).map(str::to_owned).collect()
 }
 
 /// The wall clock, in milliseconds since 1970.
