@@ -10,11 +10,15 @@ use super::plan::Naming;
 use super::{Existing, Plan};
 
 /// The first line of a new file, by which editors find its schema.
-const SCHEMA_LINE: &str = concat!("#:schema ", env!("CARGO_PKG_REPOSITORY"), "/raw/main/schemas/config.json\n");
+const SCHEMA_LINE: &str = "#:schema https://raw.githubusercontent.com/darwin-finch/finch/main/schemas/config.json\n";
 
 /// The file as it is; empty if it is not there.
 pub(crate) fn read(path: &Path) -> Result<DocumentMut> {
-    text(path)?.parse().with_context(|| format!("{} is no TOML; `finch config check` says where", path.display()))
+    // The parser's own message shows lines of the file, and a key may stand in one.
+    match text(path)?.parse() {
+        Ok(document) => Ok(document),
+        Err(_) => bail!("{} is no TOML; mend it first, `finch config check` says where", path.display()),
+    }
 }
 
 /// Puts the plan into the file, carried over from the earlier program first if it has to be.
@@ -135,11 +139,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_understood_is_left_alone() {
-        for text in ["[engine", "[[teachers]]\nprovider = \"claude\"\n", "engine = 1\n"] {
+        for text in ["api_key = \"secret\n", "[[teachers]]\nprovider = \"claude\"\n", "engine = 1\n"] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("config.toml");
             fs::write(&path, text).unwrap();
-            assert!(save(&path, &PLAN(), Naming::Named).is_err(), "{text}");
+            let said = format!("{:#}", save(&path, &PLAN(), Naming::Named).unwrap_err());
+            assert!(said.contains("first") && !said.contains("secret"), "{said}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
     }
