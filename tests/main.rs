@@ -31,6 +31,9 @@ mod refuses_hostile_models;
 #[cfg(unix)]
 mod remembers;
 #[cfg(test)]
+#[cfg(unix)]
+mod sets_up;
+#[cfg(test)]
 mod speaks_lsp;
 #[cfg(test)]
 mod tokens_like_the_peer;
@@ -57,6 +60,8 @@ mod support {
     pub(crate) mod process;
     pub(crate) mod record;
     pub(crate) mod screen;
+    #[cfg(unix)]
+    pub(crate) mod terminal;
     #[cfg(target_os = "linux")]
     pub(crate) mod vscode;
 }

@@ -11,6 +11,7 @@ use finch_llm::ProviderId;
 use finch_llm::cloud::{CloudSpec, Key, Service};
 
 use crate::config::{CloudConfig, Config, CostConfig, KeyCommand, Problem, Provider};
+use crate::services::{self, SERVICES};
 
 /// A cloud that can be asked.
 #[derive(Debug, Clone)]
@@ -110,25 +111,10 @@ fn key(cloud: &CloudConfig, environment: impl Fn(&str) -> Option<String>) -> Res
 
 /// Where a service's own tools look for its key.
 fn usual_variables(service: Service) -> &'static [&'static str] {
-    match service {
-        Service::Claude => &["ANTHROPIC_API_KEY"],
-        Service::OpenAi => &["OPENAI_API_KEY"],
-        Service::Grok => &["XAI_API_KEY", "GROK_API_KEY"],
-        Service::Gemini => &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
-        Service::Mistral => &["MISTRAL_API_KEY"],
-        Service::Groq => &["GROQ_API_KEY"],
-        Service::Compatible => &[],
-    }
+    services::row(service).map_or(&[], |row| row.key_variables)
 }
 
 /// All of them, which no child of finch needs.
-const VARIABLES_OF_KEYS: [&str; 8] = [
-    "ANTHROPIC_API_KEY",
-    "OPENAI_API_KEY",
-    "XAI_API_KEY",
-    "GROK_API_KEY",
-    "GEMINI_API_KEY",
-    "GOOGLE_API_KEY",
-    "MISTRAL_API_KEY",
-    "GROQ_API_KEY",
-];
+fn variables_of_keys() -> impl Iterator<Item = &'static str> {
+    SERVICES.iter().flat_map(|row| row.key_variables).copied()
+}

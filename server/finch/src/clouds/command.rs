@@ -10,7 +10,7 @@ use finch_llm::cloud::{BadKey, Key};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
-use super::VARIABLES_OF_KEYS;
+use super::variables_of_keys;
 use crate::config::KeyCommand;
 use crate::limits;
 
@@ -70,7 +70,7 @@ pub(super) fn process(command: &KeyCommand) -> Command {
             process
         }
     };
-    for variable in VARIABLES_OF_KEYS {
+    for variable in variables_of_keys() {
         process.env_remove(variable);
     }
     #[cfg(unix)]

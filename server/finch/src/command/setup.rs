@@ -14,7 +14,8 @@ use crate::install::{self, FetchedSource};
 use crate::interrupt::Interrupt;
 use crate::local;
 use crate::progress::say;
-use crate::setup::{self, Clouds, Existing, Model, Naming, Plan, SERVICES, Wizard};
+use crate::services::SERVICES;
+use crate::setup::{self, Clouds, Existing, Model, Naming, Plan, Wizard};
 use crate::surroundings::{self, Surroundings};
 
 pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Setup) -> Result<Exit> {
@@ -29,7 +30,7 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Setup) -> Result
     };
     let plan = match arguments.yes || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
         true => Plan { model: proposed, clouds: Clouds::None },
-        false => match ask(surroundings, &catalogue, &installed, &proposed)? {
+        false => match ask(surroundings, &catalogue, &installed, &proposed, &interrupt)? {
             Some(plan) => plan,
             None => return Ok(Exit::NothingToOffer),
         },
@@ -53,6 +54,7 @@ fn ask(
     catalogue: &Catalogue,
     installed: &[ModelId],
     proposed: &str,
+    interrupt: &Interrupt,
 ) -> Result<Option<Plan>> {
     let existing = Existing::of(&setup::read(&surroundings.config_path)?);
     let models = models(catalogue, installed);
@@ -60,7 +62,7 @@ fn ask(
     let names = SERVICES.iter().flat_map(|row| row.key_variables);
     let variables = surroundings::set_variables(names.copied());
     let file = surroundings.config_path.display().to_string();
-    setup::converse(Wizard::new(models, place, &existing, &variables, file))
+    setup::converse(Wizard::new(models, place, &existing, &variables, file), interrupt)
 }
 
 /// The models of the catalogue, and those that are installed beside them.

@@ -3,7 +3,8 @@
 use finch_llm::router::Policy;
 use toml_edit::{DocumentMut, Item, TableLike};
 
-use super::services::{AGREEMENTS, Agreement, POLICIES, ServiceRow, service, value};
+use super::words::{AGREEMENTS, Agreement, POLICIES, value};
+use crate::services::{ServiceRow, service};
 
 /// What is configured.
 #[derive(Debug, Default, PartialEq)]

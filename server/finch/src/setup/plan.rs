@@ -9,7 +9,8 @@ use finch_llm::router::Policy;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, TableLike, Value};
 
 use super::existing::name;
-use super::services::{AGREEMENTS, Agreement, POLICIES, ServiceRow, word};
+use super::words::{AGREEMENTS, Agreement, POLICIES, word};
+use crate::services::ServiceRow;
 
 /// What is going to be done.
 #[derive(Debug, PartialEq)]

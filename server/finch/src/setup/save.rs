@@ -8,13 +8,15 @@ use toml_edit::DocumentMut;
 
 use super::plan::Naming;
 use super::{Existing, Plan};
-
-/// The first line of a new file, by which editors find its schema.
-const SCHEMA_LINE: &str = concat!("#:schema ", env!("CARGO_PKG_REPOSITORY"), "/raw/main/schemas/config.json\n");
+use crate::config::migrate;
 
 /// The file as it is; empty if it is not there.
 pub(crate) fn read(path: &Path) -> Result<DocumentMut> {
-    text(path)?.parse().with_context(|| format!("{} is no TOML; `finch config check` says where", path.display()))
+    // The parser's own message shows lines of the file, and a key may stand in one.
+    match text(path)?.parse() {
+        Ok(document) => Ok(document),
+        Err(_) => bail!("{} is no TOML; mend it first, `finch config check` says where", path.display()),
+    }
 }
 
 /// Puts the plan into the file, carried over from the earlier program first if it has to be.
@@ -22,7 +24,7 @@ pub(crate) fn save(path: &Path, plan: &Plan, naming: Naming) -> Result<()> {
     // A file that is a link stays one.
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if Existing::of(&read(&path)?).is_earlier {
-        carry_over(&path)?;
+        migrate::apply(&path)?;
     }
     let before = text(&path)?;
     let mut document = read(&path)?;
@@ -32,18 +34,9 @@ pub(crate) fn save(path: &Path, plan: &Plan, naming: Naming) -> Result<()> {
         return tighten(&path).with_context(|| format!("setting the rights of {}", path.display()));
     }
     if before.is_empty() {
-        after = format!("{SCHEMA_LINE}\n{}", after.trim_start());
+        after = migrate::with_schema_line(&format!("\n{}", after.trim_start()));
     }
     finch_model::home::write_atomic(&path, after.as_bytes()).with_context(|| format!("writing {}", path.display()))
-}
-
-/// CALL SITE: `config::migrate::apply(path)` belongs here, and this refusal away.
-fn carry_over(path: &Path) -> Result<()> {
-    bail!(
-        "{} has `[[teachers]]` or `[backend]` of the earlier program; rewrite them as `[[providers]]` first, since they do \
-         not count beside these",
-        path.display()
-    );
 }
 
 fn text(path: &Path) -> Result<String> {
@@ -75,7 +68,8 @@ fn tighten(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
@@ -134,11 +128,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_understood_is_left_alone() {
-        for text in ["[engine", "[[teachers]]\nprovider = \"claude\"\n", "engine = 1\n"] {
+        for text in ["api_key = \"secret\n", "[[teachers]]\nprovider = \"claude\"\n", "engine = 1\n"] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("config.toml");
             fs::write(&path, text).unwrap();
-            assert!(save(&path, &PLAN(), Naming::Named).is_err(), "{text}");
+            let said = format!("{:#}", save(&path, &PLAN(), Naming::Named).unwrap_err());
+            assert!(said.contains("first") && !said.contains("secret"), "{said}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
     }

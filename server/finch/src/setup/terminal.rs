@@ -8,14 +8,19 @@ use anyhow::Result;
 
 use super::Plan;
 use super::wizard::{Answer, Item, Kind, Next, Question, Wizard};
+use crate::interrupt::Interrupt;
 
 /// What is typed to go back.
 const BACK: &str = "<";
 
 /// Holds the conversation; `None` if the user left it.
-pub(crate) fn converse(mut wizard: Wizard) -> Result<Option<Plan>> {
+pub(crate) fn converse(mut wizard: Wizard, interrupt: &Interrupt) -> Result<Option<Plan>> {
     cliclack::intro("finch setup")?;
     loop {
+        // Between two questions Ctrl-C is a signal and no key.
+        if interrupt.flow().is_break() {
+            return Ok(None);
+        }
         let question = match wizard.next() {
             Next::Done(plan) => return Ok(Some(plan)),
             Next::Left => {

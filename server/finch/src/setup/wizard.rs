@@ -11,7 +11,7 @@ use finch_llm::router::Policy;
 
 use super::Existing;
 use super::plan::{Asked, Cloud, Clouds, KeyPlan, Plan, Typed};
-use super::services::{AGREEMENTS, Agreement, Choice, POLICIES};
+use super::words::{AGREEMENTS, Agreement, Choice, POLICIES};
 
 mod offer;
 #[cfg(test)]

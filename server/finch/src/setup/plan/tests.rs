@@ -1,5 +1,5 @@
 use super::*;
-use crate::setup::services::SERVICES;
+use crate::services::SERVICES;
 
 fn plan(clouds: Clouds) -> Plan {
     Plan { model: "m".into(), clouds }

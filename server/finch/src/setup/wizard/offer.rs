@@ -6,8 +6,8 @@ use finch_llm::cloud::Service;
 
 use super::super::existing::{Configured, ConfiguredKey, Existing};
 use super::super::plan::Typed;
-use super::super::services::{SERVICES, ServiceRow};
 use super::{Item, Kind};
+use crate::services::{SERVICES, ServiceRow};
 
 /// A cloud that can be chosen, with what was answered about it.
 #[derive(Debug)]

@@ -1,8 +1,7 @@
-//! What is known of clouds before anybody is asked: their names, where their keys usually are, and a model to begin with;
-//! and the words of the configuration for policies and consent. Tables.
+//! What is known of clouds before anybody is asked: their names, where their keys usually are, and a model to begin with.
+//! A table; the user may name any model that the service has.
 
 use finch_llm::cloud::Service;
-use finch_llm::router::Policy;
 
 /// A kind of provider that can be set up.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,6 +50,7 @@ pub(crate) const SERVICES: &[ServiceRow] = &[
         word: "mistral",
         label: "Mistral",
         key_variables: &["MISTRAL_API_KEY"],
+        // The one of its models that fills in.
         model: Some("codestral-latest"),
     },
     ServiceRow {
@@ -70,54 +70,11 @@ pub(crate) const SERVICES: &[ServiceRow] = &[
 ];
 
 /// The kind with this `type`, however it is written.
-pub(super) fn service(word: &str) -> Option<&'static ServiceRow> {
+pub(crate) fn service(word: &str) -> Option<&'static ServiceRow> {
     SERVICES.iter().find(|row| row.word.eq_ignore_ascii_case(word.trim()))
 }
 
-/// Who is asked whether text of a workspace may go to a cloud.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Agreement {
-    #[default]
-    Ask,
-    All,
-    None,
-}
-
-/// A value of a setting, and how it is offered.
-#[derive(Debug)]
-pub(super) struct Choice<T> {
-    pub(super) value: T,
-    pub(super) word: &'static str,
-    pub(super) label: &'static str,
-}
-
-pub(super) const POLICIES: &[Choice<Policy>] = &[
-    Choice {
-        value: Policy::LocalFirst,
-        word: "local-first",
-        label: "the local model first, a cloud where that cannot or takes too long",
-    },
-    Choice {
-        value: Policy::CloudFirst,
-        word: "cloud-first",
-        label: "a cloud first, the local model where that cannot",
-    },
-    Choice { value: Policy::Cheapest, word: "cheapest", label: "whoever costs least" },
-    Choice { value: Policy::LocalOnly, word: "local-only", label: "the local model alone; no connection is opened" },
-];
-
-pub(super) const AGREEMENTS: &[Choice<Agreement>] = &[
-    Choice { value: Agreement::Ask, word: "ask", label: "ask once in each workspace" },
-    Choice { value: Agreement::All, word: "all", label: "text of any workspace may go to these clouds" },
-    Choice { value: Agreement::None, word: "none", label: "none, until `finch consent give PATH` says otherwise" },
-];
-
-/// The value that a word stands for.
-pub(super) fn value<T: Copy>(choices: &[Choice<T>], word: &str) -> Option<T> {
-    choices.iter().find(|choice| choice.word.eq_ignore_ascii_case(word.trim())).map(|choice| choice.value)
-}
-
-/// The word for a value.
-pub(super) fn word<T: Copy + PartialEq>(choices: &[Choice<T>], value: T) -> &'static str {
-    choices.iter().find(|choice| choice.value == value).map_or("", |choice| choice.word)
+/// The row of a service.
+pub(crate) fn row(service: Service) -> Option<&'static ServiceRow> {
+    SERVICES.iter().find(|row| row.service == service)
 }
