@@ -31,6 +31,8 @@ mod remembers;
 #[cfg(test)]
 mod speaks_lsp;
 #[cfg(test)]
+mod survives_faulty_clouds;
+#[cfg(test)]
 mod tokens_like_the_peer;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
@@ -42,9 +44,11 @@ mod tidy;
 #[cfg(test)]
 mod support {
     pub(crate) mod client;
+    pub(crate) mod cloud_faults;
     pub(crate) mod conformance;
     #[cfg(target_os = "linux")]
     pub(crate) mod emacs;
+    pub(crate) mod faulty;
     pub(crate) mod finch;
     pub(crate) mod heard;
     pub(crate) mod hub;
