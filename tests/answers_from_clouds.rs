@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use finch_llm::cloud::{CloudProvider, CloudSpec, Service, Waits};
 use finch_llm::normalise::normalise;
 use finch_llm::{
-    ClientId, GenerateRequest, Image, InfillContext, InfillRequest, Lane, LlmError, Message, OutputFormat,
+    ClientId, GenerateRequest, Image, InfillContext, InfillRequest, Lane, LlmError, Message, Origin, OutputFormat,
     Provider as _, Sampling, StopReason, ToolResult, ToolSpec,
 };
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ const ASKED: &str = "Hello there, who are you?";
 const SAID: [&str; 9] = ["Grüße, ", "世界! ", "This ", "is ", "an ", "answer ", "in ", "nine ", "pieces."];
 
 fn provider(spec: CloudSpec) -> CloudProvider {
-    CloudProvider::new(spec, Arc::new(|_| Ok(())), Handle::current()).unwrap()
+    CloudProvider::new(spec, Arc::new(|_| Ok(finch_llm::cloud::Passage::unwatched())), Handle::current()).unwrap()
 }
 
 fn asked() -> GenerateRequest {
@@ -363,22 +363,34 @@ async fn a_prompt_that_is_too_long_says_by_how_much() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn filling_in_is_refused_where_it_is_not_offered() {
+async fn text_at_a_cursor_is_asked_for_in_a_conversation_where_there_is_no_other_way() {
     let request = InfillRequest {
         client: ClientId::new("test"),
+        origin: Origin::default(),
         lane: Lane::Interactive,
         prefix: "fn add(".to_owned(),
-        suffix: ")".to_owned(),
+        suffix: ") -> i32 {".to_owned(),
         context: InfillContext::default(),
         prompt_tokens_max: 100,
         references: Vec::new(),
         sampling: Sampling::default(),
     };
     with_each_service(async |server, service, provider| {
+        server.queue(&[json!({ "type": "reply", "text": "```rust\na: i32, b: i32\n```" })]);
         let heard = Heard::of(provider.infill(request.clone())).await;
-        assert!(matches!(heard.error(), LlmError::Refused { .. }), "{service:?}: {:?}", heard.end);
-        // Mistral has it and is asked; what speaks for it here has it not, and is asked once.
-        assert_eq!(server.bodies().len(), usize::from(service == Service::Mistral), "{service:?}");
+        // Mistral fills in by itself and is asked to; what speaks for it here cannot, says 404, and is asked once.
+        if service == Service::Mistral {
+            assert!(matches!(heard.error(), LlmError::Refused { .. }), "{:?}", heard.end);
+        } else {
+            assert_eq!(
+                (heard.text().as_str(), heard.reason()),
+                ("a: i32, b: i32", StopReason::EndOfText),
+                "{service:?}"
+            );
+        }
+        let bodies = server.bodies();
+        let body = bodies[0].to_string();
+        assert!(bodies.len() == 1 && body.contains("fn add(") && body.contains(") -> i32 {"), "{service:?}: {body}");
     })
     .await;
 }

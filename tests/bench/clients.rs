@@ -74,6 +74,7 @@ fn ours(engine: &Engine, count: usize) -> Result<f64> {
 fn request(number: usize, prefix: String) -> InfillRequest {
     InfillRequest {
         client: ClientId::new(format!("bench-{number}")),
+        origin: finch_llm::Origin::default(),
         lane: Lane::Batch,
         prefix,
         suffix: String::new(),

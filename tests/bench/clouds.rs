@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use finch_llm::cloud::{Cleartext, CloudProvider, CloudSpec, Endpoint, Key, Service};
+use finch_llm::cloud::{Cleartext, CloudProvider, CloudSpec, Endpoint, Key, Passage, Service};
 use finch_llm::sse::SseParser;
 use finch_llm::{Chunk, ClientId, GenerateRequest, Lane, Message, Provider as _, ProviderId, redact};
 use serde_json::json;
@@ -61,7 +61,11 @@ fn provider(url: &str) -> Result<CloudProvider> {
     let endpoint = Endpoint::new(url, Cleartext::Loopback)?;
     let mut spec = CloudSpec::new(ProviderId::new("echo"), Service::OpenAi, "echo-1", endpoint);
     spec.key = Some(Key::new("sk-echo")?);
-    Ok(CloudProvider::new(spec, Arc::new(|_| Ok(())), tokio::runtime::Handle::current())?)
+    Ok(CloudProvider::new(
+        spec,
+        Arc::new(|_| Ok(finch_llm::cloud::Passage::unwatched())),
+        tokio::runtime::Handle::current(),
+    )?)
 }
 
 fn request(prompt_bytes: usize) -> GenerateRequest {

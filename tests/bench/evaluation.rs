@@ -114,6 +114,7 @@ fn first_line(engine: &Engine, place: &Place) -> Result<String> {
     runtime.block_on(async {
         let mut stream = engine.infill(InfillRequest {
             client: ClientId::new("evaluation"),
+            origin: finch_llm::Origin::default(),
             lane: Lane::Interactive,
             prefix: place.prefix.clone(),
             suffix: place.suffix.clone(),

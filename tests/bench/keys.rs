@@ -91,6 +91,7 @@ async fn typed(path: &str, text: &str, at: usize) -> Vec<Duration> {
             offset,
             trigger: Trigger::Automatic,
             alternatives: 0,
+            is_ahead: false,
         };
         times.push(completer.complete(ask).await.timings.total);
     }

@@ -111,6 +111,7 @@ fn finch(id: &str, threads: usize, prompts: &[(String, String)]) -> Result<Durat
 async fn infill(engine: &finch_engine::Engine, prefix: &str, tokens_max: usize) -> Result<Done> {
     let mut stream = engine.infill(InfillRequest {
         client: ClientId::new("bench"),
+        origin: finch_llm::Origin::default(),
         lane: Lane::Interactive,
         prefix: prefix.to_owned(),
         suffix: String::new(),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use finch_llm::cloud::{Cleartext, CloudProvider, CloudSpec, Endpoint, Key, Service, Waits};
+use finch_llm::cloud::{Cleartext, CloudProvider, CloudSpec, Endpoint, Key, Passage, Service, Waits};
 use finch_llm::{
-    Chunk, ClientId, GenerateRequest, InfillContext, InfillRequest, Lane, Message, Provider as _, ProviderId, Sampling,
+    Chunk, ClientId, GenerateRequest, InfillContext, InfillRequest, Lane, Message, Origin, Provider as _, ProviderId,
+    Sampling,
 };
 
 use super::faulty::{Faulty, Manner, Then, answer, stream_head};
@@ -229,7 +230,7 @@ pub(crate) async fn observe(fault: &Fault, ask: Ask, waits: Waits) -> Result<Obs
     let mut spec = CloudSpec::new(ProviderId::new("faulty"), Service::Compatible, "model-1", endpoint);
     spec.key = Some(Key::new(KEY)?);
     spec.waits = waits;
-    let provider = CloudProvider::new(spec, Arc::new(|_| Ok(())), tokio::runtime::Handle::current())?;
+    let provider = CloudProvider::new(spec, Arc::new(|_| Ok(Passage::unwatched())), tokio::runtime::Handle::current())?;
     let begun = Instant::now();
     let mut stream = match ask {
         Ask::Chat => provider.generate(chat()),
@@ -263,6 +264,7 @@ fn chat() -> GenerateRequest {
 fn completion() -> InfillRequest {
     InfillRequest {
         client: ClientId::new("faults"),
+        origin: Origin::default(),
         lane: Lane::Interactive,
         prefix: "fn add(".to_owned(),
         suffix: ")".to_owned(),

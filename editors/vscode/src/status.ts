@@ -11,6 +11,8 @@ export interface Status {
   file?: string | null;
   done?: number | null;
   total?: number | null;
+  answered?: { provider: string; model: string; instead_of?: string | null } | null;
+  left?: { requests: number; bytes: number; cost?: number | null } | null;
 }
 
 /** What is known when the status bar is drawn. */
@@ -32,7 +34,8 @@ export function label(view: View): string {
 /** Whether the user has to do something before there can be suggestions. */
 export function isStuck(view: View): boolean {
   const state = view.status?.state;
-  return view.server === 'missing' || view.server === 'stopped' || state === 'absent' || state === 'failed';
+  const isWithout = (state === 'absent' || state === 'failed') && !answeredElsewhere(view.status);
+  return view.server === 'missing' || view.server === 'stopped' || isWithout;
 }
 
 function parts(view: View): [icon: string, words: string] {
@@ -48,6 +51,10 @@ function parts(view: View): [icon: string, words: string] {
   const status = view.status;
   if (view.server === 'starting' || !status) {
     return ['sync~spin', 'starting'];
+  }
+  const answered = answeredElsewhere(status);
+  if (answered) {
+    return ['cloud', `${answered.provider} ${answered.model}` + tail(view.reason)];
   }
   switch (status.state) {
     case 'absent':
@@ -73,8 +80,20 @@ function progress({ done, total }: Status): string {
 /** What the server said of itself, one fact a line. */
 export function facts(status: Status): string {
   const { state, model, provider, reason, file, error, next } = status;
-  return Object.entries({ state, model, provider, reason, file, error, next })
+  const answered = status.answered && `${status.answered.provider} ${status.answered.model}`;
+  const instead = status.answered?.instead_of;
+  const left = status.left && `${status.left.requests} requests, ${status.left.bytes} bytes today` + cost(status.left.cost);
+  return Object.entries({ state, model, provider, reason, file, error, next, answered, instead, left })
     .filter(([, value]) => value != null)
     .map(([name, value]) => `${name}: ${value}`)
     .join('\n');
+}
+
+/** Who answered last, if it was not who is asked first. */
+function answeredElsewhere(status: Status | undefined): Status['answered'] {
+  return status?.answered?.provider === status?.provider ? null : status?.answered;
+}
+
+function cost(cost: number | null | undefined): string {
+  return cost == null ? '' : `, cost ${cost.toFixed(4)}`;
 }

@@ -36,6 +36,15 @@ test('the status bar warns where the user has to do something', () => {
   says({ status: ready, enabled: false }, '$(circle-slash) finch off');
 });
 
+test('the status bar names who answers instead, and the tooltip what left', () => {
+  const answered = { provider: 'groq', model: 'llama', instead_of: 'local: late' };
+  const absent: Status = { state: 'absent', provider: 'local', answered, left: { requests: 2, bytes: 10, cost: 0.5 } };
+  says({ status: absent }, '$(cloud) finch groq llama');
+  says({ status: { ...ready, answered: { ...answered, provider: 'local' } } }, '$(sparkle) finch smollm2-135m');
+  const told = facts(absent).split('\n').slice(2);
+  assert.deepEqual(told, ['answered: groq llama', 'instead: local: late', 'left: 2 requests, 10 bytes today, cost 0.5000']);
+});
+
 test('facts and explanations are one a line', () => {
   assert.equal(facts({ ...ready, error: null }), 'state: ready\nmodel: smollm2-135m\nprovider: local');
   const explanation = { message: 'The cursor is inside a word.', reason: 'gate', uri: '', prompt_tokens: 0, ms: { prefill: 1.26, decode: 0 } };

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Weak};
 
+use finch_llm::Provenance;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
@@ -30,7 +31,7 @@ pub(crate) fn accepted(ask: &Ask, text: &str) -> Ask {
     let text = if ask.document.ends_lines_with_crlf() { text.replace('\n', "\r\n") } else { text.to_owned() };
     let mut document = ask.document.clone();
     document.replace(ask.offset..ask.offset, &text);
-    Ask { document, offset: ask.offset + text.len(), trigger: Trigger::Automatic, ..ask.clone() }
+    Ask { document, offset: ask.offset + text.len(), trigger: Trigger::Automatic, is_ahead: true, ..ask.clone() }
 }
 
 impl Completer {
@@ -64,18 +65,18 @@ impl Completer {
         self.launch(turn, ask, &scene, window).then_some(scene)
     }
 
-    pub(crate) fn expect(&self, ask: &Ask, text: &str) {
-        self.recent().remember(self.entry(self.next_id(), ask, text));
+    pub(crate) fn expect(&self, ask: &Ask, text: &str, from: Option<Provenance>) {
+        self.recent().remember(self.entry(self.next_id(), ask, text, from));
     }
 }
 
 impl Ahead {
     /// What the model says beyond what was shown of its answer.
     async fn hear_more(self, scene: Scene, shown: String, bounds: Bounds) {
-        let Some((_, text)) = self.answer(&scene, &shown, bounds).await else { return };
+        let Some((flight, text)) = self.answer(&scene, &shown, bounds).await else { return };
         let rest = text.strip_prefix(&shown).filter(|rest| !is_blank(rest));
         if let (Some(rest), Some(completer)) = (rest, self.completer.upgrade()) {
-            completer.expect(&self.ask, rest);
+            completer.expect(&self.ask, rest, flight.provenance());
         }
     }
 
@@ -89,7 +90,7 @@ impl Ahead {
         if let Some((flight, text)) = self.answer(&scene, "", bounds).await
             && let Some(completer) = self.completer.upgrade()
         {
-            completer.expect(&flight.ask, &text);
+            completer.expect(&flight.ask, &text, flight.provenance());
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Ask {
     pub trigger: Trigger,
     /// So many other suggestions are wanted, if the user asked for one himself. There may be fewer.
     pub alternatives: usize,
+    /// Nobody asks yet; the user will, it is thought.
+    pub is_ahead: bool,
 }
 
 /// What stays the same from request to request.

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use finch_llm::{
-    Capabilities, ClientId, InfillContext, InfillRequest, Lane, ModelState, Provider, Sampling, StateReceiver,
+    Capabilities, ClientId, InfillContext, InfillRequest, Lane, ModelState, Origin, Provenance, Provider, Sampling,
+    StateReceiver, Task,
 };
 use tokio::time::Instant;
 
@@ -114,14 +115,14 @@ impl Completer {
     /// client's next ask agrees with what the model is saying and comes at once.
     pub async fn complete(self: &Arc<Self>, ask: Ask) -> Outcome {
         let started = Instant::now();
-        let capabilities = self.provider.capabilities();
+        let Provenance { provider, model } = self.provenance();
         let mut outcome = Outcome {
             id: self.next_id(),
             suggestion: None,
             alternatives: Vec::new(),
             reason: None,
-            provider: self.provider.id().to_string(),
-            model: capabilities.model.clone(),
+            provider: provider.to_string(),
+            model,
             usage: finch_llm::Usage::default(),
             timings: Times::default(),
             prompt: None,
@@ -182,7 +183,9 @@ impl Completer {
         if ask.trigger == Trigger::Automatic && self.is_quiet(scene.place.token()) {
             return Err(Reason::Gate(Gate::Quiet));
         }
-        self.model_is_ready()?;
+        if !self.provider.is_ready(&self.origin(ask)) {
+            return Err(self.not_ready());
+        }
         Ok((scene, window))
     }
 
@@ -193,6 +196,17 @@ impl Completer {
         self.flights.launch(turn, || Flight::new(ask.clone(), prompt, self.provider.infill(request)))
     }
 
+    /// Where a request comes from, as far as that is known before anything is gathered for it.
+    fn origin(&self, ask: &Ask) -> Origin {
+        Origin {
+            task: Task::Completion,
+            workspace: self.context.workspace_of(ask.path.as_deref()),
+            files: ask.path.as_deref().map(|path| self.context.name_of(path)).into_iter().collect(),
+            is_ahead: ask.is_ahead,
+            named: None,
+        }
+    }
+
     pub(crate) fn is_excluded(&self, ask: &Ask) -> bool {
         ask.path.as_deref().is_some_and(|path| self.options.excludes.excludes(path))
     }
@@ -201,16 +215,23 @@ impl Completer {
         &self.options
     }
 
-    pub(crate) fn entry(&self, id: u64, ask: &Ask, text: &str) -> Entry {
+    /// Something to remember; `from` is who said it, where more than one may have.
+    pub(crate) fn entry(&self, id: u64, ask: &Ask, text: &str, from: Option<Provenance>) -> Entry {
+        let from = from.unwrap_or_else(|| self.provenance());
         Entry {
             id,
             path: ask.path.clone(),
             document: ask.document.clone(),
             offset: ask.offset,
             text: text.to_owned(),
-            provider: self.provider.id().to_string(),
-            model: self.provider.capabilities().model,
+            provider: from.provider.to_string(),
+            model: from.model,
         }
+    }
+
+    /// Who would be asked.
+    fn provenance(&self) -> Provenance {
+        Provenance { provider: self.provider.id(), model: self.provider.capabilities().model }
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -233,14 +254,16 @@ impl Completer {
         locked(&self.tally).is_quiet(token, self.options.quiet, Instant::now())
     }
 
-    fn model_is_ready(&self) -> Result<(), Reason> {
+    /// Why nobody can be asked.
+    fn not_ready(&self) -> Reason {
         match &*self.state.borrow() {
-            ModelState::Ready { .. } => Ok(()),
-            ModelState::Absent { .. } | ModelState::Failed { .. } => Err(Reason::NoModel),
+            ModelState::Absent { .. } | ModelState::Failed { .. } => Reason::NoModel,
             ModelState::Starting
             | ModelState::Downloading { .. }
             | ModelState::Importing { .. }
-            | ModelState::Loading { .. } => Err(Reason::ModelLoading),
+            | ModelState::Loading { .. }
+            // In this very moment.
+            | ModelState::Ready { .. } => Reason::ModelLoading,
         }
     }
 
@@ -290,6 +313,8 @@ impl Completer {
 
     fn request(&self, ask: &Ask, place: &Place, prompt: &PromptParts) -> InfillRequest {
         let mut request = self.bare_request(ask.client.clone(), prompt);
+        request.origin = self.origin(ask);
+        request.origin.files.extend(prompt.context.excerpts.iter().map(|excerpt| excerpt.name.clone()));
         request.references = window::around(&ask.document, ask.offset);
         request.sampling.stop = if place.line_goes_on() { vec!["\n".to_owned()] } else { Vec::new() };
         request.sampling.unsure_below = if ask.trigger == Trigger::Automatic { UNSURE_BELOW } else { 0.0 };
@@ -300,6 +325,7 @@ impl Completer {
     fn bare_request(&self, client: ClientId, prompt: &PromptParts) -> InfillRequest {
         InfillRequest {
             client,
+            origin: Origin::default(),
             lane: Lane::Interactive,
             prefix: prompt.prefix.clone(),
             suffix: prompt.suffix.clone(),

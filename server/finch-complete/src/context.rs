@@ -13,7 +13,8 @@ mod sources;
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use finch_text::Document;
 
@@ -41,6 +42,8 @@ pub struct Context {
     known: Mutex<Known>,
     /// What was told while somebody gathered, the oldest first.
     news: Mutex<VecDeque<News>>,
+    /// The folder that is worked in.
+    root: Mutex<Option<Arc<Path>>>,
 }
 
 type News = Box<dyn FnOnce(&mut Known) + Send>;
@@ -72,10 +75,23 @@ impl Context {
     /// The folder that is worked in.
     pub fn rooted(&self, root: &str) {
         let root = root.trim_end_matches(['/', '\\']).to_owned();
+        *self.root.lock().unwrap_or_else(PoisonError::into_inner) = Some(Path::new(&root).into());
         self.tell(move |known| {
             known.repository = root.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).map(str::to_owned);
             known.root = Some(root);
         });
+    }
+
+    /// The folder that a file belongs to, if it is the one that is worked in.
+    pub(crate) fn workspace_of(&self, path: Option<&str>) -> Option<Arc<Path>> {
+        let root = self.root.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        within(root.to_str()?, path?).is_some().then_some(root)
+    }
+
+    /// What a file is called in the folder that is worked in.
+    pub(crate) fn name_of(&self, path: &str) -> String {
+        let root = self.root.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        short(root.as_deref().and_then(Path::to_str), path).into_owned()
     }
 
     pub fn opened(&self, path: &str, document: &Document) {
@@ -215,14 +231,26 @@ impl Known {
         self.open.push_back((path.to_owned(), document.clone()));
     }
 
+    /// The rest of a path within the folder that is worked in.
+    fn within<'a>(&self, path: &'a str) -> Option<&'a str> {
+        within(self.root.as_deref()?, path)
+    }
+
     /// The path as it stands in the project, with `/` between its parts.
     fn short<'a>(&self, path: &'a str) -> std::borrow::Cow<'a, str> {
-        let rest = self.root.as_deref().and_then(|root| path.strip_prefix(root));
-        let rest = rest.filter(|rest| rest.starts_with(['/', '\\'])).map(|rest| &rest[1..]);
-        let name = || path.rsplit(['/', '\\']).next().unwrap_or(path);
-        let short = rest.unwrap_or_else(name);
-        if short.contains('\\') { short.replace('\\', "/").into() } else { short.into() }
+        short(self.root.as_deref(), path)
     }
+}
+
+fn short<'a>(root: Option<&str>, path: &'a str) -> std::borrow::Cow<'a, str> {
+    let name = || path.rsplit(['/', '\\']).next().unwrap_or(path);
+    let short = root.and_then(|root| within(root, path)).unwrap_or_else(name);
+    if short.contains('\\') { short.replace('\\', "/").into() } else { short.into() }
+}
+
+fn within<'a>(root: &str, path: &'a str) -> Option<&'a str> {
+    let rest = path.strip_prefix(root)?;
+    rest.starts_with(['/', '\\']).then(|| &rest[1..])
 }
 
 #[cfg(test)]

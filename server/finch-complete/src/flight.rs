@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use finch_llm::{Chunk, ClientId, Done, GenerateStream, LlmError, Progress, StopReason};
+use finch_llm::{Chunk, ClientId, Done, GenerateStream, LlmError, Progress, Provenance, StopReason};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -92,6 +92,11 @@ impl Flight {
 
     pub(crate) fn said(&self) -> Said {
         Said { text: unify_line_ends(&self.heard), doubts: self.doubts.clone(), ended: self.ended.clone() }
+    }
+
+    /// Who answers, where more than one may.
+    pub(crate) fn provenance(&self) -> Option<Provenance> {
+        self.stream.provenance()
     }
 
     /// What it has cost.

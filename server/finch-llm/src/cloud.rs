@@ -9,6 +9,8 @@ mod claude;
 mod endpoint;
 mod excerpts;
 mod exchange;
+mod fill;
+mod gate;
 mod gemini;
 mod http;
 mod openai;
@@ -20,7 +22,7 @@ mod status;
 mod turns;
 
 pub use endpoint::{BadEndpoint, BadKey, Cleartext, Endpoint, Key};
-pub use exchange::{Departure, Gate};
+pub use gate::{Departure, Ending, Gate, Passage};
 pub use http::{Header, Waits};
 pub use provider::{BadSpec, CloudProvider, CloudSpec, Thinking};
 pub use service::{InfillWay, Service};

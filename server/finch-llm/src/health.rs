@@ -16,10 +16,11 @@ pub struct Health {
     ill: HashMap<ProviderId, Ill>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Ill {
     failures: u32,
     until: Until,
+    why: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +50,18 @@ impl Health {
                 Until::Time(now + doubled.min(limits::COOL_DOWN_MAX))
             }
         };
-        self.ill.insert(provider.clone(), Ill { failures, until });
+        self.ill.insert(provider.clone(), Ill { failures, until, why: error.to_string() });
     }
 
-    /// How long the provider is not to be asked; `None` if it may be.
+    /// How long the provider is not to be asked, and why; `None` if it may be.
     #[must_use]
-    pub fn pause(&self, provider: &ProviderId, now: Instant) -> Option<Duration> {
-        match self.ill.get(provider)?.until {
+    pub fn pause(&self, provider: &ProviderId, now: Instant) -> Option<(Duration, String)> {
+        let Ill { until, why, .. } = self.ill.get(provider)?;
+        let pause = match until {
             Until::Configured => Some(Duration::MAX),
             Until::Time(until) => until.checked_duration_since(now).filter(|pause| !pause.is_zero()),
-        }
+        };
+        pause.map(|pause| (pause, why.clone()))
     }
 
     /// The configuration changed: everybody gets another chance.
@@ -82,7 +85,8 @@ mod tests {
     #[track_caller]
     fn check(failures: &[u64], error: &LlmError, at: u64, pause: Option<Duration>) {
         let (health, provider, begin) = fails(failures, error);
-        assert_eq!(health.pause(&provider, begin + Duration::from_secs(at)), pause);
+        let found = health.pause(&provider, begin + Duration::from_secs(at));
+        assert_eq!(found, pause.map(|pause| (pause, error.to_string())));
         assert_eq!(health.pause(&ProviderId::new("b"), begin), None);
     }
 
@@ -124,6 +128,6 @@ mod tests {
         health.answered(&provider);
         assert_eq!(health.pause(&provider, begin), None);
         health.failed(&provider, &LlmError::Overloaded, begin);
-        assert_eq!(health.pause(&provider, begin), Some(limits::COOL_DOWN_FIRST));
+        assert_eq!(health.pause(&provider, begin).unwrap().0, limits::COOL_DOWN_FIRST);
     }
 }

@@ -5,6 +5,7 @@
 //! whether again, what may not leave this machine, and how an answer becomes JSON. It knows no editor, no engine, no
 //! configuration and no file.
 
+mod alignment;
 pub mod cloud;
 mod error;
 pub mod health;
@@ -12,6 +13,7 @@ pub mod history;
 mod limits;
 mod message;
 pub mod normalise;
+mod origin;
 mod provider;
 pub mod redact;
 mod request;
@@ -20,15 +22,19 @@ pub mod router;
 pub mod sse;
 mod state;
 mod stream;
+pub mod structured;
 
+pub use alignment::ALIGNMENT;
 pub use error::LlmError;
 pub use limits::{CHUNKS_MAX, SSE_EVENT_BYTES_MAX};
 pub use message::{
     Answer, BadArguments, Image, Kept, Message, OutputFormat, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
+pub use origin::{Origin, Task};
 pub use provider::{Capabilities, Provider, ProviderId};
 pub use request::{ClientId, Excerpt, GenerateRequest, InfillContext, InfillRequest, Lane, Sampling};
 pub use state::{ModelState, StateReceiver, StateSender, state_channel};
 pub use stream::{
-    Chunk, ChunkSender, Done, GenerateStream, NotSent, Progress, ReaderGone, StopReason, Timings, Usage, stream,
+    Chunk, ChunkSender, Done, GenerateStream, NotSent, Progress, Provenance, ReaderGone, StopReason, Timings, Usage,
+    stream,
 };

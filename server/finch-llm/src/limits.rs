@@ -82,3 +82,20 @@ pub(crate) const ANSWER_STARTS_MAX: usize = 64;
 pub(crate) const COOL_DOWN_FIRST: Duration = Duration::from_secs(5);
 /// And no longer than this.
 pub(crate) const COOL_DOWN_MAX: Duration = Duration::from_secs(300);
+
+// Router.
+
+/// What happened and was not read yet.
+pub(crate) const ROUTER_EVENTS_MAX: usize = 16;
+/// That nobody answers is said once in this time.
+pub(crate) const NOTICE_INTERVAL: Duration = Duration::from_secs(60);
+/// First chunks whose times are remembered.
+pub(crate) const PACE_SAMPLES_MAX: usize = 32;
+/// Fewer of them say nothing.
+pub(crate) const PACE_SAMPLES_MIN: usize = 8;
+/// The wait before a second provider is asked, while nothing is known of the first.
+pub(crate) const HEDGE_UNKNOWN: Duration = Duration::from_secs(1);
+/// The wait is no shorter, or every second request would go out twice.
+pub(crate) const HEDGE_MIN: Duration = Duration::from_millis(300);
+/// Nor longer: an answer has to come while the user still waits for it.
+pub(crate) const HEDGE_MAX: Duration = Duration::from_millis(1500);

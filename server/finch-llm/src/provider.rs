@@ -1,6 +1,6 @@
 //! The one trait for everything that generates text.
 
-use crate::{GenerateRequest, GenerateStream, InfillRequest};
+use crate::{GenerateRequest, GenerateStream, InfillRequest, Origin};
 
 /// A provider's stable name, such as `local` or `groq`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,6 +54,11 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Fills in the text between a prefix and a suffix.
     fn infill(&self, request: InfillRequest) -> GenerateStream;
+
+    /// Whether it would answer a request from there now, rather than say why not.
+    fn is_ready(&self, _origin: &Origin) -> bool {
+        !self.capabilities().model.is_empty()
+    }
 
     /// The exact prompt of an infill, control tokens by their names; `None` where only the service knows it.
     fn spell(&self, _request: &InfillRequest) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Message, OutputFormat, ToolChoice, ToolSpec};
+use crate::{Message, Origin, OutputFormat, ToolChoice, ToolSpec};
 
 /// Who asks. A newer interactive request of a client replaces its older one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,6 +65,8 @@ pub struct Excerpt {
     /// What it is, in one line: a path, as a rule.
     pub name: String,
     pub text: Arc<str>,
+    /// It is from outside of the workspace that the request comes from, and stays on this machine.
+    pub is_foreign: bool,
 }
 
 /// What surrounds a place to fill in beyond its own text. It goes before the prefix.
@@ -85,6 +87,7 @@ pub struct InfillContext {
 #[derive(Debug, Clone, PartialEq)]
 pub struct InfillRequest {
     pub client: ClientId,
+    pub origin: Origin,
     pub lane: Lane,
     /// What stands before the cursor. The provider keeps its end when the budget is short.
     pub prefix: String,
@@ -103,6 +106,7 @@ pub struct InfillRequest {
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerateRequest {
     pub client: ClientId,
+    pub origin: Origin,
     pub lane: Lane,
     pub messages: Vec<Message>,
     /// The tools the model may call.
@@ -121,6 +125,7 @@ impl GenerateRequest {
     pub fn new(client: ClientId, lane: Lane, messages: Vec<Message>) -> Self {
         Self {
             client,
+            origin: Origin::default(),
             lane,
             messages,
             tools: Vec::new(),

@@ -1,148 +1,319 @@
-//! Who is asked, in which order: policy, task, place, consent and health make candidates out of providers.
+//! Who answers: one provider that stands for all that are configured.
 //!
-//! Pure. It opens nothing and remembers nothing; who asks goes on to the next candidate only before the first chunk.
-//! That a policy of `local-only` lets nothing out is not left to this order: the gate of each provider holds it.
+//! A request says where it comes from; policy, consent and health say who may be asked and in which order. It goes on
+//! to the next one while nothing of an answer was shown, and every answer says who made it. What leaves the machine
+//! is decided once more at each provider's gate, by the same [`Terms`].
 
-use std::time::Duration;
+mod hedge;
+mod order;
+mod race;
+mod terms;
 
-use crate::{LlmError, ProviderId, cloud::Departure};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
-/// What the user wants of local and cloud. The default asks a cloud only where the user has agreed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// Nothing leaves this machine.
-    LocalOnly,
-    #[default]
-    LocalFirst,
-    CloudFirst,
-    /// What costs least, local included.
-    Cheapest,
-}
+use tokio::{runtime::Handle, sync::broadcast};
 
-/// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    Completion,
-    Chat,
-    Plan,
-    Critique,
-}
+use crate::{
+    Capabilities, GenerateRequest, GenerateStream, InfillRequest, Lane, LlmError, Origin, Provenance, Provider,
+    ProviderId, Task, alignment, health::Health, limits,
+};
+pub use hedge::Hedge;
+use hedge::Pace;
+pub use order::{Candidate, Consent, Policy, Rule, candidates, policy};
+use race::Race;
+pub use terms::{ConsentOf, Terms};
 
-/// Whether text of this workspace may go to a cloud.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Consent {
-    /// The user was not asked yet. It counts as no.
-    #[default]
-    Unknown,
-    Given,
-    Refused,
-}
-
-/// A policy for some tasks and some files. The first one that matches holds.
+/// Where a provider computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// Any task if it is empty.
-    pub tasks: Vec<Task>,
-    /// Paths in the workspace, with `*` for a part of a name and `**` for any folders; any path if it is `None`.
-    pub glob: Option<String>,
-    pub policy: Policy,
+pub enum Place {
+    /// In this process. It says itself whether it is ready.
+    Here,
+    /// A server on this machine.
+    ThisMachine,
+    /// Beyond this machine, at this host.
+    Away { host: String },
 }
 
-/// A provider as the router sees it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
-    pub id: ProviderId,
-    /// It is on this machine, so that nothing leaves.
-    pub is_local: bool,
-    /// It can do the task at all.
-    pub is_able: bool,
-    /// How long it is not to be asked.
-    pub pause: Option<Duration>,
+/// A provider that may be asked.
+#[derive(Clone)]
+pub struct Listed {
+    pub provider: Arc<dyn Provider>,
+    pub place: Place,
     /// What a million tokens cost, in whatever the user counts in.
     pub cost: f64,
 }
 
-/// The policy for a task on a file; `path` is relative to the workspace and has `/` between its parts.
-#[must_use]
-pub fn policy(rules: &[Rule], default: Policy, task: Task, path: Option<&str>) -> Policy {
-    let holds = |rule: &&Rule| {
-        let is_task = rule.tasks.is_empty() || rule.tasks.contains(&task);
-        // A rule for files says nothing of a request without one.
-        let is_place = match (&rule.glob, path) {
-            (None, _) => true,
-            (Some(glob), Some(path)) => matches(glob, path),
-            (Some(_), None) => false,
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listed").field("provider", &self.provider.id()).field("place", &self.place).finish()
+    }
+}
+
+/// Whom the user has configured, in the user's order, and on which terms.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub providers: Vec<Listed>,
+    pub terms: Arc<Terms>,
+    pub hedge: Hedge,
+}
+
+/// What a door may want to tell the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RouterEvent {
+    /// A provider beyond this machine would be asked if the user agreed.
+    ConsentWanted { origin: Origin, provider: ProviderId, host: String },
+    /// Nobody answered. Comes once a minute at most.
+    AllFailed { reason: String },
+    /// Somebody answered; `instead_of` is who was asked before and why that came to nothing.
+    Answered { provenance: Provenance, task: Task, instead_of: Option<String> },
+}
+
+/// All providers as one. Clones are the same.
+#[derive(Clone)]
+pub struct Router {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    setup: Mutex<Arc<Setup>>,
+    pub(crate) health: Mutex<Health>,
+    pub(crate) pace: Mutex<Pace>,
+    events: broadcast::Sender<RouterEvent>,
+    /// When it was last said that nobody answers.
+    said_all_failed: Mutex<Option<Instant>>,
+    runtime: Handle,
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").field("setup", &self.setup()).finish_non_exhaustive()
+    }
+}
+
+/// Those who may be asked now, and what keeps others from it.
+#[derive(Debug, Default)]
+pub(crate) struct Choice {
+    pub(crate) order: Vec<Listed>,
+    /// The first that waits for the user's consent.
+    pub(crate) waits: Option<Listed>,
+    /// Why others are not asked.
+    pub(crate) left_out: Vec<String>,
+}
+
+impl Router {
+    /// Requests to more than one provider run on `runtime`.
+    #[must_use]
+    pub fn new(setup: Setup, runtime: Handle) -> Self {
+        let shared = Shared {
+            setup: Mutex::new(Arc::new(setup)),
+            health: Mutex::default(),
+            pace: Mutex::default(),
+            events: broadcast::Sender::new(limits::ROUTER_EVENTS_MAX),
+            said_all_failed: Mutex::default(),
+            runtime,
         };
-        is_task && is_place
-    };
-    rules.iter().find(holds).map_or(default, |rule| rule.policy)
-}
-
-/// Whom to ask, in order. The order of `providers` is the user's and settles what the policy leaves open.
-#[must_use]
-pub fn candidates(providers: &[Candidate], policy: Policy, consent: Consent) -> Vec<ProviderId> {
-    let may_leave = policy != Policy::LocalOnly && consent == Consent::Given;
-    let mut order: Vec<&Candidate> =
-        providers.iter().filter(|one| one.is_able && one.pause.is_none() && (one.is_local || may_leave)).collect();
-    match policy {
-        Policy::LocalOnly | Policy::LocalFirst => order.sort_by_key(|one| !one.is_local),
-        Policy::CloudFirst => order.sort_by_key(|one| one.is_local),
-        Policy::Cheapest => order.sort_by(|one, other| one.cost.total_cmp(&other.cost)),
+        Self { shared: Arc::new(shared) }
     }
-    order.into_iter().map(|one| one.id.clone()).collect()
-}
 
-/// What a provider's gate answers: nothing leaves this machine without policy and consent.
-///
-/// # Errors
-/// [`LlmError::Refused`] says which of them is missing.
-pub fn let_out(departure: &Departure<'_>, policy: Policy, consent: Consent) -> Result<(), LlmError> {
-    let refused = |reason: &str| Err(LlmError::Refused { reason: reason.to_owned() });
-    match (departure.is_loopback, policy, consent) {
-        (true, _, _) | (false, Policy::LocalFirst | Policy::CloudFirst | Policy::Cheapest, Consent::Given) => Ok(()),
-        (false, Policy::LocalOnly, _) => refused("the policy is local-only"),
-        (false, _, Consent::Unknown) => refused("nobody has agreed that text of this workspace may go to a cloud"),
-        (false, _, Consent::Refused) => refused("text of this workspace may not go to a cloud"),
+    /// The user configured something else. What is under way goes on; who was left alone gets another chance.
+    pub fn reconfigure(&self, setup: Setup) {
+        *locked(&self.shared.setup) = Arc::new(setup);
+        locked(&self.shared.health).forget();
     }
-}
 
-/// Whether a path matches: `*` and `?` within a part, `**` over parts. A glob without `/` matches the last part.
-fn matches(glob: &str, path: &str) -> bool {
-    if !glob.contains('/') {
-        return part_matches(glob.as_bytes(), path.rsplit('/').next().unwrap_or_default().as_bytes());
+    /// What happens from now on. A reader that is slow misses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<RouterEvent> {
+        self.shared.events.subscribe()
     }
-    let glob: Vec<&str> = glob.trim_start_matches('/').split('/').collect();
-    let path: Vec<&str> = path.split('/').collect();
-    wild(&glob, &path, |part| *part == "**", |part, name| part_matches(part.as_bytes(), name.as_bytes()))
-}
 
-fn part_matches(glob: &[u8], name: &[u8]) -> bool {
-    wild(glob, name, |byte| *byte == b'*', |byte, other| *byte == b'?' || byte == other)
-}
+    /// The ids of all providers, in the user's order.
+    #[must_use]
+    pub fn ids(&self) -> Vec<ProviderId> {
+        self.setup().providers.iter().map(|listed| listed.provider.id()).collect()
+    }
 
-/// Matching with one kind of wildcard, in time that is bounded by the product of the lengths.
-fn wild<T>(glob: &[T], text: &[T], is_any: impl Fn(&T) -> bool, fits: impl Fn(&T, &T) -> bool) -> bool {
-    let (mut at, mut here, mut back) = (0, 0, None);
-    while here < text.len() {
-        match glob.get(at) {
-            Some(part) if is_any(part) => {
-                back = Some((at, here));
-                at += 1;
+    fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&locked(&self.shared.setup))
+    }
+
+    /// Who is asked for this, in order.
+    fn choose(&self, setup: &Setup, origin: &Origin) -> Choice {
+        let (policy, consent) = (setup.terms.policy_of(origin), setup.terms.consent_of(origin));
+        let mut choice = Choice::default();
+        let mut able = Vec::new();
+        for listed in &setup.providers {
+            let id = listed.provider.id();
+            if origin.named.as_ref().is_some_and(|named| *named != id) {
+                continue;
             }
-            Some(part) if fits(part, &text[here]) => {
-                at += 1;
-                here += 1;
+            let (pause, why) = locked(&self.shared.health).pause(&id, Instant::now()).unzip();
+            let candidate = Candidate {
+                id: id.clone(),
+                is_local: !matches!(listed.place, Place::Away { .. }),
+                is_able: listed.place == Place::Here || is_able(&listed.provider.capabilities(), origin.task),
+                pause,
+                cost: listed.cost,
+            };
+            match &listed.place {
+                _ if !candidate.is_able => choice.left_out.push(format!("{id} cannot do this")),
+                _ if pause.is_some() => {
+                    choice.left_out.push(format!("{id} is left alone for a while ({})", why.unwrap_or_default()));
+                }
+                Place::Away { .. } => match setup.terms.permit(origin, policy, consent) {
+                    Ok(()) => {}
+                    Err(reason) => {
+                        if consent == Consent::Unknown && policy != Policy::LocalOnly && choice.waits.is_none() {
+                            choice.waits = Some(listed.clone());
+                        }
+                        choice.left_out.push(format!("{id} may not be asked: {reason}"));
+                    }
+                },
+                Place::Here | Place::ThisMachine => {}
+            }
+            able.push(candidate);
+        }
+        let by_id = |id: ProviderId| setup.providers.iter().find(|listed| listed.provider.id() == id).cloned();
+        if origin.is_ahead {
+            choice.waits = None;
+            able.retain(|candidate| candidate.is_local);
+        }
+        choice.order = candidates(&able, policy, consent).into_iter().filter_map(by_id).collect();
+        choice
+    }
+
+    fn ask(&self, setup: &Setup, origin: &Origin, lane: Lane, send: race::Send) -> GenerateStream {
+        let mut choice = self.choose(setup, origin);
+        if lane == Lane::Warm {
+            // Only what computes here keeps anything.
+            choice.order.retain(|listed| listed.place == Place::Here);
+        }
+        match choice.order.as_slice() {
+            [] => {
+                self.shared.want_consent(origin, choice.waits.as_ref());
+                GenerateStream::failed(nobody(&choice.left_out))
+            }
+            [only] if only.place == Place::Here && choice.waits.is_none() => {
+                let stream = send(only.provider.as_ref());
+                stream.of(provenance(only))
             }
             _ => {
-                // The last wildcard takes one more.
-                let Some((star, from)) = back else { return false };
-                back = Some((star, from + 1));
-                at = star + 1;
-                here = from + 1;
+                let race = Race::new(Arc::clone(&self.shared), setup, origin.clone(), choice, send);
+                let (sender, stream) = crate::stream();
+                // The task ends with its reader, and with the runtime.
+                drop(self.shared.runtime.spawn(race.run(sender)));
+                stream
             }
         }
     }
-    glob[at..].iter().all(is_any)
+}
+
+impl Provider for Router {
+    fn id(&self) -> ProviderId {
+        self.first().map_or_else(|| ProviderId::new("none"), |listed| listed.provider.id())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.first().map_or_else(nothing, |listed| listed.provider.capabilities())
+    }
+
+    fn generate(&self, mut request: GenerateRequest) -> GenerateStream {
+        let (setup, origin, lane) = (self.setup(), request.origin.clone(), request.lane);
+        alignment::align(&mut request.messages);
+        self.ask(&setup, &origin, lane, Box::new(move |provider| provider.generate(request.clone())))
+    }
+
+    fn infill(&self, request: InfillRequest) -> GenerateStream {
+        let (setup, origin, lane) = (self.setup(), request.origin.clone(), request.lane);
+        self.ask(&setup, &origin, lane, Box::new(move |provider| provider.infill(request.clone())))
+    }
+
+    fn is_ready(&self, origin: &Origin) -> bool {
+        let choice = self.choose(&self.setup(), origin);
+        let is_ready = choice.order.iter().any(|listed| listed.provider.is_ready(origin));
+        if !is_ready {
+            self.shared.want_consent(origin, choice.waits.as_ref());
+        }
+        is_ready
+    }
+
+    fn spell(&self, request: &InfillRequest) -> Option<String> {
+        self.first()?.provider.spell(request)
+    }
+
+    fn tokens_of(&self, text: &str) -> Option<usize> {
+        self.first()?.provider.tokens_of(text)
+    }
+}
+
+impl Router {
+    /// Who would be asked first for what belongs to no folder.
+    fn first(&self) -> Option<Listed> {
+        let setup = self.setup();
+        let origin = Origin { task: Task::Completion, ..Origin::default() };
+        self.choose(&setup, &origin).order.into_iter().next()
+    }
+}
+
+impl Shared {
+    pub(crate) fn tell(&self, event: RouterEvent) {
+        // Nobody has to listen.
+        self.events.send(event).ok();
+    }
+
+    pub(crate) fn want_consent(&self, origin: &Origin, waits: Option<&Listed>) {
+        if let Some(Listed { provider, place: Place::Away { host }, .. }) = waits {
+            let (origin, host) = (origin.clone(), host.clone());
+            self.tell(RouterEvent::ConsentWanted { origin, provider: provider.id(), host });
+        }
+    }
+
+    /// Says so, unless it was said within the last minute.
+    pub(crate) fn all_failed(&self, reason: &str, now: Instant) {
+        let mut said = locked(&self.said_all_failed);
+        if said.is_none_or(|said| now.duration_since(said) >= limits::NOTICE_INTERVAL) {
+            *said = Some(now);
+            self.tell(RouterEvent::AllFailed { reason: reason.to_owned() });
+        }
+    }
+}
+
+fn is_able(capabilities: &Capabilities, task: Task) -> bool {
+    match task {
+        Task::Completion => capabilities.fill_in_the_middle,
+        Task::Chat | Task::Plan | Task::Critique => capabilities.chat,
+    }
+}
+
+pub(crate) fn provenance(listed: &Listed) -> Provenance {
+    Provenance { provider: listed.provider.id(), model: listed.provider.capabilities().model }
+}
+
+fn nobody(left_out: &[String]) -> LlmError {
+    let reason = match left_out {
+        [] => "no provider is configured; run `finch setup`".to_owned(),
+        some => format!("nobody can be asked: {}", some.join("; ")),
+    };
+    LlmError::Refused { reason }
+}
+
+fn nothing() -> Capabilities {
+    Capabilities {
+        model: String::new(),
+        fill_in_the_middle: false,
+        chat: false,
+        tools: false,
+        structured_output: false,
+        context_tokens_max: 0,
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

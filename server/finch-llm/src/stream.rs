@@ -1,13 +1,13 @@
 //! The answer of a provider: chunks on a bounded channel, ended by exactly one `Done` or one error.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use tokio::sync::{mpsc, watch};
 
-use crate::{CHUNKS_MAX, Kept, LlmError, ToolCall};
+use crate::{CHUNKS_MAX, Kept, LlmError, ProviderId, ToolCall};
 
 /// A piece of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,12 +77,20 @@ pub struct Progress {
     pub timings: Timings,
 }
 
+/// Who answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    pub provider: ProviderId,
+    pub model: String,
+}
+
 /// The reading end. Dropping it cancels the request.
 #[derive(Debug)]
 pub struct GenerateStream {
     chunks: mpsc::Receiver<Result<Chunk, LlmError>>,
     progress: watch::Receiver<Progress>,
     kept: Arc<Mutex<Vec<Kept>>>,
+    provenance: Arc<OnceLock<Provenance>>,
 }
 
 /// The writing end, held by the provider.
@@ -91,6 +99,7 @@ pub struct ChunkSender {
     chunks: mpsc::Sender<Result<Chunk, LlmError>>,
     progress: watch::Sender<Progress>,
     kept: Arc<Mutex<Vec<Kept>>>,
+    provenance: Arc<OnceLock<Provenance>>,
 }
 
 /// The reader dropped its stream: stop working.
@@ -114,9 +123,14 @@ pub enum NotSent {
 pub fn stream() -> (ChunkSender, GenerateStream) {
     let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
     let (progress_sender, progress) = watch::channel(Progress::default());
-    let kept = Arc::default();
-    let writer = ChunkSender { chunks: sender, progress: progress_sender, kept: Arc::clone(&kept) };
-    (writer, GenerateStream { chunks: receiver, progress, kept })
+    let (kept, provenance) = (Arc::default(), Arc::default());
+    let writer = ChunkSender {
+        chunks: sender,
+        progress: progress_sender,
+        kept: Arc::clone(&kept),
+        provenance: Arc::clone(&provenance),
+    };
+    (writer, GenerateStream { chunks: receiver, progress, kept, provenance })
 }
 
 impl GenerateStream {
@@ -143,6 +157,20 @@ impl GenerateStream {
     #[must_use]
     pub fn progress(&self) -> Progress {
         *self.progress.borrow()
+    }
+
+    /// Who answers, once that is known and if more than one may: at the latest with the first chunk.
+    #[must_use]
+    pub fn provenance(&self) -> Option<Provenance> {
+        self.provenance.get().cloned()
+    }
+
+    /// The same stream, said to come from there.
+    #[must_use]
+    pub fn of(self, provenance: Provenance) -> Self {
+        // Who is known to answer stays known.
+        self.provenance.get_or_init(|| provenance);
+        self
     }
 
     /// What has to go into [`crate::Answer::kept`] when the answer goes back; complete once `Done` was read.
@@ -188,6 +216,11 @@ impl ChunkSender {
     /// Hands over what the provider wants back, before `Done` is sent. Never waits.
     pub fn keep(&self, parts: Vec<Kept>) {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = parts;
+    }
+
+    /// Tells who answers, before the first chunk. The first word on it holds.
+    pub fn comes_from(&self, provenance: Provenance) {
+        self.provenance.get_or_init(|| provenance);
     }
 
     /// Whether the reader dropped its stream.

@@ -4,10 +4,11 @@
 //! client that reads slowly misses steps and never the outcome.
 
 use finch_llm::{ModelState, ProviderId, StateReceiver};
-use tokio::sync::watch::error::RecvError;
+use tokio::sync::watch::{self, error::RecvError};
 use tokio::time::{Instant, timeout_at};
 use tower_lsp::lsp_types::notification::Notification;
 
+use crate::clouds::Seen;
 use crate::editor::Editor;
 use crate::handlers::status::status_of;
 use crate::limits::PROGRESS_INTERVAL;
@@ -31,12 +32,22 @@ pub(crate) enum Show {
     StatusAndProgress,
 }
 
-/// Follows `state` until its sender is gone.
-pub(crate) async fn announce(editor: Editor, provider: ProviderId, mut state: StateReceiver, show: Show) {
+/// What there is to tell.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) provider: ProviderId,
+    pub(crate) state: StateReceiver,
+    pub(crate) seen: watch::Receiver<Seen>,
+}
+
+/// Follows what is known until the sender of the state is gone.
+pub(crate) async fn announce(editor: Editor, known: Known, show: Show) {
+    let Known { provider, mut state, mut seen } = known;
     let mut bar = Bar::new(editor.clone(), show);
     let mut told = state.borrow().clone();
     loop {
-        editor.tell::<StatusChanged>(status_of(&told, &provider)).await;
+        let others = seen.borrow_and_update().clone();
+        editor.tell::<StatusChanged>(status_of(&told, &provider, others)).await;
         bar.follow(&told).await;
         let next_report = Instant::now() + PROGRESS_INTERVAL;
         told = loop {
@@ -45,9 +56,17 @@ pub(crate) async fn announce(editor: Editor, provider: ProviderId, mut state: St
                     Ok(next) => break next,
                     Err(_) => return bar.end().await,
                 },
+                () = changed(&mut seen) => break told,
                 allowed = bar.answered() => bar.open(allowed, &told).await,
             }
         };
+    }
+}
+
+/// Waits for something else to tell, for ever if there will be none.
+async fn changed(seen: &mut watch::Receiver<Seen>) {
+    if seen.changed().await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -15,7 +15,8 @@ use tower_lsp::lsp_types::{
 };
 use tower_lsp::{ClientSocket, LanguageServer, LspService};
 
-use crate::announce::{Show, announce};
+use crate::announce::{Known, Show, announce};
+use crate::clouds::follow;
 use crate::editor::Editor;
 use crate::facts::ClientFacts;
 use crate::handlers::{self, HandlerError};
@@ -89,10 +90,17 @@ impl Shared {
         let started = self.with_session(|session| {
             let first = !std::mem::replace(&mut session.is_announced, true);
             let show = if session.facts.shows_progress { Show::StatusAndProgress } else { Show::StatusOnly };
-            first.then(|| announce(self.editor.clone(), session.provider.id(), session.state.clone(), show))
+            let (editor, seen) = (self.editor.clone(), session.seen.clone());
+            let clouds = session.clouds.take().filter(|_| first);
+            let following = clouds.map(|clouds| follow(editor.clone(), self.tasks.clone(), clouds, seen.clone()));
+            let known = Known { provider: session.provider.id(), state: session.state.clone(), seen: seen.subscribe() };
+            first.then(|| (announce(editor, known, show), following))
         });
-        if let Some(announcing) = started.flatten() {
+        if let Some((announcing, following)) = started.flatten() {
             self.tasks.spawn_for_session(announcing);
+            if let Some(following) = following {
+                self.tasks.spawn_for_session(following);
+            }
         }
     }
 }

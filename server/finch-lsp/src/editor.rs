@@ -5,6 +5,7 @@
 //! waits for a person would hold up its own cancel; so nobody else may send a request to the client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tower_lsp::Client;
@@ -21,8 +22,8 @@ use crate::tasks::Tasks;
 pub(crate) enum AskError {
     #[error("{QUESTIONS_MAX} questions wait for an answer already")]
     TooManyQuestions,
-    #[error("the client gave no answer within {ANSWER_WAIT:?}")]
-    NoAnswer,
+    #[error("the client gave no answer within {wait:?}")]
+    NoAnswer { wait: Duration },
     #[error("the session ended before the answer")]
     SessionEnded,
     #[error("the client refused: {0}")]
@@ -84,6 +85,18 @@ impl Editor {
     where
         R: Request<Params: Send + 'static, Result: Send + 'static>,
     {
+        self.ask_person::<R>(params, ANSWER_WAIT)
+    }
+
+    /// The same, where somebody may have to think about it.
+    pub(crate) fn ask_person<R>(
+        &self,
+        params: R::Params,
+        wait: Duration,
+    ) -> impl Future<Output = Result<R::Result, AskError>> + Send + use<R>
+    where
+        R: Request<Params: Send + 'static, Result: Send + 'static>,
+    {
         let (reply, answer) = oneshot::channel();
         let permit = Arc::clone(&self.questions).try_acquire_owned().map_err(|_| AskError::TooManyQuestions);
         let asked = permit.map(|permit| {
@@ -98,10 +111,10 @@ impl Editor {
         });
         async move {
             asked?;
-            match tokio::time::timeout(ANSWER_WAIT, answer).await {
+            match tokio::time::timeout(wait, answer).await {
                 Ok(Ok(result)) => result.map_err(AskError::Refused),
                 Ok(Err(_)) => Err(AskError::SessionEnded),
-                Err(_) => Err(AskError::NoAnswer),
+                Err(_) => Err(AskError::NoAnswer { wait }),
             }
         }
     }

@@ -7,6 +7,7 @@
 
 mod announce;
 mod asks;
+mod clouds;
 mod delay;
 mod dispatch;
 mod documents;
@@ -29,6 +30,7 @@ mod why;
 pub mod wire;
 mod workspace;
 
+pub use clouds::{Agree, Clouds};
 pub use limits::{BODY_BYTES_MAX, HEADER_BYTES_MAX, SKIPPED_BYTES_MAX};
 pub use serve::{Backend, Ended, Settings, serve};
 pub use workspace::Workspace;

@@ -46,6 +46,10 @@ pub(crate) const FEEDBACK_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the client may take to answer a question before we stop waiting.
 pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// How long a person may take to answer a question of consequence.
+pub(crate) const PERSON_WAIT: Duration = Duration::from_secs(3600);
+/// Folders for which a session asks whether text of them may go to a cloud.
+pub(crate) const FOLDERS_ASKED_MAX: usize = 16;
 /// How long work may take to end, and its answers to be written, once the session is over.
 pub(crate) const DRAIN_WAIT: Duration = Duration::from_millis(1500);
 /// Between two looks at whether the editor's process is alive.

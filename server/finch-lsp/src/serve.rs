@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::clouds::Clouds;
 use crate::dispatch;
 use crate::limits::{DRAIN_WAIT, OUTGOING_MESSAGES_MAX};
 use crate::ordered::Phase;
@@ -29,6 +30,8 @@ pub struct Backend {
     pub settings: Settings,
     /// Where it is written down what becomes of suggestions, if the user lets it.
     pub journal: Option<Journal>,
+    /// Absent where no provider beyond this machine is configured.
+    pub clouds: Option<Clouds>,
 }
 
 /// The user's switches. The editor may set them anew for its session.

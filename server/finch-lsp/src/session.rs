@@ -8,10 +8,11 @@ use std::sync::Arc;
 use finch_complete::{Completer, Options};
 use finch_llm::{ClientId, Provider, StateReceiver};
 use finch_text::Document;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::asks::Asks;
+use crate::clouds::{Clouds, Seen};
 use crate::delay::Pace;
 use crate::documents::{Applied, Documents, Edit, Missing, Problem, Snapshot, Splice};
 use crate::editor::Log;
@@ -38,13 +39,16 @@ pub(crate) struct Session {
     pub(crate) state: StateReceiver,
     pub(crate) client: ClientId,
     pub(crate) log: Log,
+    /// Present until it is followed.
+    pub(crate) clouds: Option<Clouds>,
+    pub(crate) seen: watch::Sender<Seen>,
     /// The client is being told about the model.
     pub(crate) is_announced: bool,
 }
 
 impl Session {
     pub(crate) fn new(backend: Backend, log: Log) -> Self {
-        let Backend { provider, state, options, settings, journal } = backend;
+        let Backend { provider, state, options, settings, journal, clouds } = backend;
         let completer = Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone()));
         let pace = Arc::new(Pace::default());
         Self {
@@ -63,6 +67,8 @@ impl Session {
             // One process serves one editor window.
             client: ClientId::new(format!("lsp-{}", std::process::id())),
             log,
+            clouds,
+            seen: watch::Sender::default(),
             is_announced: false,
         }
     }

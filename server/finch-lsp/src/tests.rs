@@ -1,5 +1,6 @@
 //! Sessions over a pipe in memory, with a model whose every word the test decides. Waiting is by message only.
 
+mod clouds;
 mod completion;
 mod context;
 mod framing;

@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Lsp,
     /// Print one ghost text for a place in a file.
     Complete(Complete),
-    /// Ask the local model one question and print its answer as it comes.
+    /// Ask one question and print the answer as it comes.
     Ask(Ask),
     /// Fetch what finch needs: the ONNX Runtime library and a model.
     Setup(Setup),
@@ -44,6 +44,11 @@ pub(crate) enum Command {
     /// Say what a suggestion was worth, list what you said, or take it back.
     #[command(subcommand)]
     Feedback(Feedback),
+    /// List what left this machine: when, to whom, of which files, and what it cost.
+    Ledger(Ledger),
+    /// Say which workspaces' text may go to a cloud.
+    #[command(subcommand)]
+    Consent(Consent),
     /// Say what works, what does not, and what to do about it.
     Doctor(Json),
     /// Show where the configuration is, check it, or print its schema.
@@ -84,7 +89,11 @@ pub(crate) struct Ask {
     /// Print JSON when the answer is whole: the text, the model, and what it cost.
     #[arg(long)]
     pub(crate) json: bool,
-    /// An installed model; the one in use when absent.
+    /// A provider of the configuration, or local; as the router settles it when absent. Who names one agrees that this
+    /// question goes there.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// An installed model, or a model of --provider; the one in use when absent.
     #[arg(long, value_name = "ID")]
     pub(crate) model: Option<String>,
     /// Instructions that go before the question.
@@ -247,6 +256,40 @@ impl FromStr for Forget {
             (_, Err(_)) => Err("expected a number of `finch feedback list`, or all".to_owned()),
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ledger {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only the last days, of 24 hours each; all there is when absent.
+    #[arg(long, value_name = "N")]
+    pub(crate) days: Option<u64>,
+    /// Only what went to this provider.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Consent {
+    /// List your answers.
+    List,
+    /// Agree that text of files in this folder may go to the clouds you configured.
+    Give {
+        /// A folder; an answer for one in it goes before.
+        path: PathBuf,
+    },
+    /// Refuse it.
+    Refuse {
+        /// A folder; an answer for one in it goes before.
+        path: PathBuf,
+    },
+    /// Take an answer back, so that finch asks again.
+    Forget {
+        /// A folder that you answered for.
+        path: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,14 +1,18 @@
 //! The commands: each reads what it needs, does one thing and says how it ended.
 
+mod answerer;
 mod ask;
 mod complete;
 mod config;
+mod consent;
 mod doctor;
 mod feedback;
+mod ledger;
 mod lsp;
 mod model;
 mod setup;
 mod stats;
+mod table;
 
 use std::io::Write as _;
 
@@ -24,12 +28,14 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Config(command) => config::run(&cli.global, &command),
         Command::Lsp => lsp::run(Surroundings::read(&cli.global)?),
-        Command::Complete(arguments) => complete::run(&Surroundings::read(&cli.global)?, &arguments),
+        Command::Complete(arguments) => complete::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Ask(arguments) => ask::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Setup(arguments) => setup::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Model(command) => model::run(&Surroundings::read(&cli.global)?, command),
         Command::Stats(arguments) => stats::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Feedback(command) => feedback::run(&Surroundings::read(&cli.global)?, command),
+        Command::Ledger(arguments) => ledger::run(&Surroundings::read(&cli.global)?, &arguments),
+        Command::Consent(command) => consent::run(&Surroundings::read(&cli.global)?, &command),
         Command::Doctor(arguments) => doctor::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::TryModel { folder } => {
             print(&trial::run_child(&Surroundings::read(&cli.global)?, &folder)?)?;
@@ -44,6 +50,11 @@ fn print(text: &str) -> Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to stdout")
 }
 
+/// What of foreign text a terminal may see: it obeys control characters.
+fn visible(character: char) -> char {
+    if character.is_control() { ' ' } else { character }
+}
+
 /// The runtime for the asynchronous part of a command.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
@@ -51,4 +62,14 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn foreign_text_cannot_command_a_terminal() {
+        assert_eq!("a\u{1b}[2Jé\n".chars().map(visible).collect::<String>(), "a [2Jé ");
+    }
 }

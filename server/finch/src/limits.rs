@@ -1,5 +1,6 @@
 //! The bounds of this crate, with their units.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// How long the first load of a model's files may take.
@@ -15,5 +16,45 @@ pub(crate) const TRIAL_PROCESSOR_SHARE: u64 = 2;
 /// What is read of its answer.
 pub(crate) const TRIAL_ANSWER_BYTES: u64 = 16 << 10;
 
+/// An answer about consent is read anew when it is older: another process may have changed it.
+pub(crate) const CONSENT_AGE_MAX: Duration = Duration::from_secs(2);
+
 /// How long feedback may take to reach the disk.
 pub(crate) const FEEDBACK_WAIT: Duration = Duration::from_secs(5);
+
+/// Bytes of a line of the ledger at most, so that it is one write that nobody else's comes between.
+pub(crate) const LEDGER_LINE_BYTES_MAX: usize = 4000;
+/// Bytes of a line that are read; a longer one is passed over.
+pub(crate) const LEDGER_READ_BYTES_MAX: usize = 16 << 10;
+/// Bytes of a name in the ledger: a provider, a model, a host.
+pub(crate) const LEDGER_NAME_BYTES_MAX: usize = 256;
+/// Bytes of a path in the ledger.
+pub(crate) const LEDGER_PATH_BYTES_MAX: usize = 512;
+/// Departures that are held at once; of more, the oldest are passed over.
+pub(crate) const LEDGER_ENTRIES_MAX: usize = 200_000;
+/// Months after which a file of the ledger is removed.
+pub(crate) const LEDGER_MONTHS_MAX: u64 = 12;
+
+/// Bytes of `trust.toml` at most.
+pub(crate) const TRUST_BYTES_MAX: u64 = 1 << 20;
+/// How long to wait for another process that writes an answer.
+pub(crate) const TRUST_LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Between two looks whether it is done.
+pub(crate) const TRUST_LOCK_LOOK: Duration = Duration::from_millis(20);
+/// Damaged files that are kept beside `trust.toml`.
+pub(crate) const TRUST_BAD_MAX: u32 = 100;
+// Providers.
+
+/// The name of a provider.
+pub(crate) const PROVIDER_NAME_CHARS_MAX: usize = 64;
+/// What a wait for a provider may be set to, in milliseconds.
+pub(crate) const PROVIDER_WAIT_MS: RangeInclusive<u64> = 1..=3_600_000;
+/// Tokens that a provider's model may be said to hold.
+pub(crate) const PROVIDER_CONTEXT_TOKENS_MIN: usize = 256;
+pub(crate) const PROVIDER_CONTEXT_TOKENS_MAX: usize = 100_000_000;
+/// The longest wait before a cloud is asked beside the local model.
+pub(crate) const HEDGE_MS_MAX: u64 = 60_000;
+/// A command that prints a key has so long for it; a person may have to unlock something.
+pub(crate) const KEY_COMMAND_WAIT: Duration = Duration::from_secs(10);
+/// What is read of it.
+pub(crate) const KEY_COMMAND_BYTES_MAX: usize = 16 << 10;

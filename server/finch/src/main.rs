@@ -4,18 +4,23 @@
 //! code. stdout carries a command's result, or the language server's protocol, and nothing else.
 
 mod acceptance;
+mod calendar;
 mod choice;
 mod cli;
+mod clouds;
 mod command;
 mod config;
 mod install;
 mod interrupt;
+mod ledger;
 mod limits;
 mod local;
 mod place;
 mod progress;
+mod routing;
 mod surroundings;
 mod trial;
+mod trust;
 
 use std::io::Write as _;
 use std::process::ExitCode;

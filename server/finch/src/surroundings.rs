@@ -8,7 +8,8 @@ use finch_learn::Journal;
 use finch_model::Home;
 
 use crate::cli::Global;
-use crate::config::Config;
+use crate::config::{Config, Reading};
+use crate::trust::Trust;
 
 /// Where finch keeps its files, and what the user configured.
 #[derive(Debug)]
@@ -24,9 +25,9 @@ impl Surroundings {
     /// Reads the environment and the configuration; warnings about the file go to stderr.
     pub(crate) fn read(global: &Global) -> Result<Self> {
         let config_path = config_path(global)?;
-        let (config, warnings) = Config::load(&config_path).context("reading the configuration")?;
-        for warning in warnings {
-            tracing::warn!("{}: {warning}", config_path.display());
+        let Reading { config, notes } = Config::load(&config_path).context("reading the configuration")?;
+        for note in notes.into_sorted() {
+            tracing::warn!("{note}");
         }
         let hub_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
         Ok(Self { home: Home::new(home()?), config, config_path, hub_endpoint })
@@ -39,11 +40,26 @@ impl Surroundings {
         self.home.root().join("journal")
     }
 
+    /// Where it is written down what leaves this machine.
+    pub(crate) fn ledger_folder(&self) -> PathBuf {
+        self.home.root().join("ledger")
+    }
+
+    /// What the user answered about workspaces and clouds.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust::open(self.home.root().join("trust.toml"), std::env::home_dir())
+    }
+
     /// This process's journal, if the user lets finch remember.
     pub(crate) fn journal(&self) -> Option<Journal> {
         let learning = &self.config.learning;
         learning.enabled.then(|| Journal::open(self.journal_folder(), learning.collect.into(), now_ms()))
     }
+}
+
+/// A variable of the environment, if it is a text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// The wall clock, in milliseconds since 1970.

@@ -77,6 +77,10 @@ function M.text()
   if not params then
     return ended and ('finch ' .. ended) or 'finch stopped'
   end
+  local answered = type(params.answered) == 'table' and params.answered
+  if answered and answered.provider ~= params.provider then
+    return ('finch %s %s'):format(answered.provider, answered.model)
+  end
   if params.state == 'ready' then
     return 'finch ' .. (params.model or 'ready')
   end
@@ -95,6 +99,17 @@ function M.lines()
     if params and params[name] ~= nil and params[name] ~= vim.NIL then
       lines[#lines + 1] = ('  %s: %s'):format(name, tostring(params[name]))
     end
+  end
+  local answered = params and type(params.answered) == 'table' and params.answered
+  if answered then
+    lines[#lines + 1] = ('  answered: %s %s'):format(answered.provider, answered.model)
+    if type(answered.instead_of) == 'string' then
+      lines[#lines + 1] = '  instead of: ' .. answered.instead_of
+    end
+  end
+  local left = params and type(params.left) == 'table' and params.left
+  if left then
+    lines[#lines + 1] = ('  left this machine today: %d requests, %d bytes'):format(left.requests, left.bytes)
   end
   return lines
 end

@@ -2,7 +2,7 @@
 //!
 //! They share the prompt of the first, so that the provider has most of it computed already.
 
-use finch_llm::Sampling;
+use finch_llm::{Provenance, Sampling};
 use tokio::time::Instant;
 
 use super::landing::{Bounds, Heard, Listener, shown};
@@ -12,6 +12,15 @@ use crate::flight::{Flight, Turn};
 use crate::limits::{ALTERNATIVES_MAX, ALTERNATIVES_WAIT, TEMPERATURE, TOP_P};
 use crate::outcome::{Alternative, Outcome};
 use crate::syntax::Token;
+
+/// What was sampled.
+struct Sample {
+    /// The suggestion, if it makes one.
+    text: Option<String>,
+    /// What it stands in.
+    token: Token,
+    from: Option<Provenance>,
+}
 
 impl Completer {
     /// Adds to a suggestion what else the model may say there.
@@ -24,11 +33,11 @@ impl Completer {
         drop(self.flights.land(turn));
         let deadline = bounds.deadline.min(Instant::now() + ALTERNATIVES_WAIT);
         for seed in (1..).take(count) {
-            let Some((text, token)) = self.sample(turn, ask, seed, deadline).await else { return };
+            let Some(Sample { text, token, from }) = self.sample(turn, ask, seed, deadline).await else { return };
             let is_new = |text: &String| text != first && to.alternatives.iter().all(|known| known.text != *text);
             if let Some(text) = text.filter(is_new) {
                 let id = self.next_id();
-                self.recent().remember_behind(self.entry(id, ask, &text));
+                self.recent().remember_behind(self.entry(id, ask, &text, from.clone()));
                 // It may be accepted and rejected as the first may.
                 locked(&self.tally).shown(id, token);
                 to.alternatives.push(Alternative { id, text });
@@ -36,8 +45,8 @@ impl Completer {
         }
     }
 
-    /// One sampled suggestion, if it makes one, and what it stands in; `None` ends it all.
-    async fn sample(&self, turn: &Turn, ask: &Ask, seed: u64, deadline: Instant) -> Option<(Option<String>, Token)> {
+    /// One sampled suggestion; `None` ends it all.
+    async fn sample(&self, turn: &Turn, ask: &Ask, seed: u64, deadline: Instant) -> Option<Sample> {
         if Instant::now() >= deadline {
             return None;
         }
@@ -56,6 +65,6 @@ impl Completer {
         let flight = self.flights.land(turn)?;
         let Heard::Over(Ok(ended)) = heard else { return None };
         let text = shown(&flight.said(), ended, "", &scene, ask.trigger).ok().map(|shown| shown.text);
-        Some((text, scene.place.token()))
+        Some(Sample { text, token: scene.place.token(), from: flight.provenance() })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! An answer is always settled for the place it was asked for; what was typed of it since is cut off its start.
 
-use finch_llm::LlmError;
+use finch_llm::{LlmError, Provenance, ProviderId};
 use tokio::time::Instant;
 
 use super::{Completer, locked};
@@ -152,10 +152,11 @@ impl Completer {
     /// is accepted.
     fn remember(&self, outcome: &Outcome, ask: &Ask, shown: &Shown, scene: &Scene) {
         locked(&self.tally).shown(outcome.id, scene.place.token());
-        self.recent().remember(self.entry(outcome.id, ask, &shown.text));
+        let from = Provenance { provider: ProviderId::new(&outcome.provider), model: outcome.model.clone() };
+        self.recent().remember(self.entry(outcome.id, ask, &shown.text, Some(from.clone())));
         let mut before = shown.text.clone();
         for next in shown.next.iter().filter(|_| self.options.ahead) {
-            self.expect(&accepted(ask, &before), next);
+            self.expect(&accepted(ask, &before), next, Some(from.clone()));
             before.push_str(next);
         }
     }
@@ -224,6 +225,10 @@ fn rest_of<'a>(text: &'a str, typed: &str) -> Option<&'a str> {
 /// What was asked and what it cost, told to who asked last.
 fn charge(outcome: &mut Outcome, flight: &Flight) {
     outcome.prompt = Some(flight.prompt.clone());
+    if let Some(from) = flight.provenance() {
+        outcome.provider = from.provider.to_string();
+        outcome.model = from.model;
+    }
     let progress = flight.progress();
     outcome.usage = progress.usage;
     let times = progress.timings;

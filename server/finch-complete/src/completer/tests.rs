@@ -34,6 +34,7 @@ struct Scripted {
     requests: Mutex<Vec<InfillRequest>>,
     answers: Mutex<Vec<(ClientId, ChunkSender)>>,
     gone: Arc<tokio::sync::Notify>,
+    state: StateReceiver,
 }
 
 impl Provider for Scripted {
@@ -50,6 +51,10 @@ impl Provider for Scripted {
             structured_output: false,
             context_tokens_max: 2048,
         }
+    }
+
+    fn is_ready(&self, _: &finch_llm::Origin) -> bool {
+        matches!(*self.state.borrow(), ModelState::Ready { .. })
     }
 
     fn generate(&self, _: GenerateRequest) -> GenerateStream {
@@ -115,9 +120,14 @@ impl Rig {
 
     fn with_options(scripts: &[&[Act]], options: Options) -> Self {
         let scripts = scripts.iter().map(|acts| acts.to_vec()).collect();
-        let provider =
-            Arc::new(Scripted { scripts, requests: Mutex::default(), answers: Mutex::default(), gone: Arc::default() });
         let (state, receiver) = state_channel();
+        let provider = Arc::new(Scripted {
+            scripts,
+            requests: Mutex::default(),
+            answers: Mutex::default(),
+            gone: Arc::default(),
+            state: receiver.clone(),
+        });
         state.send_replace(ModelState::Ready { model: "parrot".into() });
         let off = Sources { path: false, definitions: false, recent: false, edits: false, diagnostics: false };
         let options = Options { context: off, ..options };
@@ -152,6 +162,7 @@ fn asked(marked: &str, path: &str) -> Ask {
         offset,
         trigger: Trigger::Automatic,
         alternatives: 0,
+        is_ahead: false,
     }
 }
 
@@ -197,6 +208,7 @@ async fn the_model_is_asked_for_one_line_where_the_line_goes_on() {
     assert_eq!(text(&rig.ask("foo($0)\nbar()\n").await), Some("a, b"));
     let rest_of_line = InfillRequest {
         client: ClientId::new("test"),
+        origin: Origin { task: Task::Completion, files: vec!["a.py".into()], ..Origin::default() },
         lane: Lane::Interactive,
         prefix: "foo(".into(),
         suffix: ")\nbar()\n".into(),

@@ -147,12 +147,16 @@ impl Known {
         let (names, imports) = (view.names_in_use(), view.imports());
         let asked = Asked { path: wanted.path, names: &names, imports: &imports, window: wanted.window.clone() };
         let mut by_file: Vec<(String, String)> = Vec::new();
+        let mut foreign = Vec::new();
         let mut left = bytes_max;
         for shown in self.definitions.of(&asked) {
             if wanted.excludes.excludes(&shown.path) {
                 continue;
             }
             let name = self.short(&shown.path).into_owned();
+            if self.is_foreign(&shown.path) {
+                foreign.push(name.clone());
+            }
             let known = by_file.iter_mut().find(|(file, _)| *file == name);
             let bytes = shown.text.len() + 1 + if known.is_none() { name.len() + 2 } else { 0 };
             if bytes > left {
@@ -164,7 +168,18 @@ impl Known {
                 None => by_file.push((name, shown.text)),
             }
         }
-        by_file.into_iter().map(|(name, text)| Excerpt { name, text: text.into() }).collect()
+        by_file
+            .into_iter()
+            .map(|(name, text)| {
+                let is_foreign = foreign.contains(&name);
+                Excerpt { name, text: text.into(), is_foreign }
+            })
+            .collect()
+    }
+
+    /// Whether a file is outside of the folder that is worked in.
+    fn is_foreign(&self, path: &str) -> bool {
+        self.within(path).is_none()
     }
 
     /// Parts of documents that are like the text at the cursor, the likest first.
@@ -199,6 +214,7 @@ impl Known {
         let excerpt = |passage: &&Passage<'_>| Excerpt {
             name: self.short(passage.path).into_owned(),
             text: Arc::from(passage.text.as_str()),
+            is_foreign: self.is_foreign(passage.path),
         };
         chosen.iter().map(excerpt).collect()
     }
@@ -222,7 +238,11 @@ impl Known {
         let is_wanted = |hunk: &Hunk| !is_here(&hunk.path, &hunk.lines) && !wanted.excludes.excludes(&hunk.path);
         let hunks = self.edits.hunks().filter(is_wanted).take(EDITS_SHOWN_MAX);
         let name = |path: &str| format!("{}.diff", self.short(path));
-        hunks.map(|hunk| Excerpt { name: name(&hunk.path), text: hunk.text.into() }).collect()
+        let excerpt = |hunk: Hunk| {
+            let is_foreign = self.is_foreign(&hunk.path);
+            Excerpt { name: name(&hunk.path), text: hunk.text.into(), is_foreign }
+        };
+        hunks.map(excerpt).collect()
     }
 
     fn diagnostics(&self, wanted: &Wanted<'_>) -> Vec<Excerpt> {
@@ -248,7 +268,8 @@ impl Known {
         if text.is_empty() {
             return Vec::new();
         }
-        vec![Excerpt { name: format!("{}.errors", self.short(path)), text: text.into() }]
+        let is_foreign = self.is_foreign(path);
+        vec![Excerpt { name: format!("{}.errors", self.short(path)), text: text.into(), is_foreign }]
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
 fn infill(client: &str, lane: Lane, tokens_max: usize) -> InfillRequest {
     InfillRequest {
         client: ClientId::new(client),
+        origin: finch_llm::Origin::default(),
         lane,
         prefix: "fn main() {\n    let x = ".to_owned(),
         suffix: ";\n}\n".to_owned(),

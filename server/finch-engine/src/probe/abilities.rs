@@ -65,6 +65,7 @@ fn fills_in(engine: &Engine) -> Result<bool, LlmError> {
     let prefix = "def area(width, height):\n    return ";
     let stream = engine.infill(InfillRequest {
         client: client(),
+        origin: finch_llm::Origin::default(),
         lane: Lane::Interactive,
         prefix: prefix.to_owned(),
         suffix: "\n\n\nprint(area(2, 3))\n".to_owned(),

@@ -19,6 +19,7 @@ fn prompts(style: Option<InfillStyle>) -> (Prompts, Manifest) {
 fn request(prefix: &str, suffix: &str, prompt_tokens_max: usize) -> InfillRequest {
     InfillRequest {
         client: ClientId::new("test"),
+        origin: finch_llm::Origin::default(),
         lane: Lane::Interactive,
         prefix: prefix.to_owned(),
         suffix: suffix.to_owned(),
@@ -107,7 +108,8 @@ fn the_counts_tell_what_is_lasting_and_what_is_suffix() {
 }
 
 fn context(excerpts: &[(&str, &str)], tokens_max: usize) -> InfillContext {
-    let excerpt = |&(name, text): &(&str, &str)| Excerpt { name: name.to_owned(), text: text.into() };
+    let excerpt =
+        |&(name, text): &(&str, &str)| Excerpt { name: name.to_owned(), text: text.into(), is_foreign: false };
     InfillContext {
         repository: Some("r".to_owned()),
         path: Some("p".to_owned()),

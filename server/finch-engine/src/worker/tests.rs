@@ -89,6 +89,7 @@ impl Bench {
         let (reader, stream) = stream();
         let ask = Ask::Infill(InfillRequest {
             client: ClientId::new(client),
+            origin: finch_llm::Origin::default(),
             lane,
             prefix: prefix.to_owned(),
             suffix: String::new(),

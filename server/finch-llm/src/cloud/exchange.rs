@@ -4,7 +4,6 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,34 +12,23 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    Key, Waits,
+    Departure, Gate, Key, Passage, Waits,
     assembly::broken,
     http::{self, Http},
     reader::Reader,
     status::{self, Refusal},
 };
 use crate::{
-    Chunk, ChunkSender, LlmError, Progress, ProviderId, ReaderGone, Timings, limits,
+    Chunk, ChunkSender, LlmError, Origin, Progress, ProviderId, ReaderGone, StopReason, Timings, limits,
     retry::{self, Failed, Patience},
     sse::{SseParser, SseTooLong},
 };
 
-/// What is about to leave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Departure<'a> {
-    pub provider: &'a ProviderId,
-    pub host: &'a str,
-    /// It stays on this machine.
-    pub is_loopback: bool,
-    pub bytes: usize,
-}
-
-/// Asked before every try, before a connection is opened. An error ends the request and no byte leaves.
-pub type Gate = Arc<dyn Fn(&Departure<'_>) -> Result<(), LlmError> + Send + Sync>;
-
 /// All that a request needs.
 pub(super) struct Exchange {
     pub(super) provider: ProviderId,
+    pub(super) model: String,
+    pub(super) origin: Origin,
     pub(super) http: Http,
     pub(super) gate: Gate,
     pub(super) host: String,
@@ -105,11 +93,24 @@ impl Exchange {
     async fn attempt(&self, sender: &ChunkSender, course: &mut Course) -> Result<(), LlmError> {
         let departure = Departure {
             provider: &self.provider,
+            model: &self.model,
             host: &self.host,
             is_loopback: self.is_loopback,
             bytes: self.body.len(),
+            origin: &self.origin,
         };
-        (self.gate)(&departure)?;
+        let mut passage = (self.gate)(&departure)?;
+        let outcome = self.pass(sender, course, &mut passage).await;
+        passage.end(outcome.as_ref().copied());
+        outcome.map(drop)
+    }
+
+    async fn pass(
+        &self,
+        sender: &ChunkSender,
+        course: &mut Course,
+        passage: &mut Passage,
+    ) -> Result<StopReason, LlmError> {
         let sent = Instant::now();
         let wait = self.first_byte(course);
         let response = self.http.post(self.url.clone(), self.body.clone(), wait).await?;
@@ -119,7 +120,7 @@ impl Exchange {
         if let Some(kind) = other_than_a_stream(&response) {
             return Err(self.no_stream(response, &kind).await);
         }
-        self.stream(response, sent + wait, sender, course).await
+        self.stream(response, sent + wait, sender, (course, passage)).await
     }
 
     /// The rest of the patience, and no more than the provider is granted.
@@ -132,8 +133,8 @@ impl Exchange {
         mut response: Response,
         first_event_by: Instant,
         sender: &ChunkSender,
-        course: &mut Course,
-    ) -> Result<(), LlmError> {
+        (course, passage): (&mut Course, &mut Passage),
+    ) -> Result<StopReason, LlmError> {
         let (mut parser, mut events, mut reader) = (SseParser::default(), Vec::new(), (self.reader)());
         let mut last_event = None;
         let too_long = |error: SseTooLong| broken(error.to_string());
@@ -160,13 +161,19 @@ impl Exchange {
                 return Err(LlmError::Unavailable { reason: "signs of life came and no answer".to_owned() });
             }
             self.pass_on(&mut events, &mut reader, sender, course).await?;
+            passage.used(reader.usage());
         }
+        passage.used(reader.usage());
         let (chunks, kept) = reader.finish(course.timings())?;
         sender.keep(kept);
+        let mut reason = StopReason::EndOfText;
         for chunk in chunks {
+            if let Chunk::Done(done) = &chunk {
+                reason = done.reason;
+            }
             send(sender, chunk, course).await?;
         }
-        Ok(())
+        Ok(reason)
     }
 
     async fn pass_on(

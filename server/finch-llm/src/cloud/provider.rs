@@ -14,15 +14,15 @@ use tokio::runtime::Handle;
 use super::{
     Endpoint, Gate, Header, InfillWay, Key, Service, Waits, claude,
     exchange::Exchange,
-    gemini,
+    fill, gemini,
     http::{self, Http},
     openai,
     reader::Reader,
     service::{Dialect, Quirks},
 };
 use crate::{
-    Capabilities, GenerateRequest, GenerateStream, InfillRequest, Lane, LlmError, Message, OutputFormat, Provider,
-    ProviderId, history, limits, redact, retry::Patience, stream,
+    Capabilities, GenerateRequest, GenerateStream, InfillRequest, Lane, LlmError, Message, Origin, OutputFormat,
+    Provider, ProviderId, history, limits, redact, retry::Patience, stream,
 };
 
 /// Whether the model is asked to think before it answers. Some think unasked.
@@ -133,6 +133,7 @@ impl CloudProvider {
 
     fn start(
         &self,
+        origin: Origin,
         path: &[&str],
         body: &Value,
         patience: Patience,
@@ -146,6 +147,8 @@ impl CloudProvider {
         }
         let exchange = Exchange {
             provider: spec.id.clone(),
+            model: spec.model.clone(),
+            origin,
             http: self.http.clone(),
             gate: Arc::clone(&self.gate),
             host: spec.endpoint.host(),
@@ -162,6 +165,35 @@ impl CloudProvider {
         // The task ends with its reader, and with the runtime.
         drop(self.runtime.spawn(exchange.run(sender)));
         receiver
+    }
+
+    /// A conversation; `at` is the text before the cursor if it is text at a cursor that is wanted.
+    fn converse(
+        &self,
+        request: GenerateRequest,
+        thinking: Thinking,
+        patience: Patience,
+        at: Option<String>,
+    ) -> GenerateStream {
+        let request = self.prepared(request);
+        let model = self.spec.model.as_str();
+        let dialect = self.spec.service.dialect();
+        let model_path = format!("{}:streamGenerateContent", model.trim_start_matches("models/"));
+        let (path, body) = match dialect {
+            Dialect::OpenAi => (vec!["chat", "completions"], openai::chat(&request, model, &self.quirks())),
+            Dialect::Claude => (vec!["messages"], claude::messages(&request, model, thinking)),
+            Dialect::Gemini => (vec!["models", &model_path], gemini::contents(&request, thinking)),
+        };
+        let (tokens_max, number) = (self.spec.context_tokens_max, self.answers.fetch_add(1, Ordering::Relaxed));
+        let origin = request.origin.clone();
+        let reader = Box::new(move || {
+            let reader = Reader::of_chat(dialect, &request, tokens_max, number);
+            match &at {
+                Some(prefix) => reader.peeling(prefix),
+                None => reader,
+            }
+        });
+        self.start(origin, &path, &body, patience, reader)
     }
 
     fn refused(&self, reason: &str) -> GenerateStream {
@@ -194,18 +226,7 @@ impl Provider for CloudProvider {
         if matches!(request.output, OutputFormat::Grammar(_)) {
             return self.refused("it cannot be bound to a grammar");
         }
-        let request = self.prepared(request);
-        let (model, thinking) = (self.spec.model.as_str(), self.spec.thinking);
-        let dialect = self.spec.service.dialect();
-        let model_path = format!("{}:streamGenerateContent", model.trim_start_matches("models/"));
-        let (path, body) = match dialect {
-            Dialect::OpenAi => (vec!["chat", "completions"], openai::chat(&request, model, &self.quirks())),
-            Dialect::Claude => (vec!["messages"], claude::messages(&request, model, thinking)),
-            Dialect::Gemini => (vec!["models", &model_path], gemini::contents(&request, thinking)),
-        };
-        let (tokens_max, number) = (self.spec.context_tokens_max, self.answers.fetch_add(1, Ordering::Relaxed));
-        let reader = Box::new(move || Reader::of_chat(dialect, &request, tokens_max, number));
-        self.start(&path, &body, Patience { total: limits::CHAT_PATIENCE }, reader)
+        self.converse(request, self.spec.thinking, Patience { total: limits::CHAT_PATIENCE }, None)
     }
 
     fn infill(&self, mut request: InfillRequest) -> GenerateStream {
@@ -214,20 +235,26 @@ impl Provider for CloudProvider {
         }
         let path = match self.spec.infill {
             InfillWay::No => return self.refused("it does not fill in text between two texts"),
-            InfillWay::Completions => vec!["completions"],
-            InfillWay::Fim => vec!["fim", "completions"],
+            InfillWay::Completions => Some(vec!["completions"]),
+            InfillWay::Fim => Some(vec!["fim", "completions"]),
+            InfillWay::Chat => None,
         };
         if !self.spec.endpoint.is_loopback() {
             redact_text(&mut request.prefix);
             redact_text(&mut request.suffix);
+            request.context.excerpts.retain(|excerpt| !excerpt.is_foreign);
             for excerpt in &mut request.context.excerpts {
                 excerpt.text = redact::redact(&excerpt.text).into();
             }
         }
+        let patience = Patience { total: limits::INFILL_PATIENCE };
+        let Some(path) = path else {
+            return self.converse(fill::question(&request), Thinking::Off, patience, Some(request.prefix));
+        };
         let body = openai::infill(&request, &self.spec.model, &self.quirks());
         let tokens_max = self.spec.context_tokens_max;
         let reader = Box::new(move || Reader::of_infill(tokens_max));
-        self.start(&path, &body, Patience { total: limits::INFILL_PATIENCE }, reader)
+        self.start(request.origin, &path, &body, patience, reader)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Pure. A stream that merely stops is a failure: nothing that was held back for its end goes out.
 
-use super::{assembly::Assembly, claude, gemini, openai, service::Dialect};
+use super::{assembly::Assembly, claude, fill::Peeler, gemini, openai, service::Dialect};
 use crate::{Chunk, GenerateRequest, Kept, LlmError, Timings, Usage, sse::SseEvent};
 
 #[derive(Debug)]
@@ -10,6 +10,8 @@ pub(crate) struct Reader {
     tongue: Tongue,
     answer: Assembly,
     tokens_max: usize,
+    /// Text at a cursor, from a conversation.
+    peeler: Option<Peeler>,
 }
 
 #[derive(Debug)]
@@ -27,11 +29,16 @@ impl Reader {
             Dialect::Claude => Tongue::Claude(claude::Reader::new(request)),
             Dialect::Gemini => Tongue::Gemini,
         };
-        Self { tongue, answer: Assembly::new(number), tokens_max }
+        Self { tongue, answer: Assembly::new(number), tokens_max, peeler: None }
     }
 
     pub(crate) fn of_infill(tokens_max: usize) -> Self {
-        Self { tongue: Tongue::OpenAi, answer: Assembly::default(), tokens_max }
+        Self { tongue: Tongue::OpenAi, answer: Assembly::default(), tokens_max, peeler: None }
+    }
+
+    /// The same for text at a cursor behind `prefix`.
+    pub(crate) fn peeling(self, prefix: &str) -> Self {
+        Self { peeler: Some(Peeler::new(prefix)), ..self }
     }
 
     /// Takes one event in and returns what may go out already.
@@ -44,7 +51,11 @@ impl Reader {
             Tongue::Claude(reader) => reader.read(event, &mut self.answer, self.tokens_max)?,
             Tongue::Gemini => gemini::read(event, &mut self.answer, self.tokens_max)?,
         }
-        Ok(std::mem::take(&mut self.answer.chunks))
+        let mut chunks = std::mem::take(&mut self.answer.chunks);
+        if let Some(peeler) = &mut self.peeler {
+            chunks = chunks.into_iter().filter_map(|chunk| peeled(peeler, chunk)).collect();
+        }
+        Ok(chunks)
     }
 
     /// Nothing more is to be read.
@@ -70,7 +81,23 @@ impl Reader {
         if !self.may_end() {
             return Err(LlmError::Unavailable { reason: "the stream ended before the answer did".to_owned() });
         }
-        let chunks = self.answer.finish(timings)?;
+        let mut chunks = self.answer.finish(timings)?;
+        if let Some(peeler) = &mut self.peeler {
+            chunks = chunks.into_iter().filter_map(|chunk| peeled(peeler, chunk)).collect();
+            let rest = peeler.finish();
+            if !rest.is_empty() {
+                chunks.insert(chunks.len().saturating_sub(1), Chunk::Text(rest));
+            }
+        }
         Ok((chunks, self.answer.kept))
+    }
+}
+
+/// The text that belongs to the answer; nothing but text and the end is of use at a cursor.
+fn peeled(peeler: &mut Peeler, chunk: Chunk) -> Option<Chunk> {
+    match chunk {
+        Chunk::Text(text) => Some(peeler.push(&text)).filter(|text| !text.is_empty()).map(Chunk::Text),
+        Chunk::Done(done) => Some(Chunk::Done(done)),
+        Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) => None,
     }
 }

@@ -35,6 +35,8 @@ pub enum InfillWay {
     Completions,
     /// Mistral's `/fim/completions`.
     Fim,
+    /// The conversation is asked for it, and what such models add is taken off.
+    Chat,
 }
 
 /// How far a service can be bound to a schema.
@@ -86,7 +88,7 @@ impl Service {
         match self {
             Self::Mistral => InfillWay::Fim,
             Self::Compatible => InfillWay::Completions,
-            Self::Claude | Self::OpenAi | Self::Grok | Self::Gemini | Self::Groq => InfillWay::No,
+            Self::Claude | Self::OpenAi | Self::Grok | Self::Gemini | Self::Groq => InfillWay::Chat,
         }
     }
 

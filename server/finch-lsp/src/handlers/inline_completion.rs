@@ -107,6 +107,7 @@ fn place(session: &Session, snapshot: Snapshot, params: InlineCompletionParams) 
         offset,
         trigger: if params.context.trigger_kind == 1 { Trigger::Invoked } else { Trigger::Automatic },
         alternatives: ALTERNATIVES,
+        is_ahead: false,
     };
     let completer = Arc::clone(&session.completer);
     let cursor = snapshot.document.offset(position_of(params.position), encoding);

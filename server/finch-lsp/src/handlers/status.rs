@@ -3,16 +3,17 @@
 use finch_complete::Reason;
 use finch_llm::{ModelState, ProviderId};
 
+use crate::clouds::Seen;
 use crate::handlers::HandlerError;
 use crate::session::Session;
 use crate::wire::status::{State, Status};
 
 pub(crate) fn status(session: &mut Session, (): ()) -> Result<Status, HandlerError> {
-    Ok(status_of(&session.state.borrow(), &session.provider.id()))
+    Ok(status_of(&session.state.borrow(), &session.provider.id(), session.seen.borrow().clone()))
 }
 
 /// The state as clients see it.
-pub(crate) fn status_of(state: &ModelState, provider: &ProviderId) -> Status {
+pub(crate) fn status_of(state: &ModelState, provider: &ProviderId, seen: Seen) -> Status {
     let told = |state: State| Status {
         state,
         model: None,
@@ -23,6 +24,8 @@ pub(crate) fn status_of(state: &ModelState, provider: &ProviderId) -> Status {
         file: None,
         done: None,
         total: None,
+        answered: seen.answered.clone(),
+        left: seen.left.clone(),
     };
     let loading = Some(Reason::ModelLoading.to_string());
     let absent = Some(Reason::NoModel.to_string());

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::{Backend, Ended, Settings, serve};
+use crate::{Backend, Clouds, Ended, Settings, serve};
 
 pub(crate) const URI: &str = "file:///project/a.rs";
 /// Longer than anything here takes, so that a hang fails.
@@ -26,6 +26,7 @@ const PIPE_BYTES: usize = 64 * 1024;
 /// A provider that hands each request to the test.
 struct Scripted {
     asked: mpsc::UnboundedSender<(InfillRequest, ChunkSender)>,
+    state: finch_llm::StateReceiver,
 }
 
 impl Provider for Scripted {
@@ -42,6 +43,10 @@ impl Provider for Scripted {
             structured_output: false,
             context_tokens_max: 4096,
         }
+    }
+
+    fn is_ready(&self, _: &finch_llm::Origin) -> bool {
+        matches!(*self.state.borrow(), ModelState::Ready { .. })
     }
 
     fn generate(&self, _: GenerateRequest) -> GenerateStream {
@@ -101,15 +106,24 @@ impl Client {
     }
 
     pub(crate) fn connect_recording(model_state: ModelState, pipe_bytes: usize, journal: Option<Journal>) -> Self {
+        Self::connect_to(model_state, pipe_bytes, journal, None)
+    }
+
+    pub(crate) fn connect_to(
+        model_state: ModelState,
+        pipe_bytes: usize,
+        journal: Option<Journal>,
+        clouds: Option<Clouds>,
+    ) -> Self {
         // Two pipes, so that each direction can be closed by itself.
         let (input, server_input) = duplex(pipe_bytes);
         let (output, server_output) = duplex(pipe_bytes);
         let (asked, model) = mpsc::unbounded_channel();
         let (state, receiver) = state_channel();
         state.send_replace(model_state);
-        let provider = Arc::new(Scripted { asked });
+        let provider = Arc::new(Scripted { asked, state: receiver.clone() });
         let (options, settings) = (Options { ahead: false, ..Options::default() }, Settings::default());
-        let backend = Backend { provider, state: receiver, options, settings, journal };
+        let backend = Backend { provider, state: receiver, options, settings, journal, clouds };
         Self {
             input: Some(input),
             output: Some(output),

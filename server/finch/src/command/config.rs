@@ -5,7 +5,8 @@ use anyhow::Result;
 use super::print;
 use crate::Exit;
 use crate::cli::{self, Global};
-use crate::config::Config;
+use crate::clouds;
+use crate::config::{Config, Reading};
 use crate::surroundings;
 
 pub(super) fn run(global: &Global, command: &cli::Config) -> Result<Exit> {
@@ -19,11 +20,13 @@ pub(super) fn run(global: &Global, command: &cli::Config) -> Result<Exit> {
 
 fn check(global: &Global) -> Result<Exit> {
     let path = surroundings::config_path(global)?;
-    let (_, warnings) = Config::load(&path)?;
-    for warning in &warnings {
-        crate::progress::say(&format!("{}: {warning}", path.display()));
+    let Reading { config, mut notes } = Config::load(&path)?;
+    notes.problems.extend(clouds::specs(&config, surroundings::variable).1);
+    let notes = notes.into_sorted();
+    for note in &notes {
+        crate::progress::say(&note.to_string());
     }
-    if !warnings.is_empty() {
+    if !notes.is_empty() {
         return Ok(Exit::Failed);
     }
     match path.is_file() {

@@ -11,7 +11,7 @@ use finch_learn::record::{Event, Feedback, Record, Verdict};
 use finch_learn::{Forgot, Which, past};
 use serde::Serialize;
 
-use super::print;
+use super::{print, visible};
 use crate::Exit;
 use crate::cli::{self, About, Json};
 use crate::limits::FEEDBACK_WAIT;
@@ -110,10 +110,6 @@ fn list(surroundings: &Surroundings, arguments: &Json) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn visible(character: char) -> char {
-    if character.is_control() { ' ' } else { character }
-}
-
 fn ago(ms: u64) -> String {
     let seconds = Duration::from_millis(ms).as_secs();
     match seconds {
@@ -138,16 +134,11 @@ fn forget(surroundings: &Surroundings, which: Which) -> Result<Exit> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ago, visible};
+    use super::ago;
 
     #[test]
     fn times_are_told_in_the_largest_unit() {
         let told = [0, 59_999, 60_000, 7_200_000, 200_000_000].map(ago);
         assert_eq!(told, ["0 s ago", "59 s ago", "1 m ago", "2 h ago", "2 d ago"]);
-    }
-
-    #[test]
-    fn a_note_cannot_command_a_terminal() {
-        assert_eq!("a\u{1b}[2Jé\n".chars().map(visible).collect::<String>(), "a [2Jé ");
     }
 }

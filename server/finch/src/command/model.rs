@@ -3,7 +3,6 @@
 mod list;
 mod probe;
 mod pull;
-mod table;
 
 use std::path::{Path, PathBuf};
 

@@ -7,6 +7,7 @@ use finch_learn::stats::{Counts, Stats};
 use serde::Serialize;
 
 use super::print;
+use super::table::aligned;
 use crate::Exit;
 use crate::cli::Json;
 use crate::progress::say;
@@ -123,24 +124,13 @@ fn table(stats: &Stats) -> String {
     for (head, by) in [("language", &stats.by_language), ("model", &stats.by_model), ("provider", &stats.by_provider)] {
         lines.extend(by.iter().map(|(name, counts)| cells(&format!("{head} {name}"), counts)));
     }
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 12] = std::array::from_fn(width);
-    let mut text = String::new();
-    for line in &lines {
-        let first = format!("{:<1$}", line[0], widths[0]);
-        let others = line.iter().zip(widths).skip(1).map(|(cell, width)| format!("{cell:>width$}"));
-        let whole: Vec<String> = std::iter::once(first).chain(others).collect();
-        text.push_str(whole.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    aligned(&lines, &std::array::from_fn::<_, 11, _>(|column| column + 1))
 }
 
 fn cells(name: &str, counts: &Counts) -> [String; 12] {
     let percent = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0));
-    let name = name.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     [
-        name,
+        name.to_owned(),
         counts.shown.to_string(),
         percent(counts.acceptance_rate()),
         counts.accepted_full.to_string(),

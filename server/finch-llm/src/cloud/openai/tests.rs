@@ -163,12 +163,13 @@ fn a_schema_binds_the_answer_as_far_as_the_service_goes() {
 fn infill_sends_both_sides() {
     let request = InfillRequest {
         client: ClientId::new("test"),
+        origin: crate::Origin::default(),
         lane: Lane::Interactive,
         prefix: "fn add(".to_owned(),
         suffix: ") {}".to_owned(),
         context: InfillContext {
             path: Some("a.rs".to_owned()),
-            excerpts: vec![Excerpt { name: "b.rs".to_owned(), text: "fn b() {}".into() }],
+            excerpts: vec![Excerpt { name: "b.rs".to_owned(), text: "fn b() {}".into(), is_foreign: false }],
             tokens_max: 50,
             ..InfillContext::default()
         },

@@ -29,7 +29,7 @@ fn spec(service: Service, url: &str) -> CloudSpec {
 }
 
 fn open() -> Gate {
-    Arc::new(|_| Ok(()))
+    Arc::new(|_| Ok(crate::cloud::Passage::unwatched()))
 }
 
 fn provider(spec: CloudSpec) -> CloudProvider {
@@ -101,6 +101,7 @@ async fn each_service_is_asked_in_its_own_way() {
 fn infill() -> InfillRequest {
     InfillRequest {
         client: ClientId::new("test"),
+        origin: crate::Origin::default(),
         lane: Lane::Interactive,
         prefix: "f(".to_owned(),
         suffix: ")".to_owned(),
@@ -131,7 +132,14 @@ async fn infill_goes_where_the_service_has_it() {
         assert_eq!(found, ("a, b".to_owned(), "EndOfText".to_owned()));
         assert!(server.requests()[0].starts_with(path));
     }
-    let none = provider(spec(Service::Groq, "http://127.0.0.1:9/v1"));
+    let chat = "data: {\"choices\":[{\"delta\":{\"content\":\"```py\\na, b\\n```\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let server = Server::start([Reply::stream(chat)]).await;
+    let found = read(provider(spec(Service::Groq, &server.url)).infill(infill())).await;
+    assert_eq!(found, ("a, b".to_owned(), "EndOfText".to_owned()));
+    assert!(server.requests()[0].starts_with("POST /v1/chat/completions "));
+    let mut none = spec(Service::Groq, "http://127.0.0.1:9/v1");
+    none.infill = InfillWay::No;
+    let none = provider(none);
     assert!(read(none.infill(infill())).await.1.starts_with("refused: "));
     assert!(!none.capabilities().fill_in_the_middle);
 }

@@ -10,8 +10,7 @@ use finch_model::catalogue::{Catalogue, Entry};
 use finch_model::manifest::{Manifest, ModelId};
 use serde::Serialize;
 
-use super::super::print;
-use super::table;
+use super::super::{print, table};
 use crate::Exit;
 use crate::choice::{Cost, Here};
 use crate::local;
@@ -119,7 +118,7 @@ fn said(rows: &[Row], here: &Here) -> String {
     format!(
         "{}\n{available}memory is read with {bandwidth:.1} GB/s; speeds are expected ones, in tokens a second, \
          and `finch model probe` measures them\n",
-        table::aligned(&lines)
+        table::aligned(&lines, &[])
     )
 }
 
