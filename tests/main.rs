@@ -20,6 +20,8 @@ mod imports_an_export;
 #[cfg(test)]
 mod imports_any_file;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod neovim;
 #[cfg(test)]
 mod pulls_from_a_hub;
