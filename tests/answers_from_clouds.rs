@@ -363,7 +363,7 @@ async fn a_prompt_that_is_too_long_says_by_how_much() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_at_a_cursor_is_asked_for_in_a_conversation_where_there_is_no_other_way() {
+async fn who_only_converses_is_asked_in_words_to_fill_in() {
     let request = InfillRequest {
         client: ClientId::new("test"),
         origin: Origin::default(),
@@ -389,8 +389,9 @@ async fn text_at_a_cursor_is_asked_for_in_a_conversation_where_there_is_no_other
             );
         }
         let bodies = server.bodies();
-        let body = bodies[0].to_string();
-        assert!(bodies.len() == 1 && body.contains("fn add(") && body.contains(") -> i32 {"), "{service:?}: {body}");
+        let (body, is_marked) = (bodies[0].to_string(), service != Service::Mistral);
+        let around = if is_marked { "fn add(<|cursor|>) -> i32 {" } else { "\"suffix\":\") -> i32 {\"" };
+        assert!(bodies.len() == 1 && body.contains(around), "{service:?}: {body}");
     })
     .await;
 }

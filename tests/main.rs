@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod answers_from_clouds;
 #[cfg(test)]
+mod asks_clouds;
+#[cfg(test)]
 mod asks_the_model;
 #[cfg(test)]
 mod bad_input;

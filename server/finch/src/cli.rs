@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Consent(Consent),
     /// Say what works, what does not, and what to do about it.
     Doctor(Json),
-    /// Show where the configuration is, check it, or print its schema.
+    /// Show where the configuration is, check it, rewrite an old one, or print the schema.
     #[command(subcommand)]
     Config(Config),
     /// Load a model under bounds and say how that went; finch starts itself with it.
@@ -300,6 +300,8 @@ pub(crate) enum Config {
     Check,
     /// Print the JSON Schema of the configuration file.
     Schema,
+    /// Rewrite a configuration file of an earlier program in today's shape, and keep the old one beside it.
+    Migrate,
 }
 
 #[cfg(test)]

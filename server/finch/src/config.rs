@@ -10,6 +10,7 @@ mod completion;
 mod engine;
 mod learning;
 mod legacy;
+pub(crate) mod migrate;
 mod problem;
 mod providers;
 mod router;

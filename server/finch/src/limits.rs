@@ -58,3 +58,5 @@ pub(crate) const HEDGE_MS_MAX: u64 = 60_000;
 pub(crate) const KEY_COMMAND_WAIT: Duration = Duration::from_secs(10);
 /// What is read of it.
 pub(crate) const KEY_COMMAND_BYTES_MAX: usize = 16 << 10;
+/// Copies of old configurations beside the new one.
+pub(crate) const BACKUPS_MAX: usize = 10;

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::{Config, Reading};
+use super::{Config, Provider, Reading};
 
 /// Everything there is to say of a file.
 pub(super) fn said(text: &str) -> String {
@@ -104,4 +104,53 @@ fn no_message_repeats_what_stands_in_the_file() {
     );
     let shown = format!("{:?}", read(&good));
     assert!(shown.contains("groq") && !shown.contains("CANARY"), "{shown}");
+}
+
+#[test]
+fn a_file_of_the_earlier_program_is_understood_as_it_is() {
+    let text = "streaming_enabled = true\n[[teachers]]\nprovider = \"Grok\"\napi_key = \"k\"\nbase_url = \"https://h\"\n\
+                [backend]\nexecution_target = \"AUTO\"\nmodel_family = \"qwen2\"\n[client]\nuse_daemon = true\n\
+                [features]\nauto_approve_tools = true\n[colors]\n";
+    let said = said(text);
+    for expected in [
+        "config.toml:1:1: settings of an earlier program have no effect: `streaming_enabled`, `client`, `features`, `colors`",
+        "config.toml:2:1: `[[teachers]]` and `[backend]` are read as `[[providers]]`; `finch config migrate` rewrites",
+        "config.toml:5:1: teachers[0]: base_url has no effect for grok",
+        "config.toml:7:1: backend (local): `execution_target`, `model_family` of an earlier program have no effect",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    assert_eq!(said.lines().count(), 4, "{said}");
+    let Reading { config, notes } = read(text);
+    assert_eq!(notes.problems, []);
+    assert!(matches!(config.providers.as_slice(), [Provider::Cloud(_), Provider::Local(_)]), "{config:?}");
+}
+
+#[test]
+fn a_local_entry_of_the_earlier_program_breaks_nothing() {
+    let entry = |target: &str| {
+        format!(
+            "[[providers]]\ntype = \"groq\"\n[[providers]]\ntype = \"Local\"\nexecution_target = \"{target}\"\nmodel_size = \"XLarge\""
+        )
+    };
+    let order =
+        |text: &str| read(text).config.providers.iter().map(|it| matches!(it, Provider::Local(_))).collect::<Vec<_>>();
+    assert_eq!(order(&entry("CUDA")), [false, true]);
+    assert_eq!(order(&entry("quantum")), [true, false], "it has no place, so it comes first");
+    check(
+        &entry("quantum"),
+        "config.toml:5:20: providers[1] (local): execution_target: this machine has no such target",
+    );
+    #[cfg(target_os = "linux")]
+    check(
+        &entry("coreml"),
+        "config.toml:5:20: providers[1] (local): execution_target: this machine has no such target",
+    );
+}
+
+#[test]
+fn teachers_beside_providers_have_no_effect() {
+    let text = "[[providers]]\ntype = \"groq\"\n[[teachers]]\nprovider = \"claude\"";
+    check(text, "config.toml:3:1: `[[teachers]]` and `[backend]` have no effect beside `[[providers]]`");
+    assert_eq!(read(text).config.providers.len(), 2);
 }

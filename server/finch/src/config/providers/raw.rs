@@ -170,6 +170,8 @@ pub(crate) enum InfillConfig {
     Completions,
     /// By Mistral's `/fim/completions`.
     Fim,
+    /// In a conversation, in words.
+    Chat,
 }
 
 impl From<InfillConfig> for InfillWay {
@@ -178,6 +180,7 @@ impl From<InfillConfig> for InfillWay {
             InfillConfig::None => Self::No,
             InfillConfig::Completions => Self::Completions,
             InfillConfig::Fim => Self::Fim,
+            InfillConfig::Chat => Self::Chat,
         }
     }
 }
