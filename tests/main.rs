@@ -22,6 +22,8 @@ mod imports_an_export;
 #[cfg(test)]
 mod imports_any_file;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod neovim;
 #[cfg(test)]
 mod pulls_from_a_hub;
@@ -36,6 +38,8 @@ mod sets_up;
 #[cfg(test)]
 mod speaks_lsp;
 #[cfg(test)]
+mod survives_faulty_clouds;
+#[cfg(test)]
 mod tokens_like_the_peer;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
@@ -47,9 +51,11 @@ mod tidy;
 #[cfg(test)]
 mod support {
     pub(crate) mod client;
+    pub(crate) mod cloud_faults;
     pub(crate) mod conformance;
     #[cfg(target_os = "linux")]
     pub(crate) mod emacs;
+    pub(crate) mod faulty;
     pub(crate) mod finch;
     pub(crate) mod heard;
     pub(crate) mod hub;

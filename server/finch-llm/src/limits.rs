@@ -61,7 +61,8 @@ pub(crate) const TRIES_MAX: u32 = 3;
 pub(crate) const BACKOFF_FIRST: Duration = Duration::from_millis(300);
 /// For the first chunk of a conversation's answer, all tries and pauses together.
 pub(crate) const CHAT_PATIENCE: Duration = Duration::from_secs(90);
-/// For the first chunk of text that is filled in: a person types on, and another provider may have to be asked.
+/// For the first chunk of text that is filled in, and for each silence within it: a person types on, and another
+/// provider may have to be asked.
 pub(crate) const INFILL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a model holds if nobody says otherwise.

@@ -156,7 +156,8 @@ impl CloudProvider {
             url,
             body: body.to_string().into_bytes(),
             key: spec.key.clone(),
-            waits: spec.waits,
+            // Nobody waits longer for a piece than for the whole.
+            waits: Waits { between_bytes: spec.waits.between_bytes.min(patience.total), ..spec.waits },
             patience,
             tokens_max: spec.context_tokens_max,
             reader,
