@@ -15,6 +15,9 @@ mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;
 #[cfg(test)]
+#[cfg(unix)]
+mod configures;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod emacs;
 #[cfg(test)]
