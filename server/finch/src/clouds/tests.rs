@@ -108,6 +108,7 @@ fn a_command_is_bounded_in_time_and_in_what_is_read() {
 #[cfg(target_os = "linux")]
 #[test]
 fn what_a_command_started_ends_with_it() {
+    let begun = Instant::now();
     let folder = tempfile::tempdir().unwrap();
     let id = folder.path().join("id");
     check_command(
@@ -116,9 +117,13 @@ fn what_a_command_started_ends_with_it() {
         Err("did not end"),
     );
     let id = std::fs::read_to_string(&id).unwrap();
-    let status = std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
-    // Gone, or dead and waiting for somebody to notice.
-    assert!(status.is_empty() || status.contains(") Z "), "{status}");
+    let status = || std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
+    // Gone, or dead and waiting for somebody to notice. It was told to go; a busy machine takes a moment for it.
+    let ended = |status: &str| status.is_empty() || status.contains(") Z ");
+    while !ended(&status()) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", status());
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -127,8 +127,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_the_earlier_program_is_carried_over_first() {
+        let old = "# mine\n[[teachers]]\nprovider = \"claude\"\napi_key = \"k\"\n";
+        let (text, mode) = saved(Some(old), 0o644, Naming::Named);
+        assert!(text.contains("# mine") && text.contains("[[providers]]") && !text.contains("teachers"), "{text}");
+        assert!(text.contains("model = \"m\"") && mode == 0o600, "{text}");
+    }
+
+    #[test]
     fn what_cannot_be_understood_is_left_alone() {
-        for text in ["api_key = \"secret\n", "[[teachers]]\nprovider = \"claude\"\n", "engine = 1\n"] {
+        for text in ["api_key = \"secret\n", "engine = 1\n"] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("config.toml");
             fs::write(&path, text).unwrap();
