@@ -7,7 +7,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::finch::{Said, command, finch, said};
+use crate::support::client::Client;
+use crate::support::finch::{Said, finch};
+#[cfg(target_os = "linux")]
+use crate::support::finch::{command_without_a_network, said};
 use crate::support::llmock::{KEY, Llmock, SERVICES};
 
 /// A FINCH_HOME without a model, with this configuration.
@@ -136,21 +139,24 @@ fn nothing_leaves_without_policy_and_consent() {
     check_refused("policy = \"local-only\"", &["--provider", "cloud"], "local-only");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn consent_for_a_folder_lets_out_and_the_ledger_is_written_first() {
-    let home = home(&entry("cloud", "https://cloud.invalid/v1"));
+    let home = home(&entry("cloud", "https://192.0.2.1/v1"));
+    // Where there is no network nothing can really leave.
+    let ask = |folder: &Path| said(command_without_a_network(home.path()).args(["ask", "Hello?"]).current_dir(folder));
     let folder = tempfile::tempdir().unwrap();
     let given = finch(home.path(), &["consent", "give", folder.path().to_str().unwrap()]);
     assert_eq!(given.code, 0, "{}", given.err);
-    let asked = said(command(home.path()).args(["ask", "Hello?"]).current_dir(folder.path()));
-    assert_eq!(asked.code, 1, "nobody is called cloud.invalid");
+    let asked = ask(folder.path());
+    assert_eq!(asked.code, 1, "nobody answers there");
     assert!(asked.err.contains("cloud: "), "{}", asked.err);
     let entries = ledger(home.path());
-    assert_eq!((&entries[0]["host"], &entries[0]["outcome"]), (&"cloud.invalid".into(), &"failed:unavailable".into()));
+    assert_eq!((&entries[0]["host"], &entries[0]["outcome"]), (&"192.0.2.1".into(), &"failed:unavailable".into()));
     // A ledger that cannot be written holds everything back.
     std::fs::remove_dir_all(home.path().join("ledger")).unwrap();
     std::fs::write(home.path().join("ledger"), "in the way").unwrap();
-    let held = said(command(home.path()).args(["ask", "Hello?"]).current_dir(folder.path()));
+    let held = ask(folder.path());
     assert!(held.code == 1 && held.err.contains("nothing was sent"), "{}", held.err);
 }
 
@@ -186,4 +192,58 @@ fn a_provider_that_is_not_there_is_named_with_those_that_are() {
     let home = home(&entry("second", "https://cloud.invalid/v1"));
     let said = finch(home.path(), &["ask", "Hello?", "--provider", "secnd"]);
     assert!(said.code == 1 && said.err.contains("second, local"), "{}", said.err);
+}
+
+/// A session in this folder, with a document that ends in `return ` on its second line.
+fn session(home: &Path, folder: &Path) -> (Client, String) {
+    let mut client = Client::start(home);
+    let root = format!("file://{}", folder.display());
+    let params = serde_json::json!({"processId": std::process::id(), "capabilities": {}, "rootUri": root});
+    client.request("initialize", params);
+    client.notify("initialized", serde_json::json!({}));
+    let uri = format!("{root}/a.py");
+    client.open(&uri, "def add(a, b):\n    return \n");
+    (client, uri)
+}
+
+#[test]
+fn in_the_editor_a_cloud_answers_where_there_is_no_model_and_is_named() {
+    let server = Llmock::start();
+    let home = home(&six(&server));
+    server.queue(&vec![serde_json::json!({"type": "reply", "text": "a + b"}); 500]);
+    let (mut client, uri) = session(home.path(), home.path());
+    // Keys are fetched behind the first answers.
+    let item = (0..500)
+        .find_map(|_| client.inline_completion(&uri, (1, 11))["items"].get(0).cloned())
+        .unwrap_or_else(|| panic!("{}", client.explain_last()));
+    assert_eq!(item["insertText"], "a + b", "{item}");
+    assert_eq!(item["command"]["arguments"][0]["provider"], "claude", "{item}");
+    let told = client.wait_for(|message| !message["params"]["answered"].is_null());
+    assert_eq!(told["params"]["answered"]["provider"], "claude", "{told}");
+    assert_eq!(
+        (&told["params"]["state"], &told["params"]["left"]["requests"]),
+        (&"absent".into(), &0.into()),
+        "{told}"
+    );
+}
+
+#[test]
+fn in_the_editor_consent_is_asked_for_and_kept() {
+    let home = home(&entry("cloud", "https://cloud.invalid/v1"));
+    let folder = tempfile::tempdir().unwrap();
+    let (mut client, uri) = session(home.path(), folder.path());
+    client.answers_with("window/showMessageRequest", serde_json::json!({"title": "Never for this folder"}));
+    let asks = |client: &mut Client| client.has(|message| message["method"] == "window/showMessageRequest");
+    for _ in 0..500 {
+        client.inline_completion(&uri, (1, 11));
+        if asks(&mut client) {
+            break;
+        }
+    }
+    let question = client.wait_for(|message| message["method"] == "window/showMessageRequest");
+    assert!(question["params"]["message"].as_str().unwrap().contains("cloud (cloud.invalid)"), "{question}");
+    assert_eq!(question["params"]["actions"][0]["title"], "Not now");
+    // The answer is written behind the back of the session, which ends orderly.
+    while !finch(home.path(), &["consent", "list"]).out.contains("refused") {}
+    assert_eq!(ledger(home.path()), Vec::<Value>::new());
 }
