@@ -15,6 +15,9 @@ mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;
 #[cfg(test)]
+#[cfg(unix)]
+mod configures;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod emacs;
 #[cfg(test)]
@@ -35,6 +38,9 @@ mod refuses_hostile_models;
 #[cfg(test)]
 #[cfg(unix)]
 mod remembers;
+#[cfg(test)]
+#[cfg(unix)]
+mod sets_up;
 #[cfg(test)]
 mod speaks_lsp;
 #[cfg(test)]
@@ -66,6 +72,8 @@ mod support {
     pub(crate) mod process;
     pub(crate) mod record;
     pub(crate) mod screen;
+    #[cfg(unix)]
+    pub(crate) mod terminal;
     #[cfg(target_os = "linux")]
     pub(crate) mod vscode;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use finch_llm::cloud::Waits;
 
-use crate::support::cloud_faults::{Ask, Fault, Observed, all, observe};
+use crate::support::cloud_faults::{Ask, Fault, Observed, all, next_answers, observe};
 
 /// No user waits in a test.
 const WAITS: Waits = Waits {
@@ -51,6 +51,27 @@ async fn a_completion_ends_the_same_and_soon() {
         let is_right = observed.end == fault.end && observed.shown == fault.shown && observed.tries <= fault.tries;
         if !is_right || observed.has_leaked || observed.time > COMPLETION_MAX {
             complaints.push(format!("{}: {observed:?}", fault.name));
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_provider_answers_soon_whatever_befell_the_first() {
+    let mut running = tokio::task::JoinSet::new();
+    for fault in all() {
+        running.spawn(async move { (next_answers(&fault, Waits::default()).await, fault) });
+    }
+    let mut complaints = Vec::new();
+    for (found, fault) in running.join_all().await {
+        // What was shown of the first is not taken back.
+        let is_right = match &found {
+            Ok(Some(time)) => fault.shown.is_empty() && *time < COMPLETION_MAX,
+            Ok(None) => !fault.shown.is_empty() || ["cut off, no call", "bad arguments"].contains(&fault.end),
+            Err(_) => false,
+        };
+        if !is_right {
+            complaints.push(format!("{}: {found:?}", fault.name));
         }
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use finch_llm::cloud::{Cleartext, CloudProvider, CloudSpec, Endpoint, Key, Passage, Service};
+use finch_llm::cloud::{Cleartext, CloudProvider, CloudSpec, Endpoint, Key, Service};
 use finch_llm::sse::SseParser;
 use finch_llm::{Chunk, ClientId, GenerateRequest, Lane, Message, Provider as _, ProviderId, redact};
 use serde_json::json;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-use finch_llm::cloud::{Cleartext, CloudProvider, CloudSpec, Endpoint, Key, Passage, Service, Waits};
+use anyhow::{Context as _, Result, bail};
+use finch_llm::cloud::{Cleartext, CloudProvider, CloudSpec, Endpoint, Gate, Key, Passage, Service, Waits};
+use finch_llm::router::{Consent, Hedge, Listed, Place, Policy, Router, Setup, Terms};
 use finch_llm::{
     Chunk, ClientId, GenerateRequest, InfillContext, InfillRequest, Lane, Message, Origin, Provider as _, ProviderId,
-    Sampling,
+    Sampling, Task,
 };
 
 use super::faulty::{Faulty, Manner, Then, answer, stream_head};
@@ -226,11 +227,7 @@ pub(crate) struct Observed {
 /// Asks a server that goes wrong so.
 pub(crate) async fn observe(fault: &Fault, ask: Ask, waits: Waits) -> Result<Observed> {
     let server = Faulty::serve(&fault.manner)?;
-    let endpoint = Endpoint::new(&format!("{}://{}/v1", fault.scheme, server.address), Cleartext::Loopback)?;
-    let mut spec = CloudSpec::new(ProviderId::new("faulty"), Service::Compatible, "model-1", endpoint);
-    spec.key = Some(Key::new(KEY)?);
-    spec.waits = waits;
-    let provider = CloudProvider::new(spec, Arc::new(|_| Ok(Passage::unwatched())), tokio::runtime::Handle::current())?;
+    let provider = provider("faulty", &format!("{}://{}/v1", fault.scheme, server.address), waits)?;
     let begun = Instant::now();
     let mut stream = match ask {
         Ask::Chat => provider.generate(chat()),
@@ -255,6 +252,48 @@ pub(crate) async fn observe(fault: &Fault, ask: Ask, waits: Waits) -> Result<Obs
     };
     let (time, has_leaked) = (begun.elapsed(), said.contains(KEY) || server.was_told(KEY));
     Ok(Observed { end, said, shown, time, tries: server.connections(), has_leaked })
+}
+
+/// How long a completion takes to come from a sound provider behind one with this fault; `None` if the first one's text was
+/// shown already.
+pub(crate) async fn next_answers(fault: &Fault, waits: Waits) -> Result<Option<Duration>> {
+    let (server, sound) = (Faulty::serve(&fault.manner)?, Faulty::serve(&sound())?);
+    let first = provider("faulty", &format!("{}://{}/v1", fault.scheme, server.address), waits)?;
+    let second = provider("sound", &format!("http://{}/v1", sound.address), waits)?;
+    let listed = |provider| Listed { provider: Arc::new(provider), place: Place::ThisMachine, cost: 0.0 };
+    let terms = Terms { policy: Policy::LocalFirst, rules: Vec::new(), consent: Arc::new(|_| Consent::Unknown) };
+    let providers = vec![listed(first), listed(second)];
+    let setup = Setup { providers, terms: Arc::new(terms), hedge: Hedge::Measured };
+    let router = Router::new(setup, tokio::runtime::Handle::current());
+    let begun = Instant::now();
+    let mut request = completion();
+    request.origin.task = Task::Completion;
+    let mut stream = router.infill(request);
+    loop {
+        match stream.next().await.context("a stream without an end")? {
+            Ok(Chunk::Text(_)) => break,
+            // It answered, with nothing.
+            Ok(Chunk::Done(_)) => return Ok(None),
+            Ok(_) => {}
+            Err(error) => bail!("nobody answered: {error}"),
+        }
+    }
+    let from = stream.provenance().context("an answer without provenance")?;
+    Ok((from.provider.as_str() == "sound").then(|| begun.elapsed()))
+}
+
+fn sound() -> Manner {
+    let events = "data: {\"choices\":[{\"text\":\"a, b\",\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    Manner::Says((stream_head() + events).into_bytes(), Then::Ends)
+}
+
+fn provider(name: &str, url: &str, waits: Waits) -> Result<CloudProvider> {
+    let endpoint = Endpoint::new(url, Cleartext::Loopback)?;
+    let mut spec = CloudSpec::new(ProviderId::new(name), Service::Compatible, "model-1", endpoint);
+    spec.key = Some(Key::new(KEY)?);
+    spec.waits = waits;
+    let gate: Gate = Arc::new(|_| Ok(Passage::unwatched()));
+    Ok(CloudProvider::new(spec, gate, tokio::runtime::Handle::current())?)
 }
 
 fn chat() -> GenerateRequest {

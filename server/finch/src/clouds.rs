@@ -11,6 +11,7 @@ use finch_llm::ProviderId;
 use finch_llm::cloud::{CloudSpec, Key, Service};
 
 use crate::config::{CloudConfig, Config, CostConfig, KeyCommand, Problem, Provider};
+use crate::services::{self, SERVICES};
 
 /// A cloud that can be asked.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub(crate) fn specs(
     environment: impl Fn(&str) -> Option<String>,
 ) -> (Vec<Cloud>, Vec<Problem>) {
     let (mut clouds, mut problems) = (Vec::new(), Vec::new());
-    let hidden = variables_of_keys(config);
+    let hidden = hidden_variables(config);
     for cloud in configured(config).filter(|cloud| named.is_none_or(|name| cloud.name == name)) {
         match key(cloud, &hidden, &environment) {
             Ok(key) => clouds.push(Cloud { spec: spec(cloud, key), cost: cloud.cost }),
@@ -106,9 +107,10 @@ fn way<'a>(cloud: &'a CloudConfig, environment: impl Fn(&str) -> Option<String>)
 }
 
 /// The variables that hold keys: the usual ones and those that the configuration names.
-fn variables_of_keys(config: &Config) -> Vec<&str> {
-    let named = configured(config).filter_map(|cloud| cloud.key.variable.as_deref());
-    VARIABLES_OF_KEYS.into_iter().chain(named).collect()
+fn hidden_variables(config: &Config) -> Vec<&str> {
+    let mut variables: Vec<&str> = variables_of_keys().collect();
+    variables.extend(configured(config).filter_map(|cloud| cloud.key.variable.as_deref()));
+    variables
 }
 
 fn key(
@@ -127,25 +129,10 @@ fn key(
 
 /// Where a service's own tools look for its key.
 fn usual_variables(service: Service) -> &'static [&'static str] {
-    match service {
-        Service::Claude => &["ANTHROPIC_API_KEY"],
-        Service::OpenAi => &["OPENAI_API_KEY"],
-        Service::Grok => &["XAI_API_KEY", "GROK_API_KEY"],
-        Service::Gemini => &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
-        Service::Mistral => &["MISTRAL_API_KEY"],
-        Service::Groq => &["GROQ_API_KEY"],
-        Service::Compatible => &[],
-    }
+    services::row(service).map_or(&[], |row| row.key_variables)
 }
 
 /// All of them, which no child of finch needs.
-pub(crate) const VARIABLES_OF_KEYS: [&str; 8] = [
-    "ANTHROPIC_API_KEY",
-    "OPENAI_API_KEY",
-    "XAI_API_KEY",
-    "GROK_API_KEY",
-    "GEMINI_API_KEY",
-    "GOOGLE_API_KEY",
-    "MISTRAL_API_KEY",
-    "GROQ_API_KEY",
-];
+pub(crate) fn variables_of_keys() -> impl Iterator<Item = &'static str> {
+    SERVICES.iter().flat_map(|row| row.key_variables).copied()
+}

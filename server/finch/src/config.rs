@@ -12,11 +12,13 @@ mod learning;
 mod legacy;
 pub(crate) mod migrate;
 mod problem;
+pub(crate) mod project;
 mod providers;
 mod router;
 mod secret;
 #[cfg(test)]
 mod tests;
+pub(crate) mod watch;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -60,3 +60,7 @@ pub(crate) const KEY_COMMAND_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const KEY_COMMAND_BYTES_MAX: usize = 16 << 10;
 /// Copies of old configurations beside the new one.
 pub(crate) const BACKUPS_MAX: usize = 10;
+/// The configuration file is looked at so often.
+pub(crate) const CONFIG_LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// A configuration file in a project that is larger is none.
+pub(crate) const PROJECT_FILE_BYTES_MAX: u64 = 1 << 20;

@@ -18,6 +18,8 @@ mod local;
 mod place;
 mod progress;
 mod routing;
+mod services;
+mod setup;
 mod surroundings;
 mod trial;
 mod trust;

@@ -1,5 +1,6 @@
 //! What the process finds around it: the environment and the folders, read once, here and nowhere else.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -60,6 +61,12 @@ impl Surroundings {
 /// A variable of the environment, if it is a text.
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Which of these environment variables hold something.
+pub(crate) fn set_variables<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    names.filter(is_set).map(str::to_owned).collect()
 }
 
 /// The wall clock, in milliseconds since 1970.

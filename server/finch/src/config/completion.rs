@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Ghost text.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct CompletionConfig {
     /// Whether suggestions are offered while typing.
@@ -33,7 +33,7 @@ pub(crate) struct CompletionConfig {
 }
 
 /// What goes into a prompt beside the text around the cursor.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct ContextConfig {
     /// Where the document stands in the project.

@@ -17,9 +17,15 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn problem(&self, message: &str) -> Problem {
         let Self { file, line, column } = self.clone();
-        // Whatever the message quotes, a key that slipped into it is not shown.
-        Problem { file, line, column, message: finch_llm::redact::redact(message).into_owned() }
+        // Whatever the message quotes, a key that slipped into it is not shown, and it stays one line.
+        let message = finch_llm::redact::redact(message).chars().map(shown).collect();
+        Problem { file, line, column, message }
     }
+}
+
+/// A character of a message; one that would steer a terminal or begin a line of a log is not let through.
+fn shown(character: char) -> char {
+    if character.is_control() { '\u{fffd}' } else { character }
 }
 
 /// Something that is wrong in a file, or has no effect.

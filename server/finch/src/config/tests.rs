@@ -154,3 +154,12 @@ fn teachers_beside_providers_have_no_effect() {
     check(text, "config.toml:3:1: `[[teachers]]` and `[backend]` have no effect beside `[[providers]]`");
     assert_eq!(read(text).config.providers.len(), 2);
 }
+
+#[test]
+fn a_name_of_the_file_cannot_forge_a_line_of_a_log() {
+    let text =
+        "\"\\n[ERROR] \\u001b[2J\" = 1\n[router]\npolicy = \"a\\nb\"\n[[providers]]\ntype = \"groq\"\nname = \"a\\nb\"";
+    let said = said(text);
+    assert_eq!(said.lines().count(), 3, "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
+}

@@ -11,21 +11,7 @@ use super::{CloudConfig, KeyWays, Refusal, refuse};
 use crate::config::problem::Place;
 use crate::config::secret::Secret;
 use crate::limits;
-
-/// The model of a service unless the user names one; any that the service has may be named. `None` where only the user
-/// can know.
-fn model_of(service: Service) -> Option<&'static str> {
-    match service {
-        Service::Claude => Some("claude-sonnet-4-6"),
-        Service::OpenAi => Some("gpt-5-mini"),
-        Service::Grok => Some("grok-code-fast-1"),
-        Service::Gemini => Some("gemini-2.5-flash"),
-        // The one of its models that fills in.
-        Service::Mistral => Some("codestral-latest"),
-        Service::Groq => Some("openai/gpt-oss-120b"),
-        Service::Compatible => None,
-    }
-}
+use crate::services;
 
 /// The least that Claude takes for thinking.
 const CLAUDE_THINKING_TOKENS_MIN: usize = 1024;
@@ -37,7 +23,8 @@ pub(super) fn cloud(
     place: Place,
     label: String,
 ) -> Result<CloudConfig, Refusal> {
-    let Some(model) = model(raw.model)?.or_else(|| model_of(service).map(str::to_owned)) else {
+    let Some(model) = model(raw.model)?.or_else(|| services::row(service).and_then(|row| row.model).map(str::to_owned))
+    else {
         return refuse("model", format!("{} needs one; name a model that the server has", raw.kind.word()));
     };
     Ok(CloudConfig {

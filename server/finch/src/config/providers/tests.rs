@@ -64,12 +64,12 @@ fn types_are_read_as_people_write_them() {
 #[test]
 fn an_entry_alone_is_complete() {
     for (word, model, address, infill) in [
-        ("claude", "claude-sonnet-4-6", "https://api.anthropic.com/v1", InfillWay::No),
-        ("openai", "gpt-5-mini", "https://api.openai.com/v1", InfillWay::No),
-        ("grok", "grok-code-fast-1", "https://api.x.ai/v1", InfillWay::No),
-        ("gemini", "gemini-2.5-flash", "https://generativelanguage.googleapis.com/v1beta", InfillWay::No),
+        ("claude", "claude-sonnet-4-6", "https://api.anthropic.com/v1", InfillWay::Chat),
+        ("openai", "gpt-5-mini", "https://api.openai.com/v1", InfillWay::Chat),
+        ("grok", "grok-code-fast-1", "https://api.x.ai/v1", InfillWay::Chat),
+        ("gemini", "gemini-2.5-flash", "https://generativelanguage.googleapis.com/v1beta", InfillWay::Chat),
         ("mistral", "codestral-latest", "https://api.mistral.ai/v1", InfillWay::Fim),
-        ("groq", "openai/gpt-oss-120b", "https://api.groq.com/openai/v1", InfillWay::No),
+        ("groq", "openai/gpt-oss-120b", "https://api.groq.com/openai/v1", InfillWay::Chat),
     ] {
         let cloud = cloud(&format!("[[providers]]\ntype = \"{word}\""));
         assert_eq!((cloud.name.as_str(), cloud.model.as_str(), cloud.infill), (word, model, infill));
