@@ -25,6 +25,9 @@ mod imports_an_export;
 #[cfg(test)]
 mod imports_any_file;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod keeps_keys;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod neovim;

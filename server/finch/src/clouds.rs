@@ -20,12 +20,17 @@ pub(crate) struct Cloud {
     pub(crate) cost: Option<CostConfig>,
 }
 
-/// The clouds in the user's order, and a problem for each that cannot be asked. Runs the commands that print keys, one
-/// after the other, each with a deadline.
-pub(crate) fn specs(config: &Config, environment: impl Fn(&str) -> Option<String>) -> (Vec<Cloud>, Vec<Problem>) {
+/// The clouds in the user's order, or the one of this name, and a problem for each that cannot be asked. Runs the
+/// commands that print their keys, one after the other, each with a deadline.
+pub(crate) fn specs(
+    config: &Config,
+    named: Option<&str>,
+    environment: impl Fn(&str) -> Option<String>,
+) -> (Vec<Cloud>, Vec<Problem>) {
     let (mut clouds, mut problems) = (Vec::new(), Vec::new());
-    for cloud in configured(config) {
-        match key(cloud, &environment) {
+    let hidden = hidden_variables(config);
+    for cloud in configured(config).filter(|cloud| named.is_none_or(|name| cloud.name == name)) {
+        match key(cloud, &hidden, &environment) {
             Ok(key) => clouds.push(Cloud { spec: spec(cloud, key), cost: cloud.cost }),
             Err(why) => {
                 let message = format!("{}: {why}; this provider is left out until then", cloud.label);
@@ -101,11 +106,24 @@ fn way<'a>(cloud: &'a CloudConfig, environment: impl Fn(&str) -> Option<String>)
     }
 }
 
-fn key(cloud: &CloudConfig, environment: impl Fn(&str) -> Option<String>) -> Result<Option<Key>, String> {
+/// The variables that hold keys: the usual ones and those that the configuration names.
+fn hidden_variables(config: &Config) -> Vec<&str> {
+    let mut variables: Vec<&str> = variables_of_keys().collect();
+    variables.extend(configured(config).filter_map(|cloud| cloud.key.variable.as_deref()));
+    variables
+}
+
+fn key(
+    cloud: &CloudConfig,
+    hidden: &[&str],
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Key>, String> {
     match way(cloud, environment)? {
         Way::Key(key) => Ok(Some(key)),
         Way::Without => Ok(None),
-        Way::Command(command) => command::key(command).map(Some).map_err(|error| format!("api_key_cmd {error}")),
+        Way::Command(command) => {
+            command::key(command, hidden).map(Some).map_err(|error| format!("api_key_cmd {error}"))
+        }
     }
 }
 
@@ -115,6 +133,6 @@ fn usual_variables(service: Service) -> &'static [&'static str] {
 }
 
 /// All of them, which no child of finch needs.
-fn variables_of_keys() -> impl Iterator<Item = &'static str> {
+pub(crate) fn variables_of_keys() -> impl Iterator<Item = &'static str> {
     SERVICES.iter().flat_map(|row| row.key_variables).copied()
 }

@@ -10,7 +10,6 @@ use finch_llm::cloud::{BadKey, Key};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
-use super::variables_of_keys;
 use crate::config::KeyCommand;
 use crate::limits;
 
@@ -33,24 +32,24 @@ pub(super) enum CommandError {
     Panicked,
 }
 
-/// Runs the command and takes the key.
-pub(super) fn key(command: &KeyCommand) -> Result<Key, CommandError> {
-    key_within(command, limits::KEY_COMMAND_WAIT)
+/// Runs the command, without these variables of the environment, and takes the key.
+pub(super) fn key(command: &KeyCommand, hidden: &[&str]) -> Result<Key, CommandError> {
+    key_within(command, hidden, limits::KEY_COMMAND_WAIT)
 }
 
 /// On a thread of its own, for the caller may be within a runtime, and waits.
-pub(super) fn key_within(command: &KeyCommand, wait: Duration) -> Result<Key, CommandError> {
+pub(super) fn key_within(command: &KeyCommand, hidden: &[&str], wait: Duration) -> Result<Key, CommandError> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(CommandError::NotStarted)?.block_on(printed(command, wait))
+        runtime.map_err(CommandError::NotStarted)?.block_on(printed(command, hidden, wait))
     };
     let output = std::thread::scope(|scope| scope.spawn(run).join()).map_err(|_| CommandError::Panicked)??;
     let text = String::from_utf8(output).map_err(|_| CommandError::NoKey(BadKey::Characters))?;
     Key::new(text.lines().next().unwrap_or_default()).map_err(CommandError::NoKey)
 }
 
-async fn printed(command: &KeyCommand, wait: Duration) -> Result<Vec<u8>, CommandError> {
-    let mut child = process(command).spawn().map_err(CommandError::NotStarted)?;
+async fn printed(command: &KeyCommand, hidden: &[&str], wait: Duration) -> Result<Vec<u8>, CommandError> {
+    let mut child = process(command, hidden).spawn().map_err(CommandError::NotStarted)?;
     let answer = tokio::time::timeout(wait, output_of(&mut child)).await;
     match answer.unwrap_or(Err(CommandError::TooSlow(wait))) {
         Ok(output) => Ok(output),
@@ -61,7 +60,7 @@ async fn printed(command: &KeyCommand, wait: Duration) -> Result<Vec<u8>, Comman
     }
 }
 
-pub(super) fn process(command: &KeyCommand) -> Command {
+pub(super) fn process(command: &KeyCommand, hidden: &[&str]) -> Command {
     let mut process = match command {
         KeyCommand::Shell(line) => shell(line),
         KeyCommand::Program(words) => {
@@ -70,7 +69,7 @@ pub(super) fn process(command: &KeyCommand) -> Command {
             process
         }
     };
-    for variable in variables_of_keys() {
+    for variable in hidden {
         process.env_remove(variable);
     }
     #[cfg(unix)]

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use finch_llm::cloud::Service;
 
 use super::command::{key_within, process};
-use super::{Cloud, specs, usual_variables};
+use super::{Cloud, hidden_variables, specs, usual_variables};
 use crate::config::{Config, CostConfig, KeyCommand};
 
 /// The file's clouds that have a key, `-` for those without one, and what is said of the others.
@@ -14,7 +14,7 @@ fn check(text: &str, environment: &[(&str, &str)], expected: &str) {
     std::fs::write(&file, text).unwrap();
     let config = Config::load(&file).unwrap().config;
     let variable = |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-    let (clouds, problems) = specs(&config, variable);
+    let (clouds, problems) = specs(&config, None, variable);
     let mut said: Vec<String> = clouds
         .iter()
         .map(|cloud| {
@@ -78,7 +78,7 @@ fn a_command_fails_without_a_word_of_what_it_said() {
 
 #[track_caller]
 fn check_command(line: &str, wait: Duration, expected: Result<(), &str>) {
-    let found = key_within(&KeyCommand::Shell(line.to_owned()), wait).map(drop).map_err(|error| error.to_string());
+    let found = key_within(&KeyCommand::Shell(line.to_owned()), &[], wait).map(drop).map_err(|error| error.to_string());
     match (&found, expected) {
         (Ok(()), Ok(())) => {}
         (Err(said), Err(expected)) => assert!(said.contains(expected), "{said}"),
@@ -129,14 +129,18 @@ fn what_a_command_started_ends_with_it() {
 #[test]
 fn a_command_does_not_get_the_keys_of_the_environment() {
     let services = [Service::Claude, Service::OpenAi, Service::Grok, Service::Gemini, Service::Mistral, Service::Groq];
-    let process = process(&KeyCommand::Shell("true".to_owned()));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, "[[providers]]\ntype = \"groq\"\napi_key_env = \"MINE\"").unwrap();
+    let config = Config::load(&file).unwrap().config;
+    let process = process(&KeyCommand::Shell("true".to_owned()), &hidden_variables(&config));
     let removed: Vec<&str> = process
         .as_std()
         .get_envs()
         .filter(|(_, value)| value.is_none())
         .filter_map(|(name, _)| name.to_str())
         .collect();
-    for variable in services.into_iter().flat_map(usual_variables) {
+    for variable in services.into_iter().flat_map(usual_variables).chain(&["MINE"]) {
         assert!(removed.contains(variable), "{variable}: {removed:?}");
     }
 }
@@ -147,7 +151,7 @@ fn a_cloud_is_what_the_file_says() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
     std::fs::write(&file, text).unwrap();
-    let (clouds, problems) = specs(&Config::load(&file).unwrap().config, |_| None);
+    let (clouds, problems) = specs(&Config::load(&file).unwrap().config, None, |_| None);
     let [Cloud { spec, cost }] = clouds.as_slice() else { panic!("{clouds:?} {problems:?}") };
     assert_eq!((spec.id.as_str(), spec.service, spec.model.as_str()), ("m", Service::Mistral, "codestral-latest"));
     assert_eq!((spec.images, spec.context_tokens_max), (false, 128_000));

@@ -71,17 +71,16 @@ fn clouds_of(surroundings: &Surroundings, provider: Option<&str>) -> Result<Vec<
     if provider == Some(LOCAL) {
         return Ok(Vec::new());
     }
-    let mut config = surroundings.config.clone();
+    let config = &surroundings.config;
     if let Some(name) = provider {
-        // The commands that print the keys of others are not run.
-        config.providers.retain(|one| matches!(one, config::Provider::Cloud(cloud) if cloud.name == name));
-        if config.providers.is_empty() {
+        if !config.providers.iter().any(|one| matches!(one, config::Provider::Cloud(cloud) if cloud.name == name)) {
             bail!("{name} is no provider that can be used; {}", names(surroundings));
         }
     } else if Policy::from(config.router.policy) == Policy::LocalOnly && config.router.rules.is_empty() {
         return Ok(Vec::new());
     }
-    let (clouds, problems) = clouds::specs(&config, |name| std::env::var(name).ok());
+    // The commands that print the keys of others are not run.
+    let (clouds, problems) = clouds::specs(config, provider, |name| std::env::var(name).ok());
     match (problems.first(), provider) {
         (Some(problem), Some(_)) => bail!("{problem}"),
         _ => problems.iter().for_each(|problem| tracing::warn!("{problem}")),

@@ -34,7 +34,7 @@ fn migrate(path: &Path) -> Result<String> {
 fn check(global: &Global) -> Result<Exit> {
     let path = surroundings::config_path(global)?;
     let Reading { config, mut notes } = Config::load(&path)?;
-    notes.problems.extend(clouds::specs(&config, surroundings::variable).1);
+    notes.problems.extend(clouds::specs(&config, None, surroundings::variable).1);
     let notes = notes.into_sorted();
     for note in &notes {
         crate::progress::say(&note.to_string());

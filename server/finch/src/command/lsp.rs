@@ -73,7 +73,7 @@ impl Providers {
     fn open(self, config: Config, router: Router) {
         let opener = move || {
             self.desk.recall();
-            let (clouds, problems) = clouds::specs(&config, |name| std::env::var(name).ok());
+            let (clouds, problems) = clouds::specs(&config, None, |name| std::env::var(name).ok());
             problems.iter().for_each(|problem| tracing::warn!("{problem}"));
             if !clouds.is_empty() {
                 router.reconfigure(self.desk.setup(&config, Some(&self.local), clouds, &self.runtime));
