@@ -20,15 +20,9 @@ pub(crate) fn finch(home: &Path, arguments: &[&str]) -> Said {
 /// The same, in a network namespace without any interface: whatever opens a connection fails.
 #[cfg(target_os = "linux")]
 pub(crate) fn finch_without_a_network(home: &Path, arguments: &[&str]) -> Said {
-    said(command_without_a_network(home).args(arguments))
-}
-
-/// The same, for a command line of the test's own.
-#[cfg(target_os = "linux")]
-pub(crate) fn command_without_a_network(home: &Path) -> Command {
     let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--net", env!("CARGO_BIN_EXE_finch")]).env("FINCH_HOME", home);
-    command
+    command.args(["--map-root-user", "--net", env!("CARGO_BIN_EXE_finch")]).args(arguments).env("FINCH_HOME", home);
+    said(&mut command)
 }
 
 /// A run of `finch` that goes on meanwhile; killed at the latest when it is dropped.
