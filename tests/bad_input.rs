@@ -70,7 +70,7 @@ fn a_broken_configuration_is_told_with_its_place() {
     std::fs::write(home.path().join("config.toml"), "[engine\n").unwrap();
     let said = finch(home.path(), &["config", "check"]);
     assert_eq!(said.code, 1);
-    assert!(said.err.contains("config.toml") && said.err.contains("line 1"), "{}", said.err);
+    assert!(said.err.contains("config.toml:1:8: "), "{}", said.err);
     std::fs::write(home.path().join("config.toml"), "[engine]\nmodle = \"a\"\n").unwrap();
     let said = finch(home.path(), &["config", "check"]);
     assert!(said.err.contains("did you mean `engine.model`?"), "{}", said.err);

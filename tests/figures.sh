@@ -42,6 +42,7 @@ for model in "$four" qwen2.5-coder-0.5b smollm2-135m; do
   bench warm "$model"
 done
 bench keys
+bench clouds
 bench editor qwen2.5-coder-0.5b
 bench memory "$four" qwen2.5-coder-0.5b
 bench evaluation qwen2.5-coder-0.5b "$places"

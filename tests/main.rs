@@ -3,6 +3,10 @@
 //! `tests/run.sh` installs what they drive (ONNX Runtime, Neovim, VS Code, Emacs, llama.cpp) and runs them.
 
 #[cfg(test)]
+mod answers_from_clouds;
+#[cfg(test)]
+mod asks_clouds;
+#[cfg(test)]
 mod asks_the_model;
 #[cfg(test)]
 mod bad_input;
@@ -11,12 +15,20 @@ mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;
 #[cfg(test)]
+#[cfg(unix)]
+mod configures;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod emacs;
 #[cfg(test)]
 mod imports_an_export;
 #[cfg(test)]
 mod imports_any_file;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod keeps_keys;
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod neovim;
 #[cfg(test)]
@@ -27,7 +39,12 @@ mod refuses_hostile_models;
 #[cfg(unix)]
 mod remembers;
 #[cfg(test)]
+#[cfg(unix)]
+mod sets_up;
+#[cfg(test)]
 mod speaks_lsp;
+#[cfg(test)]
+mod survives_faulty_clouds;
 #[cfg(test)]
 mod tokens_like_the_peer;
 #[cfg(test)]
@@ -40,17 +57,23 @@ mod tidy;
 #[cfg(test)]
 mod support {
     pub(crate) mod client;
+    pub(crate) mod cloud_faults;
     pub(crate) mod conformance;
     #[cfg(target_os = "linux")]
     pub(crate) mod emacs;
+    pub(crate) mod faulty;
     pub(crate) mod finch;
+    pub(crate) mod heard;
     pub(crate) mod hub;
     pub(crate) mod llama;
+    pub(crate) mod llmock;
     pub(crate) mod neovim;
     #[cfg(target_os = "linux")]
     pub(crate) mod process;
     pub(crate) mod record;
     pub(crate) mod screen;
+    #[cfg(unix)]
+    pub(crate) mod terminal;
     #[cfg(target_os = "linux")]
     pub(crate) mod vscode;
 }

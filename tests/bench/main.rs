@@ -8,9 +8,16 @@
 mod ahead;
 mod builds;
 mod clients;
+#[path = "../support/cloud_faults.rs"]
+mod cloud_faults;
+mod clouds;
 mod corpus;
+mod echo;
 mod editor;
 mod evaluation;
+mod faults;
+#[path = "../support/faulty.rs"]
+mod faulty;
 mod home;
 mod keys;
 #[path = "../support/llama.rs"]
@@ -22,7 +29,7 @@ mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | warm [MODEL] | keys | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]]";
+const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | warm [MODEL] | keys | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -39,12 +46,14 @@ fn main() -> Result<()> {
         ("ahead", [model]) => ahead::print(model, 40),
         ("ahead", [model, places]) => ahead::print(model, places.parse()?),
         ("clients", [model]) => clients::print(model),
+        ("clouds", []) => clouds::print(),
         ("warm", []) => warm::print("qwen2.5-coder-0.5b"),
         ("warm", [model]) => warm::print(model),
         ("keys", []) => keys::print(),
         ("editor", []) => editor::print("qwen2.5-coder-0.5b"),
         ("editor", [model]) => editor::print(model),
         ("memory", models) => models.iter().try_for_each(|model| memory::print(model)),
+        ("faults", []) => faults::print(),
         ("evaluation", [model]) => evaluation::print(model, 200, 0),
         ("evaluation", [model, places]) => evaluation::print(model, places.parse()?, 0),
         ("evaluation", [model, places, skip]) => evaluation::print(model, places.parse()?, skip.parse()?),

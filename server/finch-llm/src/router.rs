@@ -12,7 +12,7 @@ mod terms;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::{runtime::Handle, sync::broadcast};
@@ -145,13 +145,16 @@ impl Router {
     fn choose(&self, setup: &Setup, origin: &Origin) -> Choice {
         let (policy, consent) = (setup.terms.policy_of(origin), setup.terms.consent_of(origin));
         let mut choice = Choice::default();
-        let mut able = Vec::new();
+        let (mut able, mut last) = (Vec::new(), Vec::new());
         for listed in &setup.providers {
             let id = listed.provider.id();
             if origin.named.as_ref().is_some_and(|named| *named != id) {
                 continue;
             }
-            let (pause, why) = locked(&self.shared.health).pause(&id, Instant::now()).unzip();
+            let (pause, why) = locked(&self.shared.health).pause(&id, now()).unzip();
+            // Who asks himself is not sent away because of what befell others: those come last.
+            let is_last = pause.is_some_and(|pause| pause < Duration::MAX) && origin.task != Task::Completion;
+            let pause = pause.filter(|_| !is_last);
             let candidate = Candidate {
                 id: id.clone(),
                 is_local: !matches!(listed.place, Place::Away { .. }),
@@ -175,14 +178,20 @@ impl Router {
                 },
                 Place::Here | Place::ThisMachine => {}
             }
-            able.push(candidate);
+            if is_last {
+                last.push(candidate);
+            } else {
+                able.push(candidate);
+            }
         }
         let by_id = |id: ProviderId| setup.providers.iter().find(|listed| listed.provider.id() == id).cloned();
         if origin.is_ahead {
             choice.waits = None;
             able.retain(|candidate| candidate.is_local);
+            last.clear();
         }
-        choice.order = candidates(&able, policy, consent).into_iter().filter_map(by_id).collect();
+        let ids = [&able, &last].into_iter().flat_map(|some| candidates(some, policy, consent));
+        choice.order = ids.filter_map(by_id).collect();
         choice
     }
 
@@ -280,6 +289,11 @@ impl Shared {
             self.tell(RouterEvent::AllFailed { reason: reason.to_owned() });
         }
     }
+}
+
+/// The time, as tests set it too.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn is_able(capabilities: &Capabilities, task: Task) -> bool {

@@ -40,27 +40,39 @@ pub(crate) struct Known {
     pub(crate) seen: watch::Receiver<Seen>,
 }
 
-/// Follows what is known until the sender of the state is gone.
+/// Tells what is known, and each change of it, until the session ends.
 pub(crate) async fn announce(editor: Editor, known: Known, show: Show) {
     let Known { provider, mut state, mut seen } = known;
     let mut bar = Bar::new(editor.clone(), show);
     let mut told = state.borrow().clone();
     loop {
-        let others = seen.borrow_and_update().clone();
-        editor.tell::<StatusChanged>(status_of(&told, &provider, others)).await;
+        tell(&editor, &told, &provider, &mut seen).await;
         bar.follow(&told).await;
         let next_report = Instant::now() + PROGRESS_INTERVAL;
-        told = loop {
+        let next = loop {
             tokio::select! {
-                next = next_state(&mut state, &told, next_report) => match next {
-                    Ok(next) => break next,
-                    Err(_) => return bar.end().await,
-                },
-                () = changed(&mut seen) => break told,
+                next = next_state(&mut state, &told, next_report) => break next,
+                () = changed(&mut seen) => break Ok(told),
                 allowed = bar.answered() => bar.open(allowed, &told).await,
             }
         };
+        match next {
+            Ok(next) => told = next,
+            Err(_) => break,
+        }
     }
+    bar.end().await;
+    // The model stays as it is; who answers may change.
+    let last = state.borrow().clone();
+    loop {
+        changed(&mut seen).await;
+        tell(&editor, &last, &provider, &mut seen).await;
+    }
+}
+
+async fn tell(editor: &Editor, state: &ModelState, provider: &ProviderId, seen: &mut watch::Receiver<Seen>) {
+    let seen = seen.borrow_and_update().clone();
+    editor.tell::<StatusChanged>(status_of(state, provider, seen)).await;
 }
 
 /// Waits for something else to tell, for ever if there will be none.

@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Lsp,
     /// Print one ghost text for a place in a file.
     Complete(Complete),
-    /// Ask the local model one question and print its answer as it comes.
+    /// Ask one question and print the answer as it comes.
     Ask(Ask),
     /// Fetch what finch needs: the ONNX Runtime library and a model.
     Setup(Setup),
@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Consent(Consent),
     /// Say what works, what does not, and what to do about it.
     Doctor(Json),
-    /// Show where the configuration is, check it, or print its schema.
+    /// Show where the configuration is, check it, rewrite an old one, or print the schema.
     #[command(subcommand)]
     Config(Config),
     /// Load a model under bounds and say how that went; finch starts itself with it.
@@ -89,7 +89,11 @@ pub(crate) struct Ask {
     /// Print JSON when the answer is whole: the text, the model, and what it cost.
     #[arg(long)]
     pub(crate) json: bool,
-    /// An installed model; the one in use when absent.
+    /// A provider of the configuration, or local; as the router settles it when absent. Who names one agrees that this
+    /// question goes there.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// An installed model, or a model of --provider; the one in use when absent.
     #[arg(long, value_name = "ID")]
     pub(crate) model: Option<String>,
     /// Instructions that go before the question.
@@ -296,6 +300,8 @@ pub(crate) enum Config {
     Check,
     /// Print the JSON Schema of the configuration file.
     Schema,
+    /// Rewrite a configuration file of an earlier program in today's shape, and keep the old one beside it.
+    Migrate,
 }
 
 #[cfg(test)]

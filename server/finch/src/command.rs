@@ -1,5 +1,6 @@
 //! The commands: each reads what it needs, does one thing and says how it ended.
 
+mod answerer;
 mod ask;
 mod complete;
 mod config;
@@ -27,7 +28,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Config(command) => config::run(&cli.global, &command),
         Command::Lsp => lsp::run(Surroundings::read(&cli.global)?),
-        Command::Complete(arguments) => complete::run(&Surroundings::read(&cli.global)?, &arguments),
+        Command::Complete(arguments) => complete::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Ask(arguments) => ask::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Setup(arguments) => setup::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Model(command) => model::run(&Surroundings::read(&cli.global)?, command),

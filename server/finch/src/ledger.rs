@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use finch_llm::router::Task;
+use finch_llm::Task;
 
 mod file;
 mod line;
@@ -99,7 +99,6 @@ pub(crate) struct LedgerError {
     source: io::Error,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing leaves this machine yet"))]
 impl Ledger {
     pub(crate) fn open(folder: PathBuf) -> Self {
         // The hasher's keys are random; the process alone would not do, since its number is given again.

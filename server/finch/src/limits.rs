@@ -1,5 +1,6 @@
 //! The bounds of this crate, with their units.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// How long the first load of a model's files may take.
@@ -14,6 +15,9 @@ pub(crate) const TRIAL_SPACE_PER_BYTE: u64 = 4;
 pub(crate) const TRIAL_PROCESSOR_SHARE: u64 = 2;
 /// What is read of its answer.
 pub(crate) const TRIAL_ANSWER_BYTES: u64 = 16 << 10;
+
+/// An answer about consent is read anew when it is older: another process may have changed it.
+pub(crate) const CONSENT_AGE_MAX: Duration = Duration::from_secs(2);
 
 /// How long feedback may take to reach the disk.
 pub(crate) const FEEDBACK_WAIT: Duration = Duration::from_secs(5);
@@ -39,3 +43,24 @@ pub(crate) const TRUST_LOCK_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const TRUST_LOCK_LOOK: Duration = Duration::from_millis(20);
 /// Damaged files that are kept beside `trust.toml`.
 pub(crate) const TRUST_BAD_MAX: u32 = 100;
+// Providers.
+
+/// The name of a provider.
+pub(crate) const PROVIDER_NAME_CHARS_MAX: usize = 64;
+/// What a wait for a provider may be set to, in milliseconds.
+pub(crate) const PROVIDER_WAIT_MS: RangeInclusive<u64> = 1..=3_600_000;
+/// Tokens that a provider's model may be said to hold.
+pub(crate) const PROVIDER_CONTEXT_TOKENS_MIN: usize = 256;
+pub(crate) const PROVIDER_CONTEXT_TOKENS_MAX: usize = 100_000_000;
+/// The longest wait before a cloud is asked beside the local model.
+pub(crate) const HEDGE_MS_MAX: u64 = 60_000;
+/// A command that prints a key has so long for it; a person may have to unlock something.
+pub(crate) const KEY_COMMAND_WAIT: Duration = Duration::from_secs(10);
+/// What is read of it.
+pub(crate) const KEY_COMMAND_BYTES_MAX: usize = 16 << 10;
+/// Copies of old configurations beside the new one.
+pub(crate) const BACKUPS_MAX: usize = 10;
+/// The configuration file is looked at so often.
+pub(crate) const CONFIG_LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// A configuration file in a project that is larger is none.
+pub(crate) const PROJECT_FILE_BYTES_MAX: u64 = 1 << 20;

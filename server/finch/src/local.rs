@@ -34,6 +34,13 @@ impl LocalProvider {
         (Self { engine: Arc::new(OnceLock::from(engine)), state: state.clone() }, state)
     }
 
+    /// A provider that will have no engine; `next` is what the user can do about it.
+    pub(crate) fn absent(next: String) -> (Self, StateReceiver) {
+        let (sender, state) = state_channel();
+        sender.send_replace(ModelState::Absent { next });
+        (Self { engine: Arc::default(), state: state.clone() }, state)
+    }
+
     /// A provider that loads the user's model on a thread of its own.
     pub(crate) fn loading(surroundings: Surroundings) -> (Self, StateReceiver) {
         let (sender, state) = state_channel();
@@ -154,7 +161,7 @@ pub(crate) fn runtime(surroundings: &Surroundings) -> Result<Runtime> {
 #[error("the model {id} is not installed; {next}")]
 pub(crate) struct NoModel {
     id: String,
-    next: String,
+    pub(crate) next: String,
 }
 
 /// The folder of the model that the user wants.

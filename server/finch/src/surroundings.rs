@@ -1,5 +1,6 @@
 //! What the process finds around it: the environment and the folders, read once, here and nowhere else.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,7 +9,7 @@ use finch_learn::Journal;
 use finch_model::Home;
 
 use crate::cli::Global;
-use crate::config::Config;
+use crate::config::{Config, Reading};
 use crate::trust::Trust;
 
 /// Where finch keeps its files, and what the user configured.
@@ -25,9 +26,9 @@ impl Surroundings {
     /// Reads the environment and the configuration; warnings about the file go to stderr.
     pub(crate) fn read(global: &Global) -> Result<Self> {
         let config_path = config_path(global)?;
-        let (config, warnings) = Config::load(&config_path).context("reading the configuration")?;
-        for warning in warnings {
-            tracing::warn!("{}: {warning}", config_path.display());
+        let Reading { config, notes } = Config::load(&config_path).context("reading the configuration")?;
+        for note in notes.into_sorted() {
+            tracing::warn!("{note}");
         }
         let hub_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
         Ok(Self { home: Home::new(home()?), config, config_path, hub_endpoint })
@@ -55,6 +56,17 @@ impl Surroundings {
         let learning = &self.config.learning;
         learning.enabled.then(|| Journal::open(self.journal_folder(), learning.collect.into(), now_ms()))
     }
+}
+
+/// A variable of the environment, if it is a text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Which of these environment variables hold something.
+pub(crate) fn set_variables<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    names.filter(is_set).map(str::to_owned).collect()
 }
 
 /// The wall clock, in milliseconds since 1970.

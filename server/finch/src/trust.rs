@@ -87,7 +87,6 @@ impl Trust {
     }
 
     /// Whether text of the workspace may go to a cloud. What cannot be read is no answer, with a warning.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing leaves this machine yet"))]
     pub(crate) fn consent(&self, workspace: &Path) -> Consent {
         let answers = match self.list() {
             Ok(answers) => answers,

@@ -156,7 +156,8 @@ impl CloudProvider {
             url,
             body: body.to_string().into_bytes(),
             key: spec.key.clone(),
-            waits: spec.waits,
+            // Nobody waits longer for a piece than for the whole.
+            waits: Waits { between_bytes: spec.waits.between_bytes.min(patience.total), ..spec.waits },
             patience,
             tokens_max: spec.context_tokens_max,
             reader,
@@ -225,7 +226,12 @@ impl Provider for CloudProvider {
         if matches!(request.output, OutputFormat::Grammar(_)) {
             return self.refused("it cannot be bound to a grammar");
         }
-        self.converse(request, self.spec.thinking, Patience { total: limits::CHAT_PATIENCE }, None)
+        self.converse(
+            request,
+            self.spec.thinking,
+            Patience { total: limits::CHAT_PATIENCE, tries: limits::TRIES_MAX },
+            None,
+        )
     }
 
     fn infill(&self, mut request: InfillRequest) -> GenerateStream {
@@ -246,7 +252,7 @@ impl Provider for CloudProvider {
                 excerpt.text = redact::redact(&excerpt.text).into();
             }
         }
-        let patience = Patience { total: limits::INFILL_PATIENCE };
+        let patience = Patience { total: limits::INFILL_PATIENCE, tries: limits::INFILL_TRIES };
         let Some(path) = path else {
             return self.converse(fill::question(&request), Thinking::Off, patience, Some(request.prefix));
         };

@@ -9,6 +9,7 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Choice, Listed, Place, RouterEvent, Setup, Shared, locked, provenance};
+use crate::limits;
 use crate::{Chunk, ChunkSender, GenerateStream, LlmError, Origin, Provider, Task};
 
 /// Sends the request to a provider; may be called once for each.
@@ -154,18 +155,23 @@ impl Race {
         tracing::info!(provider = %listed.provider.id(), kind = error.kind(), "a provider did not answer: {error}");
         // What computes here says itself whether it is ready.
         if listed.place != Place::Here {
-            locked(&self.shared.health).failed(&listed.provider.id(), error, std::time::Instant::now());
+            locked(&self.shared.health).failed(&listed.provider.id(), error, super::now());
         }
     }
 
     /// One error for all of them.
     fn failed(&self, mut failures: Vec<Failure>) -> LlmError {
+        let now = super::now();
+        if self.origin.task == Task::Completion {
+            let ids: Vec<_> = failures.iter().map(|failure| failure.listed.provider.id()).collect();
+            locked(&self.shared.health).all_failed(ids.iter(), now + limits::NOTICE_INTERVAL);
+        }
         let error = match failures.len() {
             1 => failures.swap_remove(0).error,
             _ => LlmError::Unavailable { reason: summary(&failures, "nobody was asked") },
         };
         if !matches!(error, LlmError::Loading) {
-            self.shared.all_failed(&error.to_string(), std::time::Instant::now());
+            self.shared.all_failed(&error.to_string(), now);
         }
         error
     }

@@ -235,6 +235,26 @@ async fn that_nobody_answers_is_said_once_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn six_that_are_down_are_no_storm_and_one_notice_a_minute() {
+    let down = ["a", "b", "c", "d", "e", "f"].map(|id| (id, unavailable()));
+    let mut rig = rig(&down, FIRST, Consent::Given);
+    // A person types for a minute.
+    for _ in 0..119 {
+        read(rig.router.infill(infill(origin()))).await;
+        sleep(Duration::from_millis(500)).await;
+    }
+    assert!(rig.asked.lock().unwrap().len() <= 10, "{:?}", rig.asked.lock().unwrap());
+    let mut notices = 0;
+    while let Ok(event) = rig.events.try_recv() {
+        notices += u32::from(matches!(event, RouterEvent::AllFailed { .. }));
+    }
+    assert_eq!(notices, 1);
+    // Who asks a question is not sent away.
+    read(rig.router.generate(chat())).await;
+    assert_eq!(rig.asked.lock().unwrap().len(), 12);
+}
+
+#[tokio::test(start_paused = true)]
 async fn consent_is_wanted_where_a_cloud_would_be_of_use() {
     let cloud = ("cloud", Acts::Says(1));
     let wanted = |rig: &mut Rig| match rig.events.try_recv() {

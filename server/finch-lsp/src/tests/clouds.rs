@@ -125,3 +125,13 @@ async fn that_nobody_answers_is_shown() {
     let said = rig.client.call("window/showMessage").await;
     assert_eq!(said["params"], json!({"type": 2, "message": "finch has no answer: groq: down"}));
 }
+
+#[tokio::test]
+async fn who_answers_is_told_though_the_model_will_not_change_any_more() {
+    let mut rig = rig(Ok(())).await;
+    drop(std::mem::replace(&mut rig.client.state, finch_llm::state_channel().0));
+    for provider in ["groq", "claude"] {
+        rig.happens(answered(provider));
+        assert_eq!(rig.client.call("finch/status").await["params"]["answered"]["provider"], provider);
+    }
+}

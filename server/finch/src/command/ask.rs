@@ -1,26 +1,28 @@
-//! `finch ask`: one question to the local model, its answer printed as it comes.
+//! `finch ask`: one question, to the local model or a cloud, its answer printed as it comes.
 //!
 //! The answer goes to stdout, thoughts and complaints to stderr. Ctrl-C ends the answer where it stands: what was said
 //! stays, and the exit code tells.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use finch_llm::router::Consent;
 use finch_llm::{
-    Chunk, ClientId, Done, GenerateRequest, GenerateStream, Lane, Message, OutputFormat, Progress, Provider, Sampling,
-    StopReason,
+    Chunk, ClientId, Done, GenerateRequest, GenerateStream, Lane, Message, Origin, OutputFormat, Progress, Provenance,
+    Provider, Sampling, StopReason, Timings, structured,
 };
 use serde::Serialize;
 
-use super::{print, setup};
+use super::answerer::{Answerer, LOCAL, workspace_of};
+use super::print;
 use crate::Exit;
 use crate::cli;
-use crate::local;
 use crate::progress::say;
 use crate::surroundings::Surroundings;
 
-/// A question or a schema longer than this is a mistake; no local model holds it.
+/// A question or a schema longer than this is a mistake; no model holds it.
 const INPUT_BYTES_MAX: u64 = 8 << 20;
 
 /// How an answer ended.
@@ -31,38 +33,128 @@ enum End {
     Interrupted(Progress),
 }
 
-pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Ask) -> Result<Exit> {
+pub(super) fn run(surroundings: Surroundings, arguments: &cli::Ask) -> Result<Exit> {
     let started = Instant::now();
-    let request = request(arguments)?;
-    if let Some(model) = &arguments.model {
-        surroundings.config.engine.model = Some(model.clone());
-    }
+    let mut request = request(arguments)?;
     let runtime = super::runtime()?;
-    let model = setup::ensure(&surroundings)?;
-    let engine = local::load(&surroundings, &model)?;
+    let (provider, model) = (arguments.provider.as_deref(), arguments.model.as_deref());
+    let answerer = Answerer::new(surroundings, provider, model, runtime.handle())?;
+    let folder = std::env::current_dir().context("this folder cannot be read")?;
+    request.origin =
+        Origin { workspace: Some(workspace_of(&folder).into()), named: answerer.named.clone(), ..Origin::default() };
+    if !agree(&answerer, &mut request.origin)? {
+        return Ok(Exit::NothingToOffer);
+    }
+    if let (OutputFormat::JsonSchema(schema), true) = (&request.output, answerer.may_leave()) {
+        let schema = schema.clone();
+        return structured(&runtime, &answerer, request, &schema, (arguments, started));
+    }
     let mut shown = Shown::new(arguments.json);
-    let end = runtime.block_on(listen(engine.generate(request), &mut shown))?;
+    let mut stream = answerer.router.generate(request);
+    let end = runtime.block_on(listen(&mut stream, &mut shown))?;
     shown.finish()?;
-    let (reason, usage) = match &end {
-        End::Done(done) => (Some(done.reason), done.usage),
-        End::Interrupted(progress) => (None, progress.usage),
+    let (reason, progress) = match &end {
+        End::Done(done) => (Some(done.reason), Progress { usage: done.usage, timings: done.timings }),
+        End::Interrupted(progress) => (None, *progress),
     };
+    let from = stream.provenance();
     if arguments.json && reason.is_some() {
-        let (provider, model) = (engine.id(), engine.capabilities().model);
-        let report = Report {
-            text: &shown.text,
-            provider: provider.as_str(),
-            model: &model,
-            usage: Usage {
-                prompt_tokens: usage.prompt_tokens,
-                cached_tokens: usage.cached_tokens,
-                generated_tokens: usage.generated_tokens,
-            },
-            ms: milliseconds(&end, started.elapsed()),
-        };
-        print(&format!("{:#}\n", serde_json::to_value(report)?))?;
+        report(&shown.text, from.as_ref(), progress, started.elapsed())?;
+    } else {
+        tell(from.as_ref());
     }
     conclude(reason, arguments)
+}
+
+/// Asks the user, where a cloud is the next to be asked and the user has not said yet whether it may; `false` is for
+/// breaking off. Where nobody can be asked, the router's refusal says what to do.
+fn agree(answerer: &Answerer, origin: &mut Origin) -> Result<bool> {
+    let Some(first) = &answerer.first_cloud else { return Ok(true) };
+    let has_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let is_open = origin.named.is_none() && answerer.desk.consent(origin) == Consent::Unknown;
+    if !has_terminal || !is_open || answerer.router.is_ready(origin) {
+        return Ok(true);
+    }
+    let folder = origin.workspace.as_deref().unwrap_or(Path::new(".")).to_owned();
+    let question = format!("Nobody on this machine can answer. May the question go to {first}?");
+    let answer = cliclack::select(question)
+        .item(Answer::No, "No", "")
+        .item(Answer::Once, "Yes, this one", "")
+        .item(Answer::Always, format!("Yes, and all from {}", folder.display()), "remembered; see `finch consent list`")
+        .interact();
+    match answer {
+        Ok(Answer::No) => Ok(false),
+        Ok(Answer::Once) => {
+            origin.named = Some(first.clone());
+            Ok(true)
+        }
+        Ok(Answer::Always) => {
+            answerer.desk.answer(&folder, Consent::Given).map_err(anyhow::Error::msg)?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    No,
+    Once,
+    Always,
+}
+
+/// JSON from whoever answers: printed when it is whole and fits.
+fn structured(
+    runtime: &tokio::runtime::Runtime,
+    answerer: &Answerer,
+    request: GenerateRequest,
+    schema: &serde_json::Value,
+    (arguments, started): (&cli::Ask, Instant),
+) -> Result<Exit> {
+    let asking = structured::ask(&answerer.router, request, schema);
+    let found = runtime.block_on(async {
+        tokio::select! {
+            found = asking => found.map(Some),
+            _ = tokio::signal::ctrl_c() => Ok(None),
+        }
+    })?;
+    let Some(found) = found else { return Ok(Exit::Interrupted) };
+    for dropped in &found.dropped {
+        say(&format!("finch: left out what does not fit: {dropped}"));
+    }
+    let (text, from) = (format!("{:#}\n", found.value), found.provenance);
+    if arguments.json {
+        let progress = Progress { usage: found.usage, ..Progress::default() };
+        report(text.trim_end(), from.as_ref(), progress, started.elapsed())?;
+    } else {
+        print(&text)?;
+        tell(from.as_ref());
+    }
+    Ok(Exit::Done)
+}
+
+/// Says who answered, unless it is who always does.
+fn tell(from: Option<&Provenance>) {
+    if let Some(Provenance { provider, model }) = from.filter(|from| from.provider.as_str() != LOCAL) {
+        say(&format!("finch: {provider} answered ({model})"));
+    }
+}
+
+fn report(text: &str, from: Option<&Provenance>, progress: Progress, total: Duration) -> Result<()> {
+    let usage = progress.usage;
+    let report = Report {
+        text,
+        provider: from.map_or(LOCAL, |from| from.provider.as_str()),
+        model: from.map_or("", |from| &from.model),
+        usage: Usage {
+            prompt_tokens: usage.prompt_tokens,
+            cached_tokens: usage.cached_tokens,
+            generated_tokens: usage.generated_tokens,
+        },
+        ms: milliseconds(progress.timings, total),
+    };
+    print(&format!("{:#}\n", serde_json::to_value(report)?))
 }
 
 /// Says why an answer is not whole, and how the command ends.
@@ -112,7 +204,7 @@ fn bounded(from: impl std::io::Read) -> Result<String> {
 }
 
 /// Shows what comes until the answer ends or the user stops it.
-async fn listen(mut stream: GenerateStream, shown: &mut Shown) -> Result<End> {
+async fn listen(stream: &mut GenerateStream, shown: &mut Shown) -> Result<End> {
     let interrupt = tokio::signal::ctrl_c();
     tokio::pin!(interrupt);
     loop {
@@ -124,7 +216,7 @@ async fn listen(mut stream: GenerateStream, shown: &mut Shown) -> Result<End> {
             }
             chunk = stream.next() => chunk,
         };
-        match chunk.context("the engine ended without an answer")?? {
+        match chunk.context("the answer stopped without an end")?? {
             Chunk::Text(text) => shown.text(&text)?,
             Chunk::Reasoning(text) => shown.reasoning(&text),
             Chunk::Unsure(_) => {}
@@ -203,11 +295,7 @@ struct Milliseconds {
     total: f64,
 }
 
-fn milliseconds(end: &End, total: Duration) -> Milliseconds {
-    let timings = match end {
-        End::Done(done) => done.timings,
-        End::Interrupted(progress) => progress.timings,
-    };
+fn milliseconds(timings: Timings, total: Duration) -> Milliseconds {
     let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
     Milliseconds { prefill: ms(timings.prefill), decode: ms(timings.decode), total: ms(total) }
 }

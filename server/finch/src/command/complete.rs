@@ -1,6 +1,6 @@
 //! `finch complete`: one ghost text at a place in a file, as an editor would get it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,23 +11,23 @@ use finch_lsp::Workspace;
 use finch_text::{Document, PositionEncoding};
 use serde::Serialize;
 
-use super::{print, setup};
+use super::answerer::{Answerer, workspace_of};
+use super::print;
 use crate::Exit;
 use crate::cli;
-use crate::local::{self, LocalProvider};
 use crate::place;
 use crate::progress::say;
 use crate::surroundings::Surroundings;
 
-pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Complete) -> Result<Exit> {
+pub(super) fn run(surroundings: Surroundings, arguments: &cli::Complete) -> Result<Exit> {
     let (document, offset) = place::open(&arguments.place)?;
     let started = Instant::now();
-    let model = setup::ensure(surroundings)?;
-    let (provider, state) = LocalProvider::ready(local::load(surroundings, &model)?);
     // Nobody reads on here.
     let options = Options { ahead: false, ..surroundings.config.completion.options() };
     let excludes = options.excludes.clone();
-    let completer = Arc::new(Completer::new(Arc::new(provider), state, options));
+    let runtime = super::runtime()?;
+    let Answerer { router, state, .. } = Answerer::new(surroundings, None, None, runtime.handle())?;
+    let completer = Arc::new(Completer::new(Arc::new(router), state, options));
     let path = std::path::absolute(&arguments.place.file)?.to_string_lossy().into_owned();
     look_around(&path, &document, &completer, &excludes);
     let ask = Ask {
@@ -40,7 +40,7 @@ pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Complete) -> Res
         alternatives: 0,
         is_ahead: false,
     };
-    let outcome = super::runtime()?.block_on(completer.complete(ask));
+    let outcome = runtime.block_on(completer.complete(ask));
     if arguments.explain {
         explain(&outcome, &completer);
     }
@@ -72,16 +72,11 @@ fn report(
 /// What an editor would have told of the project around the file.
 fn look_around(path: &str, document: &Document, completer: &Completer, excludes: &Excludes) {
     let context = completer.context();
-    let root = root_of(Path::new(path));
+    let folder = Path::new(path).parent().unwrap_or(Path::new("."));
+    let root = workspace_of(folder);
     context.rooted(&root.to_string_lossy());
     context.opened(path, document);
     Workspace::new(root, excludes.clone()).look_around(path, document, context);
-}
-
-/// The innermost folder around the file that is under version control, or else its own.
-fn root_of(file: &Path) -> PathBuf {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder).to_owned()
 }
 
 fn explain(outcome: &Outcome, completer: &Completer) {

@@ -1,11 +1,15 @@
 //! `finch config`: where the configuration is, whether it is right, and its schema.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::print;
 use crate::Exit;
 use crate::cli::{self, Global};
-use crate::config::Config;
+use crate::clouds;
+use crate::config::migrate::{self, Outcome};
+use crate::config::{Config, Reading};
 use crate::surroundings;
 
 pub(super) fn run(global: &Global, command: &cli::Config) -> Result<Exit> {
@@ -13,17 +17,29 @@ pub(super) fn run(global: &Global, command: &cli::Config) -> Result<Exit> {
         cli::Config::Path => print(&format!("{}\n", surroundings::config_path(global)?.display()))?,
         cli::Config::Schema => print(&format!("{:#}\n", Config::schema()))?,
         cli::Config::Check => return check(global),
+        cli::Config::Migrate => print(&migrate(&surroundings::config_path(global)?)?)?,
     }
     Ok(Exit::Done)
 }
 
+fn migrate(path: &Path) -> Result<String> {
+    Ok(match migrate::apply(path)? {
+        Outcome::Rewritten { backup } => {
+            format!("rewrote {}; the old file is {}\n", path.display(), backup.display())
+        }
+        Outcome::NothingToDo => format!("{}: nothing of an earlier program in it\n", path.display()),
+    })
+}
+
 fn check(global: &Global) -> Result<Exit> {
     let path = surroundings::config_path(global)?;
-    let (_, warnings) = Config::load(&path)?;
-    for warning in &warnings {
-        crate::progress::say(&format!("{}: {warning}", path.display()));
+    let Reading { config, mut notes } = Config::load(&path)?;
+    notes.problems.extend(clouds::specs(&config, None, surroundings::variable).1);
+    let notes = notes.into_sorted();
+    for note in &notes {
+        crate::progress::say(&note.to_string());
     }
-    if !warnings.is_empty() {
+    if !notes.is_empty() {
         return Ok(Exit::Failed);
     }
     match path.is_file() {

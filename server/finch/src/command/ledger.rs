@@ -232,7 +232,7 @@ fn totals(summary: &Summary) -> String {
 
 #[cfg(test)]
 mod tests {
-    use finch_llm::router::Task;
+    use finch_llm::Task;
 
     use super::*;
     use crate::ledger::{Departs, Ended, Outcome};

@@ -14,29 +14,74 @@ use crate::install::{self, FetchedSource};
 use crate::interrupt::Interrupt;
 use crate::local;
 use crate::progress::say;
-use crate::surroundings::Surroundings;
+use crate::services::SERVICES;
+use crate::setup::{self, Clouds, Existing, Model, Naming, Plan, Wizard};
+use crate::surroundings::{self, Surroundings};
 
 pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Setup) -> Result<Exit> {
     let catalogue = Catalogue::builtin();
     // How fast prompts are read is measured with the library.
     let interrupt = Interrupt::listen()?;
     install::runtime(surroundings, &interrupt)?;
-    let wanted = wanted(surroundings, &catalogue)?;
-    let entry = match arguments.yes || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-        true => wanted,
-        false => match choose(&catalogue, wanted)? {
-            Some(entry) => entry,
+    let installed = local::installed(&surroundings.home);
+    let proposed = match &surroundings.config.engine.model {
+        Some(id) if installed.iter().any(|model| model.as_str() == id) => id.clone(),
+        _ => wanted(surroundings, &catalogue)?.id.as_str().to_owned(),
+    };
+    let plan = match arguments.yes || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        true => Plan { model: proposed, clouds: Clouds::None },
+        false => match ask(surroundings, &catalogue, &installed, &proposed, &interrupt)? {
+            Some(plan) => plan,
             None => return Ok(Exit::NothingToOffer),
         },
     };
-    let folder = surroundings.home.model(&entry.id);
-    if !local::installed(&surroundings.home).contains(&entry.id) {
+    let id: ModelId = plan.model.parse()?;
+    if !installed.contains(&id) {
+        let entry = find(&catalogue, &plan.model)?;
         install::model(surroundings, entry, entry.quant, FetchedSource::Delete, &interrupt)?;
     }
-    remember(surroundings, &entry.id, catalogue.default_id())?;
-    print(&format!("ready: {} in {}\n", entry.id, folder.display()))?;
+    let configured = surroundings.config.engine.model.as_deref().unwrap_or(catalogue.default_id().as_str());
+    let naming = if configured == plan.model { Naming::Understood } else { Naming::Named };
+    setup::save(&surroundings.config_path, &plan, naming)?;
+    print(&format!("ready: {id} in {}\n", surroundings.home.model(&id).display()))?;
     print("try `finch complete FILE:LINE:COL`, or start your editor; `finch doctor` checks everything\n")?;
     Ok(Exit::Done)
+}
+
+/// Asks for the model and the clouds; `None` when the user breaks off.
+fn ask(
+    surroundings: &Surroundings,
+    catalogue: &Catalogue,
+    installed: &[ModelId],
+    proposed: &str,
+    interrupt: &Interrupt,
+) -> Result<Option<Plan>> {
+    let existing = Existing::of(&setup::read(&surroundings.config_path)?);
+    let models = models(catalogue, installed);
+    let place = models.iter().position(|model| model.id == proposed).unwrap_or(0);
+    let names = SERVICES.iter().flat_map(|row| row.key_variables);
+    let variables = surroundings::set_variables(names.copied());
+    let file = surroundings.config_path.display().to_string();
+    setup::converse(Wizard::new(models, place, &existing, &variables, file), interrupt)
+}
+
+/// The models of the catalogue, and those that are installed beside them.
+fn models(catalogue: &Catalogue, installed: &[ModelId]) -> Vec<Model> {
+    let here = |id: &ModelId| installed.contains(id);
+    let of_catalogue = catalogue.models().iter().map(|entry| Model {
+        id: entry.id.as_str().to_owned(),
+        label: entry.name.clone(),
+        hint: match here(&entry.id) {
+            true => format!("{}, installed", entry.licence),
+            false => format!("{}, {} MB to fetch", entry.licence, entry.file.bytes / 1_000_000),
+        },
+    });
+    let of_user = installed.iter().filter(|id| catalogue.find(id).is_none()).map(|id| Model {
+        id: id.as_str().to_owned(),
+        label: id.as_str().to_owned(),
+        hint: "installed".to_owned(),
+    });
+    of_catalogue.chain(of_user).collect()
 }
 
 /// Makes sure that there is a runtime library and the wanted model; says so when something has to be fetched.
@@ -85,38 +130,4 @@ pub(super) fn find<'a>(catalogue: &'a Catalogue, id: &str) -> Result<&'a Entry> 
             "{id} is not in the catalogue; see `finch model list`, pull one of a hub as OWNER/REPO, or import your own with `finch model import`"
         ),
     }
-}
-
-/// Asks which model to take; `None` when the user breaks off.
-fn choose<'a>(catalogue: &'a Catalogue, proposed: &'a Entry) -> Result<Option<&'a Entry>> {
-    cliclack::intro("finch setup")?;
-    let mut question = cliclack::select("Which model shall answer?").initial_value(proposed.id.as_str());
-    for entry in catalogue.models() {
-        let hint = format!("{}, {} MB to fetch", entry.licence, entry.file.bytes / 1_000_000);
-        question = question.item(entry.id.as_str(), &entry.name, hint);
-    }
-    let answer = match question.interact() {
-        Ok(id) => id,
-        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    Ok(catalogue.models().iter().find(|entry| entry.id.as_str() == answer))
-}
-
-/// Writes the choice into the configuration when it is not the default, and keeps everything else in the file.
-fn remember(surroundings: &Surroundings, chosen: &ModelId, default: &ModelId) -> Result<()> {
-    let configured = surroundings.config.engine.model.as_deref().unwrap_or(default.as_str());
-    if configured == chosen.as_str() {
-        return Ok(());
-    }
-    let path = &surroundings.config_path;
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
-    let mut document: toml_edit::DocumentMut = text.parse()?;
-    document["engine"].or_insert(toml_edit::table())["model"] = toml_edit::value(chosen.as_str());
-    finch_model::home::write_atomic(path, document.to_string().as_bytes())
-        .with_context(|| format!("writing {}", path.display()))
 }

@@ -3,7 +3,7 @@
 //! Writing is bounded: names are cut, control characters become spaces, and of many files the first are named, so that
 //! a line stays below [`LEDGER_LINE_BYTES_MAX`]. Reading is forgiving: what is missing takes its default.
 
-use finch_llm::router::Task;
+use finch_llm::Task;
 use serde::{Deserialize, Serialize};
 
 use super::{Departs, Ended, LedgerId, Outcome};

@@ -98,10 +98,8 @@ async fn each_service_is_asked_in_its_own_way() {
     }
 }
 
-#[tokio::test]
-async fn infill_goes_where_the_service_has_it() {
-    let stream = "data: {\"choices\":[{\"text\":\"a, b\",\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-    let request = || InfillRequest {
+fn infill() -> InfillRequest {
+    InfillRequest {
         client: ClientId::new("test"),
         origin: crate::Origin::default(),
         lane: Lane::Interactive,
@@ -111,24 +109,38 @@ async fn infill_goes_where_the_service_has_it() {
         prompt_tokens_max: 100,
         references: Vec::new(),
         sampling: Sampling::default(),
-    };
+    }
+}
+
+#[tokio::test]
+async fn an_infill_that_falls_silent_is_left_when_its_patience_is_over() {
+    let half = "data: {\"choices\":[{\"text\":\"a, \"}]}\n\n";
+    let server = Server::start([Reply::stream(half).stalling()]).await;
+    let provider = provider(spec(Service::Compatible, &server.url));
+    let found = read(provider.infill(infill())).await;
+    assert_eq!(found, ("a, ".to_owned(), "unavailable: test: nothing came for 2.0 s".to_owned()));
+}
+
+#[tokio::test]
+async fn infill_goes_where_the_service_has_it() {
+    let stream = "data: {\"choices\":[{\"text\":\"a, b\",\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     for (service, path) in
         [(Service::Compatible, "POST /v1/completions "), (Service::Mistral, "POST /v1/fim/completions ")]
     {
         let server = Server::start([Reply::stream(stream)]).await;
-        let found = read(provider(spec(service, &server.url)).infill(request())).await;
+        let found = read(provider(spec(service, &server.url)).infill(infill())).await;
         assert_eq!(found, ("a, b".to_owned(), "EndOfText".to_owned()));
         assert!(server.requests()[0].starts_with(path));
     }
     let chat = "data: {\"choices\":[{\"delta\":{\"content\":\"```py\\na, b\\n```\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     let server = Server::start([Reply::stream(chat)]).await;
-    let found = read(provider(spec(Service::Groq, &server.url)).infill(request())).await;
+    let found = read(provider(spec(Service::Groq, &server.url)).infill(infill())).await;
     assert_eq!(found, ("a, b".to_owned(), "EndOfText".to_owned()));
     assert!(server.requests()[0].starts_with("POST /v1/chat/completions "));
     let mut none = spec(Service::Groq, "http://127.0.0.1:9/v1");
     none.infill = InfillWay::No;
     let none = provider(none);
-    assert!(read(none.infill(request())).await.1.starts_with("refused: "));
+    assert!(read(none.infill(infill())).await.1.starts_with("refused: "));
     assert!(!none.capabilities().fill_in_the_middle);
 }
 

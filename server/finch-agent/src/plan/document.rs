@@ -1,0 +1,230 @@
+//! A plan: its steps, its file in Markdown, and the hash that an approval is bound to.
+//!
+//! The file is for people, who may edit it. What is ticked is no part of the hash: a step that is done does not undo the
+//! approval, and a step that was changed does.
+
+use std::fmt::{self, Write as _};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::limits::{PLAN_BYTES_MAX, PLAN_STEPS_MAX};
+
+/// One step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Step {
+    /// One line.
+    pub title: String,
+    /// What to do, in full.
+    pub what: String,
+    /// The files that it touches, by their paths in the workspace.
+    pub files: Vec<String>,
+    /// How one sees that it is done: a command, as a rule.
+    pub check: String,
+    pub is_done: bool,
+}
+
+/// What is going to be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The task, as the user put it.
+    pub task: String,
+    pub steps: Vec<Step>,
+}
+
+/// Names a plan by its content. An approval holds for one of these.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PlanHash(String);
+
+impl fmt::Display for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text that is no plan. Says what is missing and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadPlan {
+    #[error("the plan has {bytes} bytes; at most {PLAN_BYTES_MAX} are read")]
+    TooLong { bytes: usize },
+    #[error("line {line}: {problem}")]
+    Line { line: usize, problem: &'static str },
+    #[error("the plan has no steps")]
+    NoSteps,
+    #[error("the plan has {steps} steps; at most {PLAN_STEPS_MAX} are carried out")]
+    TooManySteps { steps: usize },
+}
+
+impl Plan {
+    /// The hash over the task and the steps, without their ticks.
+    #[must_use]
+    pub fn hash(&self) -> PlanHash {
+        let mut sum = Sha256::new();
+        // Lengths in front, so that no two plans run into the same bytes.
+        let mut add = |text: &str| {
+            sum.update((text.len() as u64).to_le_bytes());
+            sum.update(text.as_bytes());
+        };
+        add(&self.task);
+        for step in &self.steps {
+            add(&step.title);
+            add(&step.what);
+            add(&step.files.join("\n"));
+            add(&step.check);
+        }
+        let mut hash = String::new();
+        for byte in sum.finalize() {
+            // Writing to a string cannot fail.
+            write!(hash, "{byte:02x}").ok();
+        }
+        PlanHash(hash)
+    }
+
+    /// What the model has to answer with.
+    #[must_use]
+    pub fn schema() -> Value {
+        let text = json!({"type": "string", "minLength": 1});
+        let step = json!({
+            "type": "object",
+            "properties": {
+                "title": text,
+                "what": text,
+                "files": {"type": "array", "items": {"type": "string"}},
+                "check": {"type": "string"},
+            },
+            "required": ["title", "what", "files", "check"],
+            "additionalProperties": false,
+        });
+        json!({
+            "type": "object",
+            "properties": {"steps": {"type": "array", "items": step, "minItems": 1, "maxItems": PLAN_STEPS_MAX}},
+            "required": ["steps"],
+            "additionalProperties": false,
+        })
+    }
+
+    /// The plan in an answer that fits [`Plan::schema`].
+    ///
+    /// # Errors
+    /// [`BadPlan`] if there is no step in it.
+    pub fn from_answer(task: &str, answer: &Value) -> Result<Self, BadPlan> {
+        let text = |value: &Value| one_text(value.as_str().unwrap_or_default());
+        let line = |value: &Value| one_line(value.as_str().unwrap_or_default());
+        let steps: Vec<Step> = answer["steps"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|step| Step {
+                title: line(&step["title"]),
+                what: text(&step["what"]),
+                files: step["files"].as_array().into_iter().flatten().map(line).filter(|file| !file.is_empty()).collect(),
+                check: line(&step["check"]),
+                is_done: false,
+            })
+            .collect();
+        Self { task: one_text(task), steps }.checked()
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn to_markdown(&self) -> String {
+        let mut text = format!("# Plan\n\n{}\n", quoted(&self.task));
+        for (number, step) in (1..).zip(&self.steps) {
+            let tick = if step.is_done { 'x' } else { ' ' };
+            // Writing to a string cannot fail.
+            write!(text, "\n## {number}. [{tick}] {}\n\n{}\n", step.title, step.what).ok();
+            text.push('\n');
+            for file in &step.files {
+                writeln!(text, "- file: `{file}`").ok();
+            }
+            if !step.check.is_empty() {
+                writeln!(text, "- check: `{}`", step.check).ok();
+            }
+        }
+        text
+    }
+
+    /// Reads a file, whoever has edited it.
+    ///
+    /// # Errors
+    /// [`BadPlan`] says where it is no plan.
+    pub fn from_markdown(text: &str) -> Result<Self, BadPlan> {
+        if text.len() > PLAN_BYTES_MAX {
+            return Err(BadPlan::TooLong { bytes: text.len() });
+        }
+        let mut plan = Self::default();
+        let mut task = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            if let Some(head) = line.strip_prefix("## ") {
+                let bad = BadPlan::Line { line: number, problem: "a step begins with `## 1. [ ] Title`" };
+                plan.steps.push(step_head(head).ok_or(bad)?);
+            } else if let Some(step) = plan.steps.last_mut() {
+                step.take(line);
+            } else if let Some(quoted) = line.strip_prefix('>') {
+                task.push(quoted.strip_prefix(' ').unwrap_or(quoted));
+            }
+        }
+        plan.task = one_text(&task.join("\n"));
+        for step in &mut plan.steps {
+            step.what = one_text(&step.what);
+        }
+        plan.checked()
+    }
+
+    fn checked(self) -> Result<Self, BadPlan> {
+        match self.steps.len() {
+            0 => Err(BadPlan::NoSteps),
+            steps if steps > PLAN_STEPS_MAX => Err(BadPlan::TooManySteps { steps }),
+            _ => Ok(self),
+        }
+    }
+}
+
+impl Step {
+    fn take(&mut self, line: &str) {
+        let of = |mark: &str| line.strip_prefix(mark)?.trim().strip_prefix('`')?.strip_suffix('`').map(str::to_owned);
+        if let Some(file) = of("- file:") {
+            self.files.push(file);
+        } else if let Some(check) = of("- check:") {
+            self.check = check;
+        } else {
+            self.what.push_str(line);
+            self.what.push('\n');
+        }
+    }
+}
+
+/// `1. [x] Title`; the number is for people.
+fn step_head(head: &str) -> Option<Step> {
+    let (number, rest) = head.split_once(". [")?;
+    let (tick, title) = rest.split_once(']')?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_done = match tick {
+        "x" | "X" => true,
+        " " | "" => false,
+        _ => return None,
+    };
+    let title = title.trim().to_owned();
+    (is_number && !title.is_empty()).then(|| Step { title, is_done, ..Step::default() })
+}
+
+/// Without what would make it something else in the file: blank ends, and lines that look like steps or items.
+fn one_text(text: &str) -> String {
+    let plain = |line: &str| match ["## ", "- file:", "- check:"].iter().any(|mark| line.starts_with(mark)) {
+        true => format!(" {line}"),
+        false => line.to_owned(),
+    };
+    let lines: Vec<String> = text.replace('\r', "").lines().map(|line| plain(line.trim_end())).collect();
+    lines.join("\n").trim_matches('\n').to_owned()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "'")
+}
+
+fn quoted(text: &str) -> String {
+    text.lines().map(|line| format!("> {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

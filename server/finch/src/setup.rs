@@ -1,0 +1,18 @@
+//! Setting finch up by questions and answers.
+//!
+//! In reading order: `existing` is what the configuration holds already, `wizard`
+//! the questions as a pure state machine that ends in a [`Plan`], `plan` what is going to be written, in words and
+//! into a document, and `terminal` asks the questions of a person. Nothing here writes but [`save`].
+
+mod existing;
+mod plan;
+mod save;
+mod terminal;
+mod wizard;
+mod words;
+
+pub(crate) use existing::Existing;
+pub(crate) use plan::{Clouds, Naming, Plan};
+pub(crate) use save::{read, save};
+pub(crate) use terminal::converse;
+pub(crate) use wizard::{Model, Wizard};
