@@ -10,6 +10,7 @@ mod escape;
 pub mod gatekeeper;
 mod limits;
 pub mod permit;
+pub mod plan;
 pub mod tool;
 pub mod tools;
 pub mod turn;
@@ -17,6 +18,6 @@ pub mod view;
 
 pub use access::Access;
 pub use gatekeeper::{Denied, Gatekeeper};
-pub use limits::EVENTS_MAX;
+pub use limits::{EVENTS_MAX, PLAN_ROUNDS_DEFAULT, PLAN_ROUNDS_MAX};
 pub use permit::Permit;
 pub use tool::{BadCall, Outcome, Tool, ToolContext};

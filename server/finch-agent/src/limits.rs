@@ -140,3 +140,30 @@ pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(1800);
 pub(crate) const DIAGNOSTICS_WAIT: Duration = Duration::from_secs(10);
 /// Diagnostics that the model is told.
 pub(crate) const DIAGNOSTICS_MAX: usize = 100;
+
+// Plans.
+
+/// A plan's file.
+pub(crate) const PLAN_BYTES_MAX: usize = 1 << 20;
+/// Steps of a plan.
+pub(crate) const PLAN_STEPS_MAX: usize = 50;
+/// Findings of one persona.
+pub(crate) const FINDINGS_MAX: usize = 20;
+/// A quote may stand so many lines from where it is said to: models count badly.
+pub(crate) const EVIDENCE_LINES_NEAR: usize = 3;
+/// A plan is the one before when so much of each step, on average, says the same.
+pub(crate) const PLAN_STABLE_PERCENT: usize = 80;
+/// Rounds unless the user wants more.
+pub const PLAN_ROUNDS_DEFAULT: u32 = 3;
+/// Rounds at most.
+pub const PLAN_ROUNDS_MAX: u32 = 10;
+/// Tokens of a plan, and of what one persona says of it.
+pub(crate) const PLAN_TOKENS_MAX: usize = 4096;
+/// Personas that are asked at once.
+pub(crate) const PERSONAS_AT_ONCE: usize = 3;
+/// What is known of the repository, as far as it goes into a question.
+pub(crate) const NOTES_BYTES_MAX: usize = 48 * 1024;
+/// What one request of the loop may take.
+pub(crate) const PLAN_ANSWER_WAIT: std::time::Duration = std::time::Duration::from_secs(600);
+/// Steering by the user: bytes of it.
+pub(crate) const STEERING_BYTES_MAX: usize = 16 * 1024;

@@ -117,7 +117,13 @@ impl Plan {
             .map(|step| Step {
                 title: line(&step["title"]),
                 what: text(&step["what"]),
-                files: step["files"].as_array().into_iter().flatten().map(line).filter(|file| !file.is_empty()).collect(),
+                files: step["files"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(line)
+                    .filter(|file| !file.is_empty())
+                    .collect(),
                 check: line(&step["check"]),
                 is_done: false,
             })
