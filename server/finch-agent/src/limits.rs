@@ -135,7 +135,7 @@ pub(crate) const QUESTIONS_MAX: usize = 4;
 pub(crate) const OPTIONS_MAX: usize = 6;
 pub(crate) const QUESTION_CHARS_MAX: usize = 2000;
 /// How long a question stands; then the model is told that nobody answered.
-pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(1800);
+pub(crate) const USER_WAIT: Duration = Duration::from_secs(1800);
 /// How long the editor may take to say what is wrong.
 pub(crate) const DIAGNOSTICS_WAIT: Duration = Duration::from_secs(10);
 /// Diagnostics that the model is told.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Access, BadCall, Outcome, Permit, Tool, ToolContext,
-    limits::{ANSWER_WAIT, OPTIONS_MAX, QUESTION_CHARS_MAX, QUESTIONS_MAX},
+    limits::{OPTIONS_MAX, QUESTION_CHARS_MAX, QUESTIONS_MAX, USER_WAIT},
     tool::{self, Call},
 };
 
@@ -72,7 +72,7 @@ impl AskUser {
             Err(bad) => return Outcome::failed(bad.0),
         };
         let texts: Vec<String> = questions.iter().map(|question| question.text.clone()).collect();
-        match tokio::time::timeout(ANSWER_WAIT, self.user.ask(questions)).await {
+        match tokio::time::timeout(USER_WAIT, self.user.ask(questions)).await {
             Ok(Ok(answers)) if answers.len() == texts.len() => {
                 let pairs = texts.iter().zip(&answers);
                 let said: Vec<String> = pairs.map(|(text, answer)| format!("{text}\n→ {answer}")).collect();
@@ -80,7 +80,7 @@ impl AskUser {
             }
             Ok(Ok(_)) => Outcome::failed("nobody answered all questions; go on with what you know"),
             Ok(Err(unanswered)) => Outcome::failed(unanswered.to_string()),
-            Err(_) => Outcome::failed(format!("nobody answered within {} min", ANSWER_WAIT.as_secs() / 60)),
+            Err(_) => Outcome::failed(format!("nobody answered within {} min", USER_WAIT.as_secs() / 60)),
         }
     }
 }

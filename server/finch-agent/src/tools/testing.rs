@@ -88,6 +88,7 @@ pub(crate) fn object(value: Value) -> Map<String, Value> {
 #[track_caller]
 pub(crate) fn assert_gone(pid: &str, within: std::time::Duration) {
     let end = std::time::Instant::now() + within;
+    assert!(!pid.trim().is_empty(), "no process is named");
     let stat = Path::new("/proc").join(pid.trim()).join("stat");
     while let Ok(stat) = std::fs::read_to_string(&stat) {
         if stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')) {

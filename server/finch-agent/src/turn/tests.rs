@@ -302,7 +302,7 @@ async fn a_turn_that_is_dropped_leaves_no_process() {
     let shell = ws.root().join("shell");
     tokio::select! {
         end = agent.run(&mut conversation, &events) => panic!("{end:?}"),
-        () = async { while !shell.exists() { tokio::time::sleep(Duration::from_millis(5)).await } } => {}
+        () = async { while !std::fs::read_to_string(&shell).is_ok_and(|pid| pid.ends_with('\n')) { tokio::time::sleep(Duration::from_millis(5)).await } } => {}
     }
     let dropped = Instant::now();
     for name in ["shell", "child"] {
