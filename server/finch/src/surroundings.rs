@@ -1,7 +1,7 @@
 //! What the process finds around it: the environment and the folders, read once, here and nowhere else.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
@@ -9,15 +9,18 @@ use finch_learn::Journal;
 use finch_model::Home;
 
 use crate::cli::Global;
-use crate::config::{Config, Reading};
+use crate::config::{Config, Problem, Reading};
+use crate::projects;
 use crate::trust::Trust;
 
 /// Where finch keeps its files, and what the user configured.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Surroundings {
     pub(crate) home: Home,
     pub(crate) config: Config,
     pub(crate) config_path: PathBuf,
+    /// What of the configuration was left out.
+    pub(crate) problems: Vec<Problem>,
     /// The model hub to ask, when the user named another one.
     pub(crate) hub_endpoint: Option<String>,
 }
@@ -27,15 +30,26 @@ impl Surroundings {
     pub(crate) fn read(global: &Global) -> Result<Self> {
         let config_path = config_path(global)?;
         let Reading { config, notes } = Config::load(&config_path).context("reading the configuration")?;
+        let problems = notes.problems.clone();
         for note in notes.into_sorted() {
             tracing::warn!("{note}");
         }
         let hub_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
-        Ok(Self { home: Home::new(home()?), config, config_path, hub_endpoint })
+        Ok(Self { home: Home::new(home()?), config, config_path, problems, hub_endpoint })
     }
 }
 
 impl Surroundings {
+    /// Lets the project's file hold, if it has one that the user trusts.
+    pub(crate) fn enter(&mut self, workspace: &Path) {
+        let settled = projects::settle(&self.config, workspace, &self.trust());
+        settled.complaints.iter().for_each(|complaint| tracing::warn!("{complaint}"));
+        if let Some(said) = settled.file.said() {
+            tracing::info!("{said}");
+        }
+        self.config = settled.config;
+    }
+
     /// Where it is written down what becomes of suggestions.
     pub(crate) fn journal_folder(&self) -> PathBuf {
         self.home.root().join("journal")
@@ -46,9 +60,13 @@ impl Surroundings {
         self.home.root().join("ledger")
     }
 
+    pub(crate) fn trust_path(&self) -> PathBuf {
+        self.home.root().join("trust.toml")
+    }
+
     /// What the user answered about workspaces and clouds.
     pub(crate) fn trust(&self) -> Trust {
-        Trust::open(self.home.root().join("trust.toml"), std::env::home_dir())
+        Trust::open(self.trust_path(), std::env::home_dir())
     }
 
     /// This process's journal, if the user lets finch remember.

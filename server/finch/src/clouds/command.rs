@@ -10,7 +10,7 @@ use finch_llm::cloud::{BadKey, Key};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
-use super::variables_of_keys;
+use super::{Stop, variables_of_keys};
 use crate::config::KeyCommand;
 use crate::limits;
 
@@ -29,34 +29,49 @@ pub(super) enum CommandError {
     Failed(ExitStatus),
     #[error("gave no key: {0}; its first line must be the key alone")]
     NoKey(BadKey),
+    #[error("was ended with finch")]
+    Stopped,
     #[error("broke off; run it by hand to see why")]
     Panicked,
 }
 
 /// Runs the command and takes the key.
-pub(super) fn key(command: &KeyCommand) -> Result<Key, CommandError> {
-    key_within(command, limits::KEY_COMMAND_WAIT)
+pub(super) fn key(command: &KeyCommand, stop: &Stop) -> Result<Key, CommandError> {
+    key_within(command, limits::KEY_COMMAND_WAIT, stop)
 }
 
 /// On a thread of its own, for the caller may be within a runtime, and waits.
-pub(super) fn key_within(command: &KeyCommand, wait: Duration) -> Result<Key, CommandError> {
+pub(super) fn key_within(command: &KeyCommand, wait: Duration, stop: &Stop) -> Result<Key, CommandError> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(CommandError::NotStarted)?.block_on(printed(command, wait))
+        runtime.map_err(CommandError::NotStarted)?.block_on(printed(command, wait, stop))
     };
     let output = std::thread::scope(|scope| scope.spawn(run).join()).map_err(|_| CommandError::Panicked)??;
     let text = String::from_utf8(output).map_err(|_| CommandError::NoKey(BadKey::Characters))?;
     Key::new(text.lines().next().unwrap_or_default()).map_err(CommandError::NoKey)
 }
 
-async fn printed(command: &KeyCommand, wait: Duration) -> Result<Vec<u8>, CommandError> {
+async fn printed(command: &KeyCommand, wait: Duration, stop: &Stop) -> Result<Vec<u8>, CommandError> {
     let mut child = process(command).spawn().map_err(CommandError::NotStarted)?;
-    let answer = tokio::time::timeout(wait, output_of(&mut child)).await;
-    match answer.unwrap_or(Err(CommandError::TooSlow(wait))) {
+    let answer = tokio::select! {
+        answer = tokio::time::timeout(wait, output_of(&mut child)) => answer.unwrap_or(Err(CommandError::TooSlow(wait))),
+        () = stopped(stop) => Err(CommandError::Stopped),
+    };
+    match answer {
         Ok(output) => Ok(output),
         Err(error) => {
             end(&mut child).await;
             Err(error)
+        }
+    }
+}
+
+async fn stopped(stop: &Stop) {
+    match stop {
+        Stop::Never => std::future::pending().await,
+        Stop::With(sender) => {
+            let mut sender = sender.clone();
+            while sender.changed().await.is_ok() {}
         }
     }
 }
