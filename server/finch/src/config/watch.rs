@@ -29,7 +29,7 @@ pub(crate) enum Event {
     /// The thread has begun; nothing has changed yet.
     Began,
     /// The configuration is another one, or there is a reason to keep the one there is.
-    Changed(Result<Reading, ConfigError>),
+    Changed(Box<Result<Reading, ConfigError>>),
     /// One of the files beside it is another one.
     ChangedBeside,
 }
@@ -66,7 +66,7 @@ impl Look {
             return has_changed.then_some(Event::ChangedBeside);
         }
         self.seen = now;
-        Some(Event::Changed(Config::load(&self.path)))
+        Some(Event::Changed(Box::new(Config::load(&self.path))))
     }
 }
 
@@ -115,7 +115,8 @@ struct Stamp(Option<(Option<SystemTime>, u64, u64)>);
 
 impl Stamp {
     fn of(path: &Path) -> Self {
-        let metadata = std::fs::metadata(path).ok();
+        // A pipe that was read once says nothing new.
+        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
         Self(metadata.map(|metadata| (metadata.modified().ok(), metadata.len(), number(&metadata))))
     }
 }

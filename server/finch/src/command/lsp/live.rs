@@ -88,8 +88,10 @@ impl Live {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Began => self.begin(),
-            Event::Changed(Ok(reading)) => self.changed(reading),
-            Event::Changed(Err(error)) => self.broken(&error),
+            Event::Changed(change) => match *change {
+                Ok(reading) => self.changed(reading),
+                Err(error) => self.broken(&error),
+            },
             Event::ChangedBeside => {
                 let (settled, complaints) = self.settle();
                 // Answers about consent change the same file, and change nothing here.

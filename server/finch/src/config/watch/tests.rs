@@ -41,7 +41,7 @@ impl Watched {
     #[track_caller]
     fn next(&self) -> Result<Reading, ConfigError> {
         match self.event() {
-            Event::Changed(change) => change,
+            Event::Changed(change) => *change,
             event => panic!("{event:?}"),
         }
     }
