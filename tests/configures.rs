@@ -189,6 +189,18 @@ fn doctor_says_who_may_be_asked_here_and_what_is_wrong() {
     found("ok   project: ", "finch trust give");
     project.trust();
     found(cloud, "is not asked: the policy is local-only");
+    std::fs::write(&config, "[router\npolicy = 1\n").unwrap();
+    found("FAIL configuration: ", "config.toml is not valid");
+}
+
+#[test]
+fn trust_that_is_given_while_an_editor_runs_counts_in_it() {
+    let project = Project::new("[router]\nconsent = \"none\"\n");
+    let mut client = editor_in(project.home.path(), project.folder.path());
+    project.trust();
+    let shown = client.wait_for(|message| message["method"] == "window/showMessage");
+    let said = shown["params"]["message"].as_str().unwrap();
+    assert!(said.contains(".finch/config.toml:2:1: router.consent: a project may not set this"), "{said}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Ledger(arguments) => ledger::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Consent(command) => consent::run(&Surroundings::read(&cli.global)?, &command),
         Command::Trust(command) => trust::run(&Surroundings::read(&cli.global)?, &command),
-        Command::Doctor(arguments) => doctor::run(Surroundings::read(&cli.global)?, &arguments),
+        Command::Doctor(arguments) => doctor::run(Surroundings::read_whatever_it_says(&cli.global)?, &arguments),
         Command::TryModel { folder } => {
             print(&trial::run_child(&Surroundings::read(&cli.global)?, &folder)?)?;
             Ok(Exit::Done)

@@ -9,7 +9,7 @@ use finch_learn::Journal;
 use finch_model::Home;
 
 use crate::cli::Global;
-use crate::config::{Config, Problem, Reading};
+use crate::config::{Config, Reading};
 use crate::projects;
 use crate::trust::Trust;
 
@@ -19,8 +19,8 @@ pub(crate) struct Surroundings {
     pub(crate) home: Home,
     pub(crate) config: Config,
     pub(crate) config_path: PathBuf,
-    /// What of the configuration was left out.
-    pub(crate) problems: Vec<Problem>,
+    /// What of the configuration was left out, and why.
+    pub(crate) problems: Vec<String>,
     /// The model hub to ask, when the user named another one.
     pub(crate) hub_endpoint: Option<String>,
 }
@@ -28,9 +28,26 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// Reads the environment and the configuration; warnings about the file go to stderr.
     pub(crate) fn read(global: &Global) -> Result<Self> {
-        let config_path = config_path(global)?;
-        let Reading { config, notes } = Config::load(&config_path).context("reading the configuration")?;
-        let problems = notes.problems.clone();
+        let path = config_path(global)?;
+        let reading = Config::load(&path).context("reading the configuration")?;
+        Self::around(path, reading)
+    }
+
+    /// The same, with the default configuration where there is a file that cannot be used, and that as its problem.
+    pub(crate) fn read_whatever_it_says(global: &Global) -> Result<Self> {
+        let path = config_path(global)?;
+        match Config::load(&path) {
+            Ok(reading) => Self::around(path, reading),
+            Err(error) => {
+                let mut surroundings = Self::around(path, Reading::default())?;
+                surroundings.problems.push(error.to_string());
+                Ok(surroundings)
+            }
+        }
+    }
+
+    fn around(config_path: PathBuf, Reading { config, notes }: Reading) -> Result<Self> {
+        let problems = notes.problems.iter().map(ToString::to_string).collect();
         for note in notes.into_sorted() {
             tracing::warn!("{note}");
         }

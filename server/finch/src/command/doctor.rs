@@ -40,8 +40,12 @@ impl Finding {
 pub(super) fn run(mut surroundings: Surroundings, arguments: &Json) -> Result<Exit> {
     let mut findings =
         vec![Finding::of("home", home(&surroundings)), Finding::of("configuration", configuration(&surroundings))];
-    findings
-        .extend(surroundings.problems.iter().map(|problem| Finding::of("configuration", Err(anyhow!("{problem}")))));
+    findings.extend(
+        surroundings
+            .problems
+            .iter()
+            .map(|problem| Finding::of("configuration", Err(anyhow!("{}", problem.replace('\n', " "))))),
+    );
     findings.extend(providers(&mut surroundings)?);
     let surroundings = &surroundings;
     findings.extend([

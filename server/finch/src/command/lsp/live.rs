@@ -141,10 +141,11 @@ impl Live {
         (settled.config, settled.complaints)
     }
 
-    /// Makes a configuration hold; keys are got for it. Until they are there nobody is asked by the old terms.
+    /// Makes a configuration hold; keys are got for it. Until they are there only the local model
+    /// is asked: what the user took out is not asked for a moment longer.
     fn apply(&mut self, config: Config, complaints: Vec<String>) {
         let (router, runtime) = &self.router;
-        if config.router != self.settled.router {
+        if config.router != self.settled.router || config.providers != self.settled.providers {
             router.reconfigure(self.desk.setup(&config, Some(&self.local), Vec::new(), runtime));
         }
         self.told.send_replace(configured(&config, None));
