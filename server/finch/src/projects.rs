@@ -31,15 +31,19 @@ pub(crate) enum ProjectFile {
 impl ProjectFile {
     /// What there is to say of it.
     pub(crate) fn said(&self) -> Option<String> {
+        // A folder may be called anything, and a log and a terminal obey control characters.
+        let shown = |path: &Path| -> String {
+            path.to_string_lossy().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+        };
         match self {
             Self::Absent => None,
             Self::Untrusted { path, workspace } => Some(format!(
                 "{} is not read, for you have not said that you trust the folder; look at it, and then run `finch trust \
                  give {}`",
-                path.display(),
-                workspace.display()
+                shown(path),
+                shown(workspace)
             )),
-            Self::Trusted { path } => Some(format!("{} is read, for you trust the folder", path.display())),
+            Self::Trusted { path } => Some(format!("{} is read, for you trust the folder", shown(path))),
         }
     }
 }
@@ -72,5 +76,19 @@ pub(crate) fn settle(user: &Config, workspace: &Path, trust: &Trust) -> Settled 
             let complaint = format!("{error}; nothing of this project leaves this machine until that is mended");
             Settled { config, complaints: vec![complaint], file }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_folder_cannot_write_lines_of_a_log() {
+        let file =
+            ProjectFile::Untrusted { path: "/a\n[INFO]/.finch/config.toml".into(), workspace: "/a\n[INFO]".into() };
+        let said = file.said().unwrap();
+        assert!(!said.contains(char::is_control) && said.contains("finch trust give /a\u{fffd}[INFO]"), "{said}");
+        assert_eq!(ProjectFile::Absent.said(), None);
     }
 }
