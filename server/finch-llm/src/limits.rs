@@ -27,6 +27,9 @@ pub(crate) const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// What is shown of a provider's words.
 pub(crate) const REASON_CHARS_MAX: usize = 300;
 
+/// A word in the value of a header that is this long may be a key, and is taken out of what a provider says.
+pub(crate) const HEADER_SECRET_BYTES_MIN: usize = 8;
+
 // Answers.
 
 /// Tool calls of one answer.

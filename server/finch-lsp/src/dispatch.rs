@@ -17,13 +17,14 @@ use tower_lsp::{ClientSocket, LanguageServer, LspService};
 
 use crate::announce::{Known, Show, announce};
 use crate::clouds::follow;
+use crate::configured;
 use crate::editor::Editor;
 use crate::facts::ClientFacts;
 use crate::handlers::{self, HandlerError};
 use crate::limits::PARENT_POLL;
 use crate::ordered::OrderedService;
 use crate::parent::Parent;
-use crate::path::path_of;
+use crate::path::{folder_of, path_of};
 use crate::serve::Backend;
 use crate::session::Session;
 use crate::tasks::Tasks;
@@ -67,6 +68,9 @@ impl Shared {
             if let Some(root) = &facts.root {
                 self.open_workspace(session, path_of(root));
             }
+            if let Some(began) = session.began.take() {
+                began(facts.root.as_deref().and_then(folder_of));
+            }
             session.facts = facts;
             if let Some(settings) = settings {
                 handlers::configuration::apply(session, &settings);
@@ -86,7 +90,7 @@ impl Shared {
         self.with_session(|session| session.asks.stop());
     }
 
-    fn start_announcing(&self) {
+    fn start_announcing(self: &Arc<Self>) {
         let started = self.with_session(|session| {
             let first = !std::mem::replace(&mut session.is_announced, true);
             let show = if session.facts.shows_progress { Show::StatusAndProgress } else { Show::StatusOnly };
@@ -96,6 +100,9 @@ impl Shared {
             let known = Known { provider: session.provider.id(), state: session.state.clone(), seen: seen.subscribe() };
             first.then(|| (announce(editor, known, show), following))
         });
+        if let Some(changes) = self.with_session(|session| session.changes.take()).flatten() {
+            self.tasks.spawn_for_session(configured::follow(Arc::clone(self), changes));
+        }
         if let Some((announcing, following)) = started.flatten() {
             self.tasks.spawn_for_session(announcing);
             if let Some(following) = following {

@@ -8,6 +8,7 @@
 mod announce;
 mod asks;
 mod clouds;
+mod configured;
 mod delay;
 mod dispatch;
 mod documents;
@@ -31,6 +32,7 @@ pub mod wire;
 mod workspace;
 
 pub use clouds::{Agree, Clouds};
+pub use configured::{Began, Configuration, Configured};
 pub use limits::{BODY_BYTES_MAX, HEADER_BYTES_MAX, SKIPPED_BYTES_MAX};
 pub use serve::{Backend, Ended, Settings, serve};
 pub use workspace::Workspace;

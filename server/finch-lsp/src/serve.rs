@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clouds::Clouds;
+use crate::configured::Configuration;
 use crate::dispatch;
 use crate::limits::{DRAIN_WAIT, OUTGOING_MESSAGES_MAX};
 use crate::ordered::Phase;
@@ -32,6 +33,8 @@ pub struct Backend {
     pub journal: Option<Journal>,
     /// Absent where no provider beyond this machine is configured.
     pub clouds: Option<Clouds>,
+    /// Absent where the settings stay what they are.
+    pub configuration: Option<Configuration>,
 }
 
 /// The user's switches. The editor may set them anew for its session.

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::asks::Asks;
 use crate::clouds::{Clouds, Seen};
+use crate::configured::{Began, Configured};
 use crate::delay::Pace;
 use crate::documents::{Applied, Documents, Edit, Missing, Problem, Snapshot, Splice};
 use crate::editor::Log;
@@ -21,6 +22,7 @@ use crate::outcomes::Outcomes;
 use crate::path::path_of;
 use crate::records::Records;
 use crate::serve::{Backend, Settings};
+use crate::wire::settings::CompletionSettings;
 use crate::workspace::Look;
 
 pub(crate) struct Session {
@@ -35,6 +37,14 @@ pub(crate) struct Session {
     pub(crate) looks: Option<mpsc::Sender<Look>>,
     pub(crate) options: Options,
     pub(crate) settings: Settings,
+    /// What the user's files say, without what the editor has set.
+    pub(crate) files: (Options, Settings),
+    /// What the editor has set.
+    pub(crate) chosen: CompletionSettings,
+    /// Present until the client has said what it has open.
+    pub(crate) began: Option<Began>,
+    /// Present until they are followed.
+    pub(crate) changes: Option<watch::Receiver<Configured>>,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) state: StateReceiver,
     pub(crate) client: ClientId,
@@ -48,7 +58,8 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(backend: Backend, log: Log) -> Self {
-        let Backend { provider, state, options, settings, journal, clouds } = backend;
+        let Backend { provider, state, options, settings, journal, clouds, configuration } = backend;
+        let (began, changes) = configuration.map(|files| (files.began, files.changes)).unzip();
         let completer = Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone()));
         let pace = Arc::new(Pace::default());
         Self {
@@ -60,6 +71,10 @@ impl Session {
             pace,
             completer,
             looks: None,
+            files: (options.clone(), settings.clone()),
+            chosen: CompletionSettings::default(),
+            began,
+            changes,
             options,
             settings,
             provider,

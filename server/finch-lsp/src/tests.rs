@@ -2,6 +2,7 @@
 
 mod clouds;
 mod completion;
+mod configured;
 mod context;
 mod framing;
 mod lifecycle;

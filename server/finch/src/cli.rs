@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Say which workspaces' text may go to a cloud.
     #[command(subcommand)]
     Consent(Consent),
+    /// Say of which workspaces .finch/config.toml is read.
+    #[command(subcommand)]
+    Trust(Trust),
     /// Say what works, what does not, and what to do about it.
     Doctor(Json),
     /// Show where the configuration is, check it, rewrite an old one, or print the schema.
@@ -288,6 +291,22 @@ pub(crate) enum Consent {
     /// Take an answer back, so that finch asks again.
     Forget {
         /// A folder that you answered for.
+        path: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Trust {
+    /// List the workspaces that you trust.
+    List,
+    /// Trust this folder and those in it, but for repositories of their own.
+    Give {
+        /// A folder; look at its .finch/config.toml first.
+        path: PathBuf,
+    },
+    /// Take trust back.
+    Forget {
+        /// A folder that you trusted.
         path: PathBuf,
     },
 }

@@ -9,8 +9,10 @@ mod tests;
 
 use finch_llm::ProviderId;
 use finch_llm::cloud::{CloudSpec, Key, Service};
+use tokio::sync::watch;
 
 use crate::config::{CloudConfig, Config, CostConfig, KeyCommand, Problem, Provider};
+use crate::limits;
 use crate::services::{self, SERVICES};
 
 /// A cloud that can be asked.
@@ -27,10 +29,29 @@ pub(crate) fn specs(
     named: Option<&str>,
     environment: impl Fn(&str) -> Option<String>,
 ) -> (Vec<Cloud>, Vec<Problem>) {
+    specs_until(config, named, environment, &Stop::Never)
+}
+
+/// When a wait for a key is given up.
+#[derive(Debug, Clone)]
+pub(crate) enum Stop {
+    Never,
+    /// When the sender is gone.
+    With(watch::Receiver<()>),
+}
+
+/// The same, and a command that still runs when it is time to stop is ended.
+pub(crate) fn specs_until(
+    config: &Config,
+    named: Option<&str>,
+    environment: impl Fn(&str) -> Option<String>,
+    stop: &Stop,
+) -> (Vec<Cloud>, Vec<Problem>) {
     let (mut clouds, mut problems) = (Vec::new(), Vec::new());
     let hidden = hidden_variables(config);
+    let bounds = command::Bounds { hidden: &hidden, wait: limits::KEY_COMMAND_WAIT, stop };
     for cloud in configured(config).filter(|cloud| named.is_none_or(|name| cloud.name == name)) {
-        match key(cloud, &hidden, &environment) {
+        match key(cloud, &environment, &bounds) {
             Ok(key) => clouds.push(Cloud { spec: spec(cloud, key), cost: cloud.cost }),
             Err(why) => {
                 let message = format!("{}: {why}; this provider is left out until then", cloud.label);
@@ -64,9 +85,26 @@ fn spec(cloud: &CloudConfig, key: Option<Key>) -> CloudSpec {
     }
 }
 
+/// Where a key stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    File,
+    Variable(String),
+}
+
+/// Where the key of a cloud comes from, or why there is none. Runs no command.
+pub(crate) fn source(cloud: &CloudConfig, environment: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    Ok(match way(cloud, environment)? {
+        Way::Key(_, Source::File) => "key from api_key".to_owned(),
+        Way::Key(_, Source::Variable(name)) => format!("key from the variable {name}"),
+        Way::Command(_) => "key from api_key_cmd, which is not run here".to_owned(),
+        Way::Without => "without a key".to_owned(),
+    })
+}
+
 /// How a key is come by.
 enum Way<'a> {
-    Key(Key),
+    Key(Key, Source),
     Command(&'a KeyCommand),
     /// The server has none.
     Without,
@@ -79,19 +117,19 @@ fn way<'a>(cloud: &'a CloudConfig, environment: impl Fn(&str) -> Option<String>)
         None => Ok(None),
     };
     if let Some(key) = &cloud.key.key {
-        return Ok(Way::Key(key.clone()));
+        return Ok(Way::Key(key.clone(), Source::File));
     }
     if let Some(name) = &cloud.key.variable
         && let Some(key) = variable(name)?
     {
-        return Ok(Way::Key(key));
+        return Ok(Way::Key(key, Source::Variable(name.clone())));
     }
     if let Some(command) = &cloud.key.command {
         return Ok(Way::Command(command));
     }
     for name in usual_variables(cloud.service) {
         if let Some(key) = variable(name)? {
-            return Ok(Way::Key(key));
+            return Ok(Way::Key(key, Source::Variable((*name).to_owned())));
         }
     }
     match (&cloud.key.variable, cloud.service) {
@@ -115,14 +153,14 @@ fn hidden_variables(config: &Config) -> Vec<&str> {
 
 fn key(
     cloud: &CloudConfig,
-    hidden: &[&str],
     environment: impl Fn(&str) -> Option<String>,
+    bounds: &command::Bounds<'_>,
 ) -> Result<Option<Key>, String> {
     match way(cloud, environment)? {
-        Way::Key(key) => Ok(Some(key)),
+        Way::Key(key, _) => Ok(Some(key)),
         Way::Without => Ok(None),
         Way::Command(command) => {
-            command::key(command, hidden).map(Some).map_err(|error| format!("api_key_cmd {error}"))
+            command::key(command, bounds).map(Some).map_err(|error| format!("api_key_cmd {error}"))
         }
     }
 }

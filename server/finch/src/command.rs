@@ -13,6 +13,7 @@ mod model;
 mod setup;
 mod stats;
 mod table;
+mod trust;
 
 use std::io::Write as _;
 
@@ -36,7 +37,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Feedback(command) => feedback::run(&Surroundings::read(&cli.global)?, command),
         Command::Ledger(arguments) => ledger::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Consent(command) => consent::run(&Surroundings::read(&cli.global)?, &command),
-        Command::Doctor(arguments) => doctor::run(&Surroundings::read(&cli.global)?, &arguments),
+        Command::Trust(command) => trust::run(&Surroundings::read(&cli.global)?, &command),
+        Command::Doctor(arguments) => doctor::run(Surroundings::read_whatever_it_says(&cli.global)?, &arguments),
         Command::TryModel { folder } => {
             print(&trial::run_child(&Surroundings::read(&cli.global)?, &folder)?)?;
             Ok(Exit::Done)

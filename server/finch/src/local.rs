@@ -26,6 +26,22 @@ pub(crate) struct LocalProvider {
     state: StateReceiver,
 }
 
+/// Loads the model of a provider, once it is known which.
+pub(crate) struct Loader {
+    place: Arc<OnceLock<Engine>>,
+    sender: StateSender,
+}
+
+impl Loader {
+    /// Loads the user's model on a thread of its own.
+    pub(crate) fn start(self, surroundings: Surroundings) {
+        let load = move || load_into(&self.place, &self.sender, &surroundings);
+        if let Err(error) = std::thread::Builder::new().name("finch-loader".into()).spawn(load) {
+            tracing::error!("cannot start a thread to load the model: {error}");
+        }
+    }
+}
+
 impl LocalProvider {
     /// A provider that has its engine.
     pub(crate) fn ready(engine: Engine) -> (Self, StateReceiver) {
@@ -41,16 +57,12 @@ impl LocalProvider {
         (Self { engine: Arc::default(), state: state.clone() }, state)
     }
 
-    /// A provider that loads the user's model on a thread of its own.
-    pub(crate) fn loading(surroundings: Surroundings) -> (Self, StateReceiver) {
+    /// A provider whose engine the loader puts in its place.
+    pub(crate) fn later() -> (Self, StateReceiver, Loader) {
         let (sender, state) = state_channel();
         let engine = Arc::new(OnceLock::new());
-        let place = Arc::clone(&engine);
-        let loader = move || load_into(&place, &sender, &surroundings);
-        if let Err(error) = std::thread::Builder::new().name("finch-loader".into()).spawn(loader) {
-            tracing::error!("cannot start a thread to load the model: {error}");
-        }
-        (Self { engine, state: state.clone() }, state)
+        let loader = Loader { place: Arc::clone(&engine), sender };
+        (Self { engine, state: state.clone() }, state, loader)
     }
 
     fn engine(&self) -> Result<&Engine, LlmError> {

@@ -17,6 +17,7 @@ mod limits;
 mod local;
 mod place;
 mod progress;
+mod projects;
 mod routing;
 mod services;
 mod setup;

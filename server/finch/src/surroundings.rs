@@ -1,7 +1,7 @@
 //! What the process finds around it: the environment and the folders, read once, here and nowhere else.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
@@ -10,14 +10,17 @@ use finch_model::Home;
 
 use crate::cli::Global;
 use crate::config::{Config, Reading};
+use crate::projects;
 use crate::trust::Trust;
 
 /// Where finch keeps its files, and what the user configured.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Surroundings {
     pub(crate) home: Home,
     pub(crate) config: Config,
     pub(crate) config_path: PathBuf,
+    /// What of the configuration was left out, and why.
+    pub(crate) problems: Vec<String>,
     /// The model hub to ask, when the user named another one.
     pub(crate) hub_endpoint: Option<String>,
 }
@@ -25,17 +28,45 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// Reads the environment and the configuration; warnings about the file go to stderr.
     pub(crate) fn read(global: &Global) -> Result<Self> {
-        let config_path = config_path(global)?;
-        let Reading { config, notes } = Config::load(&config_path).context("reading the configuration")?;
+        let path = config_path(global)?;
+        let reading = Config::load(&path).context("reading the configuration")?;
+        Self::around(path, reading)
+    }
+
+    /// The same, with the default configuration where there is a file that cannot be used, and that as its problem.
+    pub(crate) fn read_whatever_it_says(global: &Global) -> Result<Self> {
+        let path = config_path(global)?;
+        match Config::load(&path) {
+            Ok(reading) => Self::around(path, reading),
+            Err(error) => {
+                let mut surroundings = Self::around(path, Reading::default())?;
+                surroundings.problems.push(error.to_string());
+                Ok(surroundings)
+            }
+        }
+    }
+
+    fn around(config_path: PathBuf, Reading { config, notes }: Reading) -> Result<Self> {
+        let problems = notes.problems.iter().map(ToString::to_string).collect();
         for note in notes.into_sorted() {
             tracing::warn!("{note}");
         }
         let hub_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
-        Ok(Self { home: Home::new(home()?), config, config_path, hub_endpoint })
+        Ok(Self { home: Home::new(home()?), config, config_path, problems, hub_endpoint })
     }
 }
 
 impl Surroundings {
+    /// Lets the project's file hold, if it has one that the user trusts.
+    pub(crate) fn enter(&mut self, workspace: &Path) {
+        let settled = projects::settle(&self.config, workspace, &self.trust());
+        settled.complaints.iter().for_each(|complaint| tracing::warn!("{complaint}"));
+        if let Some(said) = settled.file.said() {
+            tracing::info!("{said}");
+        }
+        self.config = settled.config;
+    }
+
     /// Where it is written down what becomes of suggestions.
     pub(crate) fn journal_folder(&self) -> PathBuf {
         self.home.root().join("journal")
@@ -46,9 +77,13 @@ impl Surroundings {
         self.home.root().join("ledger")
     }
 
+    pub(crate) fn trust_path(&self) -> PathBuf {
+        self.home.root().join("trust.toml")
+    }
+
     /// What the user answered about workspaces and clouds.
     pub(crate) fn trust(&self) -> Trust {
-        Trust::open(self.home.root().join("trust.toml"), std::env::home_dir())
+        Trust::open(self.trust_path(), std::env::home_dir())
     }
 
     /// This process's journal, if the user lets finch remember.

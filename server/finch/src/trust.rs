@@ -1,4 +1,4 @@
-//! `trust.toml`: what the user answered when asked whether text of a workspace may go to a cloud.
+//! `trust.toml`: of which workspaces text may go to a cloud, and of which the project's own file is read.
 //!
 //! A question goes to the nearest folder with an answer, from the workspace upwards, by canonical paths. An answer for a
 //! root, for the home folder or for a folder above that is about that folder alone. Whatever cannot be read is no answer,
@@ -12,6 +12,7 @@ use finch_llm::router::Consent;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use crate::calendar::Moment;
+use crate::config::project;
 use crate::limits::{TRUST_BAD_MAX, TRUST_BYTES_MAX};
 use crate::surroundings::now_ms;
 
@@ -27,11 +28,13 @@ pub(crate) struct Trust {
     user_home: Option<PathBuf>,
 }
 
-/// One answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What was answered for one folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Workspace {
     pub(crate) path: PathBuf,
-    pub(crate) cloud: Cloud,
+    pub(crate) cloud: Option<Cloud>,
+    /// Whether its `.finch/config.toml` is read.
+    pub(crate) trusted: Option<bool>,
     /// When, as it stands in the file.
     pub(crate) at: String,
 }
@@ -103,15 +106,36 @@ impl Trust {
             if folder != workspace && self.is_broad(folder) {
                 return Consent::Unknown;
             }
-            let mut here = answers.iter().filter(|answer| answer.path == folder).map(|answer| answer.cloud);
-            match here.next() {
-                // Of two answers for one folder, a file that somebody edited may have both, the careful one holds.
-                Some(Cloud::Given) if here.all(|cloud| cloud == Cloud::Given) => return Consent::Given,
-                Some(_) => return Consent::Refused,
-                None => {}
+            if let Some(cloud) = answer_for(&answers, folder).cloud {
+                return cloud.into();
             }
         }
         Consent::Unknown
+    }
+
+    /// Whether the file of a project in the workspace is read. A folder that is a repository of its own is not covered
+    /// by the trust in one around it: what was cloned into it may be anybody's.
+    pub(crate) fn trusts(&self, workspace: &Path) -> project::Trust {
+        let answers = match self.list() {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::warn!("{error}; no file of a project is read: mend or remove the file, and give trust anew");
+                return project::Trust::Unknown;
+            }
+        };
+        let Ok(workspace) = fs::canonicalize(workspace) else { return project::Trust::Unknown };
+        for folder in workspace.ancestors() {
+            if folder != workspace && self.is_broad(folder) {
+                break;
+            }
+            match answer_for(&answers, folder).trusted {
+                Some(true) => return project::Trust::Trusted,
+                Some(false) => break,
+                None if folder.join(".git").symlink_metadata().is_ok() => break,
+                None => {}
+            }
+        }
+        project::Trust::Unknown
     }
 
     /// Records an answer in the place of an earlier one; [`Consent::Unknown`] takes that back.
@@ -121,6 +145,15 @@ impl Trust {
             Consent::Refused => Cloud::Refused,
             Consent::Unknown => return self.forget(workspace).map(|_| ()),
         };
+        self.record(workspace, |answer| answer.cloud = Some(cloud))
+    }
+
+    /// Records that the file of a project in the workspace is read.
+    pub(crate) fn give(&self, workspace: &Path) -> Result<(), TrustError> {
+        self.record(workspace, |answer| answer.trusted = Some(true))
+    }
+
+    fn record(&self, workspace: &Path, change: impl FnOnce(&mut Workspace)) -> Result<(), TrustError> {
         let folder = fs::canonicalize(workspace)
             .and_then(|folder| if folder.is_dir() { Ok(folder) } else { Err(io::ErrorKind::NotADirectory.into()) })
             .map_err(|source| TrustError::NoFolder { path: workspace.to_owned(), source })?;
@@ -129,17 +162,10 @@ impl Trust {
         };
         let _lock = lock::take(&self.path)?;
         let mut document = self.mended()?;
+        let mut answer = answer_for(&self.answers(&document)?, &folder);
+        change(&mut answer);
         remove(&mut document, &folder);
-        let mut entry = Table::new();
-        entry["path"] = value(name);
-        entry["cloud"] = value(cloud.name());
-        if let Ok(at) = Moment::of(now_ms()).to_string().parse::<toml_edit::Datetime>() {
-            entry["at"] = value(at);
-        }
-        let answers = document.entry("workspaces").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-        if let Some(answers) = answers.as_array_of_tables_mut() {
-            answers.push(entry);
-        }
+        push(&mut document, name, &answer);
         self.save(&document)
     }
 
@@ -148,14 +174,28 @@ impl Trust {
         self.answers(&self.document()?)
     }
 
-    /// Takes an answer back, also one for a folder that is gone; says whether there was one.
+    /// Takes consent or refusal back, also for a folder that is gone; says whether there was one.
     pub(crate) fn forget(&self, workspace: &Path) -> Result<bool, TrustError> {
+        self.take_back(workspace, |answer| answer.cloud.take().is_some())
+    }
+
+    /// Takes trust back, also from a folder that is gone; says whether there was some.
+    pub(crate) fn distrust(&self, workspace: &Path) -> Result<bool, TrustError> {
+        self.take_back(workspace, |answer| answer.trusted.take().is_some())
+    }
+
+    fn take_back(&self, workspace: &Path, take: impl FnOnce(&mut Workspace) -> bool) -> Result<bool, TrustError> {
         let folder = fs::canonicalize(workspace).or_else(|_| std::path::absolute(workspace));
         let folder = folder.map_err(|source| TrustError::NoFolder { path: workspace.to_owned(), source })?;
         let _lock = lock::take(&self.path)?;
         let mut document = self.mended()?;
-        let is_there = remove(&mut document, &folder);
+        let mut answer = answer_for(&self.answers(&document)?, &folder);
+        let is_there = take(&mut answer);
         if is_there {
+            remove(&mut document, &folder);
+            if let Some(name) = folder.to_str().filter(|_| answer.cloud.is_some() || answer.trusted.is_some()) {
+                push(&mut document, name, &answer);
+            }
             self.save(&document)?;
         }
         Ok(is_there)
@@ -175,12 +215,18 @@ impl Trust {
             let text = |key| entry.get(key).and_then(Item::as_str);
             let path = text("path").ok_or_else(|| damaged("an answer has no `path`"))?;
             let cloud = match text("cloud") {
-                Some("given") => Cloud::Given,
-                Some("refused") => Cloud::Refused,
+                Some("given") => Some(Cloud::Given),
+                Some("refused") => Some(Cloud::Refused),
+                None if entry.get("cloud").is_none() => None,
                 _ => return Err(damaged(&format!("`cloud` of {path} is neither \"given\" nor \"refused\""))),
             };
+            let trusted = match entry.get("trusted").map(Item::as_bool) {
+                Some(Some(trusted)) => Some(trusted),
+                None => None,
+                Some(None) => return Err(damaged(&format!("`trusted` of {path} is neither true nor false"))),
+            };
             let at = entry.get("at").map(|at| at.to_string().trim().to_owned()).unwrap_or_default();
-            answers.push(Workspace { path: path.into(), cloud, at });
+            answers.push(Workspace { path: path.into(), cloud, trusted, at });
         }
         Ok(answers)
     }
@@ -237,11 +283,45 @@ impl Trust {
     }
 }
 
-/// Removes every answer for the folder; says whether there was one.
-fn remove(document: &mut DocumentMut, folder: &Path) -> bool {
-    let answers = document.get_mut("workspaces").and_then(Item::as_array_of_tables_mut);
-    let Some(answers) = answers else { return false };
-    let before = answers.len();
-    answers.retain(|entry| entry.get("path").and_then(Item::as_str).is_none_or(|path| Path::new(path) != folder));
-    answers.len() < before
+/// What was answered for this very folder. Of two answers, a file that somebody edited may have both, the careful one
+/// holds.
+fn answer_for(answers: &[Workspace], folder: &Path) -> Workspace {
+    let mut found = Workspace { path: folder.to_owned(), ..Workspace::default() };
+    for answer in answers.iter().filter(|answer| answer.path == folder) {
+        found.cloud = match (found.cloud, answer.cloud) {
+            (Some(Cloud::Refused), _) | (_, Some(Cloud::Refused)) => Some(Cloud::Refused),
+            (one, other) => one.or(other),
+        };
+        found.trusted = match (found.trusted, answer.trusted) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (one, other) => one.or(other),
+        };
+    }
+    found
+}
+
+/// Removes every answer for the folder.
+fn remove(document: &mut DocumentMut, folder: &Path) {
+    if let Some(answers) = document.get_mut("workspaces").and_then(Item::as_array_of_tables_mut) {
+        answers.retain(|entry| entry.get("path").and_then(Item::as_str).is_none_or(|path| Path::new(path) != folder));
+    }
+}
+
+/// Writes an answer of now for a folder that has none.
+fn push(document: &mut DocumentMut, name: &str, answer: &Workspace) {
+    let mut entry = Table::new();
+    entry["path"] = value(name);
+    if let Some(cloud) = answer.cloud {
+        entry["cloud"] = value(cloud.name());
+    }
+    if let Some(trusted) = answer.trusted {
+        entry["trusted"] = value(trusted);
+    }
+    if let Ok(at) = Moment::of(now_ms()).to_string().parse::<toml_edit::Datetime>() {
+        entry["at"] = value(at);
+    }
+    let answers = document.entry("workspaces").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+    if let Some(answers) = answers.as_array_of_tables_mut() {
+        answers.push(entry);
+    }
 }

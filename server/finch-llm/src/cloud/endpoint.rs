@@ -4,6 +4,8 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use url::{Host, Url};
 
+use crate::limits;
+
 /// A secret that goes into a header. No way to print it shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(Arc<str>);
@@ -15,6 +17,8 @@ pub enum BadKey {
     Empty,
     #[error("the key has characters that no key has, such as spaces, line ends or quotes that look like letters")]
     Characters,
+    #[error("a value of a header is of visible ASCII characters, and spaces between them")]
+    HeaderValue,
 }
 
 /// What stands where a secret stood.
@@ -36,6 +40,24 @@ impl Key {
         Ok(Self(text.into()))
     }
 
+    /// Takes the value of a header, which may be a key with words around it; space at its ends is not part of it.
+    ///
+    /// # Errors
+    /// [`BadKey`] if it cannot be sent in a header.
+    pub fn header_value(text: &str) -> Result<Self, BadKey> {
+        let text = text.trim();
+        match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            true => Ok(Self(text.into())),
+            false => Err(BadKey::HeaderValue),
+        }
+    }
+
+    /// What of a header's value may be a secret: words that are long enough not to be found in a text by chance.
+    pub(super) fn words(&self) -> impl Iterator<Item = Self> {
+        let words = self.0.split(' ').filter(|word| word.len() >= limits::HEADER_SECRET_BYTES_MIN);
+        words.map(|word| Self(word.into()))
+    }
+
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
@@ -44,6 +66,11 @@ impl Key {
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
         text.replace(&*self.0, HIDDEN)
+    }
+
+    /// `text` without any of the keys.
+    pub(super) fn scrub_all(keys: &[Self], text: &str) -> String {
+        keys.iter().fold(text.to_owned(), |text, key| key.scrub(&text))
     }
 }
 

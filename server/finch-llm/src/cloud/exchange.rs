@@ -35,7 +35,8 @@ pub(super) struct Exchange {
     pub(super) is_loopback: bool,
     pub(super) url: Url,
     pub(super) body: Vec<u8>,
-    pub(super) key: Option<Key>,
+    /// What no error shows.
+    pub(super) secrets: Vec<Key>,
     pub(super) waits: Waits,
     pub(super) patience: Patience,
     pub(super) tokens_max: usize,
@@ -199,23 +200,23 @@ impl Exchange {
         let body = http::small_body(response, self.waits.between_bytes).await;
         let refusal = Refusal { status, retry_after: retry_after.as_deref(), body: &body };
         course.asked = status::asked_pause(&refusal);
-        status::error(refusal, self.key.as_ref(), self.tokens_max)
+        status::error(refusal, &self.secrets, self.tokens_max)
     }
 
     /// A success that is no stream: an error in disguise, or somebody else's page.
     async fn no_stream(&self, response: Response, kind: &str) -> LlmError {
         let body = http::small_body(response, self.waits.between_bytes).await;
         let value: Option<Value> = serde_json::from_slice(&body).ok();
-        let said = value.and_then(|value| status::in_stream(&value, self.key.as_ref(), self.tokens_max));
+        let said = value.and_then(|value| status::in_stream(&value, &self.secrets, self.tokens_max));
         said.unwrap_or_else(|| {
-            broken(format!("it answered with {} where a stream was asked for", status::shown(kind, None)))
+            broken(format!("it answered with {} where a stream was asked for", status::shown(kind, &[])))
         })
     }
 
     /// The error as it is shown: it names the provider, and the key is not in it.
     fn told(&self, error: LlmError) -> LlmError {
         let told = |reason: String| {
-            let reason = self.key.as_ref().map_or_else(|| reason.clone(), |key| key.scrub(&reason));
+            let reason = Key::scrub_all(&self.secrets, &reason);
             format!("{}: {reason}", self.provider)
         };
         match error {

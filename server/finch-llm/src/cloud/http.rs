@@ -19,6 +19,7 @@ use crate::{LlmError, limits};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     pub name: String,
+    /// Made by [`Key::header_value`], or a key.
     pub value: Key,
 }
 

@@ -55,6 +55,11 @@ pub struct CloudSpec {
 }
 
 impl CloudSpec {
+    /// What an error must not show.
+    fn secrets(&self) -> Vec<Key> {
+        self.key.iter().cloned().chain(self.headers.iter().flat_map(|header| header.value.words())).collect()
+    }
+
     /// A provider with the usual settings of its service.
     #[must_use]
     pub fn new(id: ProviderId, service: Service, model: impl Into<String>, endpoint: Endpoint) -> Self {
@@ -155,7 +160,7 @@ impl CloudProvider {
             is_loopback: spec.endpoint.is_loopback(),
             url,
             body: body.to_string().into_bytes(),
-            key: spec.key.clone(),
+            secrets: spec.secrets(),
             // Nobody waits longer for a piece than for the whole.
             waits: Waits { between_bytes: spec.waits.between_bytes.min(patience.total), ..spec.waits },
             patience,

@@ -20,11 +20,11 @@ pub(crate) struct Refusal<'a> {
 }
 
 /// What the caller does next.
-pub(crate) fn error(refusal: Refusal<'_>, key: Option<&Key>, tokens_max: usize) -> LlmError {
+pub(crate) fn error(refusal: Refusal<'_>, secrets: &[Key], tokens_max: usize) -> LlmError {
     let body: Option<Value> = serde_json::from_slice(refusal.body).ok();
     let said = body.as_ref().and_then(words);
     let reason = match &said {
-        Some(said) => format!("HTTP {}: {}", refusal.status, shown(said, key)),
+        Some(said) => format!("HTTP {}: {}", refusal.status, shown(said, secrets)),
         None => format!("HTTP {}", refusal.status),
     };
     let said = said.unwrap_or_default().to_ascii_lowercase();
@@ -47,10 +47,10 @@ pub(crate) fn error(refusal: Refusal<'_>, key: Option<&Key>, tokens_max: usize) 
 }
 
 /// An error that came within a stream, or as the body of a success. `None` if the value is none.
-pub(crate) fn in_stream(value: &Value, key: Option<&Key>, tokens_max: usize) -> Option<LlmError> {
+pub(crate) fn in_stream(value: &Value, secrets: &[Key], tokens_max: usize) -> Option<LlmError> {
     let error = value.get("error").or_else(|| value.get(0)?.get("error")).filter(|error| !error.is_null())?;
     let said = words(value).unwrap_or_else(|| "an error without words".to_owned());
-    let reason = shown(&said, key);
+    let reason = shown(&said, secrets);
     let kinds = ["type", "code", "status"].map(|name| match &error[name] {
         Value::String(text) => text.to_ascii_lowercase(),
         Value::Number(number) => number.to_string(),
@@ -86,8 +86,8 @@ fn words(body: &Value) -> Option<String> {
 }
 
 /// One line that is fit for a log.
-pub(crate) fn shown(text: &str, key: Option<&Key>) -> String {
-    let text = key.map_or_else(|| text.to_owned(), |key| key.scrub(text));
+pub(crate) fn shown(text: &str, secrets: &[Key]) -> String {
+    let text = Key::scrub_all(secrets, text);
     let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let line: String = printable.take(limits::REASON_CHARS_MAX).collect();
     crate::redact::redact(line.trim()).into_owned()

@@ -6,9 +6,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use finch_complete::Options;
 use serde_json::Value;
 use tower_lsp::lsp_types::DidChangeConfigurationParams;
 
+use crate::serve::Settings;
 use crate::session::Session;
 use crate::wire::settings::{CompletionSettings, ContextSettings};
 
@@ -34,18 +36,54 @@ pub(crate) fn apply(session: &mut Session, section: &Value) {
     if found == CompletionSettings::default() {
         return;
     }
+    lay_over(&mut session.chosen, found);
+    settle(session);
+}
+
+/// Takes over what the user's files say; what the editor has set goes before it.
+pub(crate) fn reconfigure(session: &mut Session, options: Options, settings: Settings) {
+    session.files = (options, settings);
+    settle(session);
+}
+
+/// What the editor sets now over what it has set before.
+fn lay_over(chosen: &mut CompletionSettings, found: CompletionSettings) {
+    let context = match (found.context, chosen.context.take()) {
+        (Some(new), Some(old)) => Some(ContextSettings {
+            path: new.path.or(old.path),
+            definitions: new.definitions.or(old.definitions),
+            recent: new.recent.or(old.recent),
+            edits: new.edits.or(old.edits),
+            diagnostics: new.diagnostics.or(old.diagnostics),
+        }),
+        (new, old) => new.or(old),
+    };
+    *chosen = CompletionSettings {
+        enabled: found.enabled.or(chosen.enabled),
+        prompt_tokens_max: found.prompt_tokens_max.or(chosen.prompt_tokens_max),
+        suffix_tokens_max: found.suffix_tokens_max.or(chosen.suffix_tokens_max),
+        tokens_max: found.tokens_max.or(chosen.tokens_max),
+        deadline_ms: found.deadline_ms.or(chosen.deadline_ms),
+        ahead: found.ahead.or(chosen.ahead),
+        context,
+    };
+}
+
+/// Makes what is set hold. Answers under way are given up.
+fn settle(session: &mut Session) {
     session.asks.stop();
-    session.settings.enabled = found.enabled.unwrap_or(session.settings.enabled);
-    let options = &mut session.options;
+    let (mut options, mut settings) = session.files.clone();
+    let chosen = &session.chosen;
+    settings.enabled = chosen.enabled.unwrap_or(settings.enabled);
     let take = |place: &mut usize, value: Option<u32>| {
         if let Some(value) = value {
             *place = usize::try_from(value).unwrap_or(usize::MAX);
         }
     };
-    take(&mut options.prompt_tokens_max, found.prompt_tokens_max);
-    take(&mut options.suffix_tokens_max, found.suffix_tokens_max);
-    take(&mut options.tokens_max, found.tokens_max);
-    if let Some(context) = found.context {
+    take(&mut options.prompt_tokens_max, chosen.prompt_tokens_max);
+    take(&mut options.suffix_tokens_max, chosen.suffix_tokens_max);
+    take(&mut options.tokens_max, chosen.tokens_max);
+    if let Some(context) = &chosen.context {
         let sources = &mut options.context;
         for (place, value) in [
             (&mut sources.path, context.path),
@@ -57,9 +95,10 @@ pub(crate) fn apply(session: &mut Session, section: &Value) {
             *place = value.unwrap_or(*place);
         }
     }
-    options.deadline = found.deadline_ms.map_or(options.deadline, |ms| Duration::from_millis(ms.into()));
-    options.ahead = found.ahead.unwrap_or(options.ahead);
+    options.deadline = chosen.deadline_ms.map_or(options.deadline, |ms| Duration::from_millis(ms.into()));
+    options.ahead = chosen.ahead.unwrap_or(options.ahead);
     session.completer = Arc::new(session.completer.reconfigured(options.clone()));
+    (session.options, session.settings) = (options, settings);
 }
 
 /// The settings that make sense, and a sentence about each of the others.

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::{Backend, Clouds, Ended, Settings, serve};
+use crate::{Backend, Clouds, Configuration, Ended, Settings, serve};
 
 pub(crate) const URI: &str = "file:///project/a.rs";
 /// Longer than anything here takes, so that a hang fails.
@@ -115,6 +115,22 @@ impl Client {
         journal: Option<Journal>,
         clouds: Option<Clouds>,
     ) -> Self {
+        Self::connect_behind(model_state, pipe_bytes, journal, clouds, None)
+    }
+
+    /// A session whose settings may change behind its back.
+    pub(crate) fn connect_configured(configuration: Configuration) -> Self {
+        let ready = ModelState::Ready { model: "parrot".to_owned() };
+        Self::connect_behind(ready, PIPE_BYTES, None, None, Some(configuration))
+    }
+
+    fn connect_behind(
+        model_state: ModelState,
+        pipe_bytes: usize,
+        journal: Option<Journal>,
+        clouds: Option<Clouds>,
+        configuration: Option<Configuration>,
+    ) -> Self {
         // Two pipes, so that each direction can be closed by itself.
         let (input, server_input) = duplex(pipe_bytes);
         let (output, server_output) = duplex(pipe_bytes);
@@ -123,7 +139,7 @@ impl Client {
         state.send_replace(model_state);
         let provider = Arc::new(Scripted { asked, state: receiver.clone() });
         let (options, settings) = (Options { ahead: false, ..Options::default() }, Settings::default());
-        let backend = Backend { provider, state: receiver, options, settings, journal, clouds };
+        let backend = Backend { provider, state: receiver, options, settings, journal, clouds, configuration };
         Self {
             input: Some(input),
             output: Some(output),

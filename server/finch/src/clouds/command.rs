@@ -10,6 +10,7 @@ use finch_llm::cloud::{BadKey, Key};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
+use super::Stop;
 use crate::config::KeyCommand;
 use crate::limits;
 
@@ -28,34 +29,54 @@ pub(super) enum CommandError {
     Failed(ExitStatus),
     #[error("gave no key: {0}; its first line must be the key alone")]
     NoKey(BadKey),
+    #[error("was ended with finch")]
+    Stopped,
     #[error("broke off; run it by hand to see why")]
     Panicked,
 }
 
-/// Runs the command, without these variables of the environment, and takes the key.
-pub(super) fn key(command: &KeyCommand, hidden: &[&str]) -> Result<Key, CommandError> {
-    key_within(command, hidden, limits::KEY_COMMAND_WAIT)
+/// What a command may see, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds<'a> {
+    /// Variables of the environment that it does not get.
+    pub(super) hidden: &'a [&'a str],
+    pub(super) wait: Duration,
+    pub(super) stop: &'a Stop,
 }
 
-/// On a thread of its own, for the caller may be within a runtime, and waits.
-pub(super) fn key_within(command: &KeyCommand, hidden: &[&str], wait: Duration) -> Result<Key, CommandError> {
+/// Runs the command and takes the key. On a thread of its own, for the caller may be within a runtime, and waits.
+pub(super) fn key(command: &KeyCommand, bounds: &Bounds<'_>) -> Result<Key, CommandError> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(CommandError::NotStarted)?.block_on(printed(command, hidden, wait))
+        runtime.map_err(CommandError::NotStarted)?.block_on(printed(command, bounds))
     };
     let output = std::thread::scope(|scope| scope.spawn(run).join()).map_err(|_| CommandError::Panicked)??;
     let text = String::from_utf8(output).map_err(|_| CommandError::NoKey(BadKey::Characters))?;
     Key::new(text.lines().next().unwrap_or_default()).map_err(CommandError::NoKey)
 }
 
-async fn printed(command: &KeyCommand, hidden: &[&str], wait: Duration) -> Result<Vec<u8>, CommandError> {
+async fn printed(command: &KeyCommand, bounds: &Bounds<'_>) -> Result<Vec<u8>, CommandError> {
+    let Bounds { hidden, wait, stop } = *bounds;
     let mut child = process(command, hidden).spawn().map_err(CommandError::NotStarted)?;
-    let answer = tokio::time::timeout(wait, output_of(&mut child)).await;
-    match answer.unwrap_or(Err(CommandError::TooSlow(wait))) {
+    let answer = tokio::select! {
+        answer = tokio::time::timeout(wait, output_of(&mut child)) => answer.unwrap_or(Err(CommandError::TooSlow(wait))),
+        () = stopped(stop) => Err(CommandError::Stopped),
+    };
+    match answer {
         Ok(output) => Ok(output),
         Err(error) => {
             end(&mut child).await;
             Err(error)
+        }
+    }
+}
+
+async fn stopped(stop: &Stop) {
+    match stop {
+        Stop::Never => std::future::pending().await,
+        Stop::With(sender) => {
+            let mut sender = sender.clone();
+            while sender.changed().await.is_ok() {}
         }
     }
 }

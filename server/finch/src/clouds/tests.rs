@@ -2,8 +2,8 @@ use std::time::{Duration, Instant};
 
 use finch_llm::cloud::Service;
 
-use super::command::{key_within, process};
-use super::{Cloud, hidden_variables, specs, usual_variables};
+use super::command::{Bounds, key, process};
+use super::{Cloud, Stop, hidden_variables, specs, usual_variables};
 use crate::config::{Config, CostConfig, KeyCommand};
 
 /// The file's clouds that have a key, `-` for those without one, and what is said of the others.
@@ -78,7 +78,8 @@ fn a_command_fails_without_a_word_of_what_it_said() {
 
 #[track_caller]
 fn check_command(line: &str, wait: Duration, expected: Result<(), &str>) {
-    let found = key_within(&KeyCommand::Shell(line.to_owned()), &[], wait).map(drop).map_err(|error| error.to_string());
+    let bounds = Bounds { hidden: &[], wait, stop: &Stop::Never };
+    let found = key(&KeyCommand::Shell(line.to_owned()), &bounds).map(drop).map_err(|error| error.to_string());
     match (&found, expected) {
         (Ok(()), Ok(())) => {}
         (Err(said), Err(expected)) => assert!(said.contains(expected), "{said}"),
@@ -156,4 +157,18 @@ fn a_cloud_is_what_the_file_says() {
     assert_eq!((spec.id.as_str(), spec.service, spec.model.as_str()), ("m", Service::Mistral, "codestral-latest"));
     assert_eq!((spec.images, spec.context_tokens_max), (false, 128_000));
     assert_eq!(*cost, Some(CostConfig { input: 1.0, output: 3.0 }));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_ends_with_finch() {
+    let (sender, stop) = tokio::sync::watch::channel(());
+    let begun = Instant::now();
+    let waiting = std::thread::spawn(move || {
+        let bounds = Bounds { hidden: &[], wait: Duration::from_secs(30), stop: &Stop::With(stop) };
+        key(&KeyCommand::Shell("sleep 30".to_owned()), &bounds)
+    });
+    drop(sender);
+    assert_eq!(waiting.join().unwrap().map_err(|error| error.to_string()), Err("was ended with finch".to_owned()));
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }

@@ -33,15 +33,15 @@ enum End {
     Interrupted(Progress),
 }
 
-pub(super) fn run(surroundings: Surroundings, arguments: &cli::Ask) -> Result<Exit> {
+pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Ask) -> Result<Exit> {
     let started = Instant::now();
     let mut request = request(arguments)?;
     let runtime = super::runtime()?;
     let (provider, model) = (arguments.provider.as_deref(), arguments.model.as_deref());
+    let workspace = workspace_of(&std::env::current_dir().context("this folder cannot be read")?);
+    surroundings.enter(&workspace);
     let answerer = Answerer::new(surroundings, provider, model, runtime.handle())?;
-    let folder = std::env::current_dir().context("this folder cannot be read")?;
-    request.origin =
-        Origin { workspace: Some(workspace_of(&folder).into()), named: answerer.named.clone(), ..Origin::default() };
+    request.origin = Origin { workspace: Some(workspace.into()), named: answerer.named.clone(), ..Origin::default() };
     if !agree(&answerer, &mut request.origin)? {
         return Ok(Exit::NothingToOffer);
     }

@@ -1,6 +1,6 @@
 //! `finch complete`: one ghost text at a place in a file, as an editor would get it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,16 +19,17 @@ use crate::place;
 use crate::progress::say;
 use crate::surroundings::Surroundings;
 
-pub(super) fn run(surroundings: Surroundings, arguments: &cli::Complete) -> Result<Exit> {
+pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Complete) -> Result<Exit> {
     let (document, offset) = place::open(&arguments.place)?;
     let started = Instant::now();
+    let path = std::path::absolute(&arguments.place.file)?.to_string_lossy().into_owned();
+    surroundings.enter(&workspace_around(&path));
     // Nobody reads on here.
     let options = Options { ahead: false, ..surroundings.config.completion.options() };
     let excludes = options.excludes.clone();
     let runtime = super::runtime()?;
     let Answerer { router, state, .. } = Answerer::new(surroundings, None, None, runtime.handle())?;
     let completer = Arc::new(Completer::new(Arc::new(router), state, options));
-    let path = std::path::absolute(&arguments.place.file)?.to_string_lossy().into_owned();
     look_around(&path, &document, &completer, &excludes);
     let ask = Ask {
         client: ClientId::new("cli"),
@@ -72,11 +73,15 @@ fn report(
 /// What an editor would have told of the project around the file.
 fn look_around(path: &str, document: &Document, completer: &Completer, excludes: &Excludes) {
     let context = completer.context();
-    let folder = Path::new(path).parent().unwrap_or(Path::new("."));
-    let root = workspace_of(folder);
+    let root = workspace_around(path);
     context.rooted(&root.to_string_lossy());
     context.opened(path, document);
     Workspace::new(root, excludes.clone()).look_around(path, document, context);
+}
+
+/// The workspace that a file is in.
+fn workspace_around(path: &str) -> PathBuf {
+    workspace_of(Path::new(path).parent().unwrap_or(Path::new(".")))
 }
 
 fn explain(outcome: &Outcome, completer: &Completer) {

@@ -27,15 +27,15 @@ pub(super) fn run(surroundings: &Surroundings, command: &cli::Consent) -> Result
 }
 
 fn list(trust: &Trust) -> Result<Exit> {
-    let answers = trust.list()?;
+    let answers: Vec<_> = trust.list()?.into_iter().filter_map(|answer| Some((answer.cloud?, answer))).collect();
     if answers.is_empty() {
         say(
             "no answers yet: text goes to a cloud only after you have agreed to it for a folder, or for all in config.toml",
         );
     }
-    for answer in answers {
+    for (cloud, answer) in answers {
         let path: String = answer.path.to_string_lossy().chars().map(super::visible).collect();
-        print(&format!("{:<7}  {:<20}  {path}\n", answer.cloud.name(), answer.at))?;
+        print(&format!("{:<7}  {:<20}  {path}\n", cloud.name(), answer.at))?;
     }
     Ok(Exit::Done)
 }

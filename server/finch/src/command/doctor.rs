@@ -1,28 +1,35 @@
 //! `finch doctor`: what works, what does not, and what to do about it.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, anyhow};
 use finch_engine::machine;
+use finch_llm::router::{Consent, Policy};
 use finch_model::Manifest;
 use serde::Serialize;
 
+use super::answerer::workspace_of;
 use super::print;
 use crate::Exit;
 use crate::cli::Json;
+use crate::clouds;
+use crate::config::{CloudConfig, Provider, RouterConfig};
 use crate::local;
-use crate::surroundings::Surroundings;
+use crate::projects;
+use crate::services;
+use crate::surroundings::{self, Surroundings};
 use crate::trial;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Finding {
-    what: &'static str,
+    what: String,
     good: bool,
     /// What was found, or what is wrong and what to do.
     said: String,
 }
 
 impl Finding {
-    fn of(what: &'static str, found: Result<String>) -> Self {
+    fn of(what: impl Into<String>, found: Result<String>) -> Self {
+        let what = what.into();
         match found {
             Ok(said) => Self { what, good: true, said },
             Err(error) => Self { what, good: false, said: format!("{error:#}") },
@@ -30,15 +37,23 @@ impl Finding {
     }
 }
 
-pub(super) fn run(surroundings: &Surroundings, arguments: &Json) -> Result<Exit> {
-    let findings = [
-        Finding::of("home", home(surroundings)),
-        Finding::of("configuration", configuration(surroundings)),
+pub(super) fn run(mut surroundings: Surroundings, arguments: &Json) -> Result<Exit> {
+    let mut findings =
+        vec![Finding::of("home", home(&surroundings)), Finding::of("configuration", configuration(&surroundings))];
+    findings.extend(
+        surroundings
+            .problems
+            .iter()
+            .map(|problem| Finding::of("configuration", Err(anyhow!("{}", problem.replace('\n', " "))))),
+    );
+    findings.extend(providers(&mut surroundings)?);
+    let surroundings = &surroundings;
+    findings.extend([
         Finding::of("ONNX Runtime", runtime(surroundings)),
         Finding::of("devices", devices(surroundings)),
         Finding::of("model", model(surroundings)),
         Finding::of("completion", completion(surroundings)),
-    ];
+    ]);
     let good = findings.iter().all(|finding| finding.good);
     if arguments.json {
         print(&format!("{:#}\n", serde_json::to_value(&findings)?))?;
@@ -65,6 +80,46 @@ fn configuration(surroundings: &Surroundings) -> Result<String> {
         true => path.display().to_string(),
         false => format!("{}: not there; the defaults are used", path.display()),
     })
+}
+
+/// The project's file of this folder, and each provider that is not the local model: who it is, where its key comes from,
+/// and whether it may be asked here and now. Opens no connection, and runs no command.
+fn providers(surroundings: &mut Surroundings) -> Result<Vec<Finding>> {
+    let workspace = workspace_of(&std::env::current_dir().context("this folder cannot be read")?);
+    let settled = projects::settle(&surroundings.config, &workspace, &surroundings.trust());
+    let mut findings: Vec<Finding> =
+        settled.file.said().map(|said| Finding::of("project", Ok(said))).into_iter().collect();
+    findings.extend(settled.complaints.into_iter().map(|complaint| Finding::of("project", Err(anyhow!(complaint)))));
+    surroundings.config = settled.config;
+    let router = &surroundings.config.router;
+    let consent = router.consent.everywhere().unwrap_or_else(|| surroundings.trust().consent(&workspace));
+    for provider in &surroundings.config.providers {
+        let Provider::Cloud(cloud) = provider else { continue };
+        findings.push(Finding::of(format!("provider {}", cloud.name), self::provider(cloud, router, consent)));
+    }
+    Ok(findings)
+}
+
+fn provider(cloud: &CloudConfig, router: &RouterConfig, consent: Consent) -> Result<String> {
+    let source = clouds::source(cloud, surroundings::variable).map_err(|why| anyhow!("{}: {why}", cloud.label))?;
+    let kind = services::row(cloud.service).map_or("", |row| row.word);
+    let (host, leave) = (cloud.endpoint.host(), leave(cloud, router, consent));
+    Ok(format!("{kind}, model {}, at {host}, {source}; {leave}", cloud.model))
+}
+
+/// Whether it may be asked for text of this folder.
+fn leave(cloud: &CloudConfig, router: &RouterConfig, consent: Consent) -> String {
+    if cloud.endpoint.is_loopback() {
+        return "may be asked: it is on this machine".to_owned();
+    }
+    let rules = if router.rules.is_empty() { "" } else { ", where no rule of router.rules says otherwise" };
+    let said = match (Policy::from(router.policy), consent) {
+        (Policy::LocalOnly, _) => "is not asked: the policy is local-only",
+        (_, Consent::Given) => "may be asked: you agreed that text of this folder may go to a cloud",
+        (_, Consent::Refused) => "is not asked: you refused that text of this folder goes to a cloud",
+        (_, Consent::Unknown) => "is not asked yet: agree in the editor, or with `finch consent give`",
+    };
+    format!("{said}{rules}")
 }
 
 fn runtime(surroundings: &Surroundings) -> Result<String> {

@@ -4,8 +4,6 @@
 //! project, and may keep more on this machine than the user does; who is asked, with which key, where a text goes, and
 //! whether it may leave, are the user's alone. Whatever else stands there is a problem with its place, and has no effect.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "called by the language server"))]
-
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 

@@ -91,6 +91,12 @@ impl RouterConfig {
         Self { policy, consent, hedge_ms: Some(0), rules: Vec::new() }
     }
 
+    /// The same, with nothing that leaves this machine.
+    pub(crate) fn keep_here(&mut self) {
+        self.policy = PolicyConfig::LocalOnly;
+        self.rules.clear();
+    }
+
     pub(crate) fn rules(&self) -> Vec<Rule> {
         self.rules.iter().cloned().map(Rule::from).collect()
     }

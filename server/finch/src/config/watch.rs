@@ -4,8 +4,6 @@
 //! editor saves. A file that cannot be used is told as that, and whoever listens keeps what it has; the next change
 //! is told like the first.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "started by the language server"))]
-
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -17,7 +15,7 @@ use crate::limits;
 #[cfg(test)]
 mod tests;
 
-/// Looks at a file until it is dropped.
+/// Looks at files until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
     /// Nothing is sent: it ends with this.
@@ -25,33 +23,74 @@ pub(crate) struct Watch {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the file has become: a configuration, or a reason to keep the one there is.
-pub(crate) type Change = Result<Reading, ConfigError>;
+/// What there is to tell.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The thread has begun; nothing has changed yet.
+    Began,
+    /// The configuration is another one, or there is a reason to keep the one there is.
+    Changed(Box<Result<Reading, ConfigError>>),
+    /// One of the files beside it is another one.
+    ChangedBeside,
+}
+
+/// The configuration file and others, as they are at some moment.
+#[derive(Debug)]
+pub(crate) struct Look {
+    path: PathBuf,
+    seen: Stamp,
+    beside: Vec<(PathBuf, Stamp)>,
+}
+
+impl Look {
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { seen: Stamp::of(&path), path, beside: Vec::new() }
+    }
+
+    pub(crate) fn beside(mut self, path: PathBuf) -> Self {
+        self.beside.push((path.clone(), Stamp::of(&path)));
+        self
+    }
+
+    /// What has changed since the last look.
+    // What is written while it is read has another stamp, and is read at the next look.
+    fn again(&mut self) -> Option<Event> {
+        let mut has_changed = false;
+        for (path, seen) in &mut self.beside {
+            let now = Stamp::of(path);
+            has_changed |= now != *seen;
+            *seen = now;
+        }
+        let now = Stamp::of(&self.path);
+        if now == self.seen {
+            return has_changed.then_some(Event::ChangedBeside);
+        }
+        self.seen = now;
+        Some(Event::Changed(Box::new(Config::load(&self.path))))
+    }
+}
 
 impl Watch {
-    /// Calls `changed` from a thread of its own whenever the file is another than now. A file that is gone is the
-    /// default configuration.
+    /// Calls `hear` from a thread of its own, at its beginning and then whenever a file is another than in `look`. A
+    /// file that is gone is the default configuration.
     ///
     /// # Errors
     /// When there is no thread to be had.
-    pub(crate) fn start(path: PathBuf, changed: impl FnMut(Change) + Send + 'static) -> std::io::Result<Self> {
-        Self::start_looking(path, limits::CONFIG_LOOK_PAUSE, changed)
+    pub(crate) fn start(look: Look, hear: impl FnMut(Event) + Send + 'static) -> std::io::Result<Self> {
+        Self::start_looking(look, limits::CONFIG_LOOK_PAUSE, hear)
     }
 
     fn start_looking(
-        path: PathBuf,
+        mut look: Look,
         pause: Duration,
-        mut changed: impl FnMut(Change) + Send + 'static,
+        mut hear: impl FnMut(Event) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
-        let mut seen = Stamp::of(&path);
         let look = move || {
+            hear(Event::Began);
             while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                let now = Stamp::of(&path);
-                if now != seen {
-                    // What is written while it is read has another stamp, and is read at the next look.
-                    seen = now;
-                    changed(Config::load(&path));
+                if let Some(event) = look.again() {
+                    hear(event);
                 }
             }
         };
@@ -76,7 +115,8 @@ struct Stamp(Option<(Option<SystemTime>, u64, u64)>);
 
 impl Stamp {
     fn of(path: &Path) -> Self {
-        let metadata = std::fs::metadata(path).ok();
+        // A pipe that was read once says nothing new.
+        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
         Self(metadata.map(|metadata| (metadata.modified().ok(), metadata.len(), number(&metadata))))
     }
 }

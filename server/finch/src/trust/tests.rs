@@ -180,8 +180,8 @@ fn what_else_is_in_the_file_stays() {
     assert!(text.starts_with("# mine\nother = 1\n\n[[workspaces]] # here\npath = \"/x\"\n"), "{text}");
     assert!(text.contains("later = true\n\n[[workspaces]]\n"), "{text}");
     let list = place.trust.list().unwrap();
-    assert_eq!(list[0], Workspace { path: "/x".into(), cloud: Cloud::Refused, at: String::new() });
-    assert_eq!(list[1].cloud, Cloud::Given);
+    assert_eq!(list[0], Workspace { path: "/x".into(), cloud: Some(Cloud::Refused), ..Workspace::default() });
+    assert_eq!(list[1].cloud, Some(Cloud::Given));
     assert!(list[1].at.ends_with('Z') && list[1].at.len() == 20, "{}", list[1].at);
 }
 
@@ -231,4 +231,79 @@ fn only_a_folder_is_answered_for() {
     fs::write(place.at("elsewhere/file"), "").unwrap();
     let refused = place.trust.answer(Path::new(&place.at("elsewhere/file")), Consent::Given);
     assert!(matches!(refused, Err(TrustError::NoFolder { .. })), "{refused:?}");
+}
+
+impl Place {
+    #[track_caller]
+    fn check_trust(&self, name: &str, expected: project::Trust) {
+        assert_eq!(self.trust.trusts(&self.at(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn trust_covers_the_folders_in_it_but_no_repository_of_its_own() {
+    use project::Trust::{Trusted, Unknown};
+    let place = Place::new();
+    place.check_trust("user/work/app", Unknown);
+    fs::create_dir_all(place.at("user/work/app/.git")).unwrap();
+    fs::create_dir_all(place.at("user/work/app/vendor/deep")).unwrap();
+    // A worktree and a submodule have a file in its place.
+    fs::write(place.at("user/work/app/vendor/.git"), "gitdir: x").unwrap();
+    place.trust.give(&place.at("user/work")).unwrap();
+    place.check_trust("user/work", Trusted);
+    place.check_trust("user/work/lib", Trusted);
+    for name in ["user/work/app", "user/work/app/src", "user", "elsewhere", "nowhere"] {
+        place.check_trust(name, Unknown);
+    }
+    place.trust.give(&place.at("user/work/app")).unwrap();
+    place.check_trust("user/work/app/src", Trusted);
+    for name in ["user/work/app/vendor", "user/work/app/vendor/deep"] {
+        place.check_trust(name, Unknown);
+    }
+    place.trust.give(&place.at("user")).unwrap();
+    assert!(place.trust.distrust(&place.at("user/work")).unwrap());
+    assert!(!place.trust.distrust(&place.at("user/work")).unwrap());
+    place.check_trust("user", Trusted);
+    place.check_trust("user/work/lib", Unknown);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_does_not_carry_trust_elsewhere() {
+    let place = Place::new();
+    place.trust.give(&place.at("user/work")).unwrap();
+    std::os::unix::fs::symlink(place.at("elsewhere"), place.at("user/work/link")).unwrap();
+    place.check_trust("user/work/link", project::Trust::Unknown);
+}
+
+#[test]
+fn trust_and_consent_of_a_folder_do_not_touch_each_other() {
+    let place = Place::new();
+    place.answer("user/work", Consent::Refused);
+    place.trust.give(&place.at("user/work")).unwrap();
+    assert_eq!(place.trust.list().unwrap().len(), 1, "{}", place.text());
+    place.check("user/work/lib", Consent::Refused);
+    place.answer("user/work", Consent::Given);
+    place.check_trust("user/work", project::Trust::Trusted);
+    place.answer("user/work", Consent::Unknown);
+    place.check("user/work", Consent::Unknown);
+    place.check_trust("user/work", project::Trust::Trusted);
+    assert!(place.trust.distrust(&place.at("user/work")).unwrap());
+    assert_eq!(place.trust.list().unwrap(), []);
+}
+
+#[test]
+fn of_two_answers_about_trust_the_careful_one_holds_and_a_damaged_one_is_none() {
+    let place = Place::new();
+    let folder = fs::canonicalize(place.at("user/work")).unwrap();
+    let entry = |trusted: &str| format!("[[workspaces]]\npath = \"{}\"\ntrusted = {trusted}\n", folder.display());
+    for (text, expected) in [
+        (entry("true"), project::Trust::Trusted),
+        (entry("true") + &entry("false"), project::Trust::Unknown),
+        (entry("false") + &entry("true"), project::Trust::Unknown),
+        (entry("\"yes\""), project::Trust::Unknown),
+    ] {
+        place.write(&text);
+        place.check_trust("user/work", expected);
+    }
 }

@@ -73,7 +73,7 @@ impl Reader {
             "message_stop" => self.end(answer)?,
             // New kinds of events may come at any time; an error is none of them.
             _ => {
-                if let Some(error) = status::in_stream(&value, None, tokens_max) {
+                if let Some(error) = status::in_stream(&value, &[], tokens_max) {
                     return Err(error);
                 }
             }
@@ -156,7 +156,7 @@ impl Reader {
             "model_context_window_exceeded" => StopReason::ContextFull,
             "refusal" => {
                 let said = delta["stop_details"]["explanation"].as_str().unwrap_or("the model declined");
-                return Err(LlmError::Refused { reason: status::shown(said, None) });
+                return Err(LlmError::Refused { reason: status::shown(said, &[]) });
             }
             _ => StopReason::EndOfText,
         })

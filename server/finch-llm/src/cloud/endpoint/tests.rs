@@ -57,3 +57,15 @@ fn a_key_is_never_shown() {
     assert_eq!(Key::new("a b"), Err(BadKey::Characters));
     assert_eq!(Key::new("schlüssel"), Err(BadKey::Characters));
 }
+
+#[test]
+fn a_value_of_a_header_may_have_spaces_and_is_never_shown() {
+    let value = Key::header_value(" Bearer sk-CANARY-1 ").unwrap();
+    assert_eq!(value.reveal(), "Bearer sk-CANARY-1");
+    assert_eq!(format!("{value} {value:?}"), "(key) (key)");
+    let secrets: Vec<Key> = value.words().collect();
+    assert_eq!(Key::scrub_all(&secrets, "Bearer of sk-CANARY-1"), "Bearer of (key)", "a short word hides nothing");
+    for bad in ["", "  ", "a\nb", "a\tb", "a\u{7f}", "grün"] {
+        assert_eq!(Key::header_value(bad), Err(BadKey::HeaderValue), "{bad:?}");
+    }
+}

@@ -19,11 +19,11 @@ pub(crate) fn read(event: &SseEvent, answer: &mut Assembly, tokens_max: usize) -
     }
     let value: Value =
         serde_json::from_str(&event.data).map_err(|error| broken(format!("an event is no JSON: {error}")))?;
-    if let Some(error) = status::in_stream(&value, None, tokens_max) {
+    if let Some(error) = status::in_stream(&value, &[], tokens_max) {
         return Err(error);
     }
     if let Some(reason) = value["promptFeedback"]["blockReason"].as_str() {
-        return Err(LlmError::Refused { reason: format!("the prompt was blocked: {}", status::shown(reason, None)) });
+        return Err(LlmError::Refused { reason: format!("the prompt was blocked: {}", status::shown(reason, &[])) });
     }
     usage(&value["usageMetadata"], answer);
     let candidate = &value["candidates"][0];
@@ -84,7 +84,7 @@ fn usage(usage: &Value, answer: &mut Assembly) {
 
 fn stop_reason(reason: &str, candidate: &Value) -> Result<StopReason, LlmError> {
     let said = |default: String| match candidate["finishMessage"].as_str() {
-        Some(said) => format!("{default}: {}", status::shown(said, None)),
+        Some(said) => format!("{default}: {}", status::shown(said, &[])),
         None => default,
     };
     match reason {
@@ -94,7 +94,7 @@ fn stop_reason(reason: &str, candidate: &Value) -> Result<StopReason, LlmError> 
             Err(broken(said(format!("the model's tool call came to nothing ({reason})"))))
         }
         _ => {
-            Err(LlmError::Refused { reason: said(format!("the answer was stopped ({})", status::shown(reason, None))) })
+            Err(LlmError::Refused { reason: said(format!("the answer was stopped ({})", status::shown(reason, &[]))) })
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn read(event: &SseEvent, answer: &mut Assembly, tokens_max: usize) -
         return Ok(());
     }
     let value: Value = serde_json::from_str(data).map_err(|error| broken(format!("an event is no JSON: {error}")))?;
-    if let Some(error) = status::in_stream(&value, None, tokens_max) {
+    if let Some(error) = status::in_stream(&value, &[], tokens_max) {
         return Err(error);
     }
     usage(&value, answer);
@@ -39,7 +39,7 @@ pub(crate) fn read(event: &SseEvent, answer: &mut Assembly, tokens_max: usize) -
         tool_call(call, answer)?;
     }
     if let Some(refusal) = delta["refusal"].as_str().filter(|text| !text.is_empty()) {
-        return Err(LlmError::Refused { reason: status::shown(refusal, None) });
+        return Err(LlmError::Refused { reason: status::shown(refusal, &[]) });
     }
     if let Some(reason) = choice["finish_reason"].as_str().filter(|reason| !reason.is_empty()) {
         answer.reason = Some(stop_reason(reason)?);

@@ -316,6 +316,11 @@ async fn a_spec_that_no_request_can_be_sent_with_is_refused() {
     assert_eq!(with(|spec| spec.model.clear()).unwrap_err(), "test: no model is named");
     let header =
         |spec: &mut CloudSpec| spec.headers.push(Header { name: "a b".to_owned(), value: Key::new("x").unwrap() });
+    let words = |spec: &mut CloudSpec| {
+        let value = Key::header_value("Bearer CANARY").unwrap();
+        spec.headers.push(Header { name: "Authorization".to_owned(), value });
+    };
+    assert!(!with(words).unwrap().contains("CANARY"));
     assert_eq!(with(header).unwrap_err(), "test: \"a b\" is no header");
     assert_eq!(with(|spec| spec.proxy = Key::new("::").ok()).unwrap_err(), "test: the proxy is no address");
 }

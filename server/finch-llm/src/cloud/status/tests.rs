@@ -3,7 +3,7 @@ use super::*;
 #[track_caller]
 fn check(status: u16, body: &str, outcome: &str) {
     let key = Key::new("sk-CANARY-1234567890").unwrap();
-    let found = error(Refusal { status, retry_after: None, body: body.as_bytes() }, Some(&key), 8192);
+    let found = error(Refusal { status, retry_after: None, body: body.as_bytes() }, &[key], 8192);
     let found = format!("{}: {found}", found.kind());
     assert!(!found.contains("CANARY") && !found.contains(char::is_control), "{found}");
     assert_eq!(found, outcome);
@@ -37,7 +37,7 @@ fn an_empty_account_is_no_reason_to_wait() {
 #[test]
 fn a_pause_is_in_the_header_or_in_the_body_and_has_a_bound() {
     let pause_of =
-        |retry_after, body: &str| match error(Refusal { status: 429, retry_after, body: body.as_bytes() }, None, 0) {
+        |retry_after, body: &str| match error(Refusal { status: 429, retry_after, body: body.as_bytes() }, &[], 0) {
             LlmError::RateLimited { retry_after } => retry_after.as_secs_f64(),
             other => panic!("{other}"),
         };
@@ -67,7 +67,7 @@ fn a_providers_words_are_one_short_line_without_the_key() {
     let body = r#"{"error": {"message": "Incorrect key sk-CANARY-1234567890\n[INFO] \u001b[31mforged"}}"#;
     check(401, body, "unauthorized: not authorised: HTTP 401: Incorrect key (key) [INFO]  [31mforged");
     let long = format!(r#"{{"error": "{}"}}"#, "é".repeat(5000));
-    let found = error(Refusal { status: 500, retry_after: None, body: long.as_bytes() }, None, 0).to_string();
+    let found = error(Refusal { status: 500, retry_after: None, body: long.as_bytes() }, &[], 0).to_string();
     assert_eq!(found.chars().count(), "HTTP 500: ".len() + limits::REASON_CHARS_MAX);
 }
 
@@ -79,7 +79,7 @@ fn a_key_that_gemini_does_not_know_is_no_broken_request() {
 
 #[track_caller]
 fn check_in_stream(event: &str, outcome: Option<&str>) {
-    let found = in_stream(&serde_json::from_str(event).unwrap(), None, 100);
+    let found = in_stream(&serde_json::from_str(event).unwrap(), &[], 100);
     assert_eq!(found.map(|error| format!("{}: {error}", error.kind())).as_deref(), outcome);
 }
 

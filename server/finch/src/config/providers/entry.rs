@@ -9,7 +9,7 @@ use finch_llm::cloud::{Cleartext, Endpoint, Header, Key, Service, Thinking, Wait
 use super::raw::{CostConfig, KeyCommand, ProviderConfig, TimeoutsConfig};
 use super::{CloudConfig, KeyWays, Refusal, refuse};
 use crate::config::problem::Place;
-use crate::config::secret::Secret;
+use crate::config::secret::{HeaderSecret, Secret};
 use crate::limits;
 use crate::services;
 
@@ -109,7 +109,7 @@ fn is_variable(name: &str) -> bool {
     starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn header((name, Secret(value)): (String, Secret)) -> Result<Header, Refusal> {
+fn header((name, HeaderSecret(value)): (String, HeaderSecret)) -> Result<Header, Refusal> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     match !name.is_empty() && name.bytes().all(is_token) {
         true => Ok(Header { name, value }),

@@ -7,7 +7,7 @@ use finch_llm::cloud::{InfillWay, Service};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::secret::Secret;
+use crate::config::secret::{HeaderSecret, Secret};
 
 /// A provider: who answers, where, and how it is opened. The order of the entries is the order of your wishes.
 // Not to be printed: an address may hold a password.
@@ -39,7 +39,7 @@ pub(crate) struct ProviderConfig {
     pub(crate) api_key_cmd: Option<KeyCommand>,
     /// Headers that go along with every request.
     #[serde(default)]
-    pub(crate) headers: BTreeMap<String, Secret>,
+    pub(crate) headers: BTreeMap<String, HeaderSecret>,
     /// The proxy to go through; that of the environment when absent.
     #[serde(default)]
     pub(crate) proxy: Option<String>,

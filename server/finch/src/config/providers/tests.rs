@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use finch_llm::cloud::{InfillWay, Service, Thinking};
+use finch_llm::cloud::{Header, InfillWay, Key, Service, Thinking};
 
 use super::{CloudConfig, CostConfig, KeyCommand, Provider};
 use crate::config::tests::{read, said};
@@ -89,7 +89,7 @@ fn every_setting_is_read() {
         allow_http = true
         api_key_env = "MY_KEY"
         api_key_cmd = ["pass", "show", "server"]
-        headers = { X-Team = "blue" }
+        headers = { Authorization = "Bearer x", X-Title = "My app" }
         proxy = "http://proxy:3128"
         timeouts = { connect_ms = 100, first_byte_ms = 200, between_bytes_ms = 300 }
         context_tokens_max = 32768
@@ -103,7 +103,8 @@ fn every_setting_is_read() {
     assert_eq!(cloud.endpoint.host(), "192.168.1.7:8000");
     assert_eq!(cloud.key.variable.as_deref(), Some("MY_KEY"));
     assert_eq!(cloud.key.command, Some(KeyCommand::Program(vec!["pass".into(), "show".into(), "server".into()])));
-    assert_eq!(cloud.headers.len(), 1);
+    let header = |name: &str, value| Header { name: name.to_owned(), value: Key::header_value(value).unwrap() };
+    assert_eq!(cloud.headers, [header("Authorization", "Bearer x"), header("X-Title", "My app")]);
     assert!(cloud.proxy.is_some());
     let waits = [cloud.waits.connect, cloud.waits.first_byte, cloud.waits.between_bytes];
     assert_eq!(waits, [100, 200, 300].map(Duration::from_millis));
@@ -140,6 +141,7 @@ fn a_bad_entry_costs_itself_alone_and_says_its_place() {
         ("api_key_cmd = 1", "expected a command in quotes, or an array of program and arguments"),
         ("api_key_env = \"gsk_x-y\"", "write the name of an environment variable"),
         ("headers = { \"a b\" = \"c\" }", "\"a b\" is no name of a header"),
+        ("headers = { X-Team = \"a\\nb\" }", "a value of a header is of visible ASCII characters"),
         ("proxy = \"socks5://host\"", "it is no address of a proxy"),
         ("model = \" \"", "model: it is empty"),
     ] {

@@ -2,15 +2,15 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::{Change, Watch};
-use crate::config::{Config, ConfigError};
+use super::{Event, Look, Watch};
+use crate::config::{Config, ConfigError, Reading};
 
 /// How long a change may take to be told.
 const WAIT: Duration = Duration::from_secs(30);
 
 struct Watched {
     path: PathBuf,
-    changes: Receiver<Change>,
+    changes: Receiver<Event>,
     watch: Option<Watch>,
     _folder: tempfile::TempDir,
 }
@@ -21,8 +21,9 @@ impl Watched {
         let path = folder.path().join("config.toml");
         std::fs::write(&path, text).unwrap();
         let (sender, changes) = mpsc::channel();
-        let tell = move |change| sender.send(change).unwrap();
-        let watch = Watch::start_looking(path.clone(), Duration::from_millis(5), tell).unwrap();
+        let tell = move |event| sender.send(event).unwrap();
+        let look = Look::at(path.clone()).beside(folder.path().join("trust.toml"));
+        let watch = Watch::start_looking(look, Duration::from_millis(5), tell).unwrap();
         Self { path, changes, watch: Some(watch), _folder: folder }
     }
 
@@ -32,14 +33,24 @@ impl Watched {
     }
 
     #[track_caller]
-    fn next(&self) -> Change {
+    fn event(&self) -> Event {
         self.changes.recv_timeout(WAIT).unwrap()
+    }
+
+    /// The next change of the configuration.
+    #[track_caller]
+    fn next(&self) -> Result<Reading, ConfigError> {
+        match self.event() {
+            Event::Changed(change) => *change,
+            event => panic!("{event:?}"),
+        }
     }
 }
 
 #[test]
 fn a_change_is_told_with_the_new_configuration_and_a_broken_file_as_that() {
     let watched = Watched::start("[engine]\nslots = 4\n");
+    assert!(matches!(watched.event(), Event::Began));
     watched.save("[engine]\nslots = 5\n");
     assert_eq!(watched.next().unwrap().config.engine.slots, 5);
     watched.save("[engine\nslots = 6\n");
@@ -55,15 +66,24 @@ fn a_change_is_told_with_the_new_configuration_and_a_broken_file_as_that() {
 }
 
 #[test]
+fn a_change_of_a_file_beside_it_is_told_as_that() {
+    let watched = Watched::start("");
+    assert!(matches!(watched.event(), Event::Began));
+    std::fs::write(watched.path.with_file_name("trust.toml"), "a").unwrap();
+    assert!(matches!(watched.event(), Event::ChangedBeside));
+}
+
+#[test]
 fn it_ends_when_it_is_dropped() {
     let mut watched = Watched::start("");
     let begun = Instant::now();
     drop(watched.watch.take());
     // The sender went with the thread.
+    assert!(matches!(watched.event(), Event::Began));
     assert_eq!(watched.changes.recv_timeout(WAIT).map(drop).unwrap_err(), RecvTimeoutError::Disconnected);
     assert!(begun.elapsed() < WAIT);
     // And one that looks rarely does not have to look once more.
-    let watch = Watch::start(watched.path.clone(), |_| ()).unwrap();
+    let watch = Watch::start(Look::at(watched.path.clone()), |_| ()).unwrap();
     let begun = Instant::now();
     drop(watch);
     assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
