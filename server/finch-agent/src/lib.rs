@@ -5,8 +5,11 @@
 //! terminal and no configuration file: a door brings answers to questions, and shows what happens.
 
 pub mod access;
+pub mod characters;
 mod limits;
 pub mod permit;
+pub mod rules;
+pub mod shell;
 pub mod tool;
 
 pub use access::Access;
