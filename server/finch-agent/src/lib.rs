@@ -6,12 +6,16 @@
 
 pub mod access;
 pub mod characters;
+pub mod gate;
 mod limits;
+pub mod permissions;
 pub mod permit;
+pub mod question;
 pub mod rules;
 pub mod shell;
 pub mod tool;
 
 pub use access::Access;
+pub use gate::{Asker, Denied, Gate};
 pub use permit::Permit;
 pub use tool::{Outcome, Tool, ToolContext};

@@ -77,6 +77,8 @@ pub enum Why {
     Untame,
     #[error("the command would have the network")]
     Network,
+    #[error("the stored answers cannot be read, so none of them counts")]
+    Unreadable,
 }
 
 impl Why {

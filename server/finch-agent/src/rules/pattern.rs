@@ -88,6 +88,11 @@ impl Pattern {
         has_words && (ran == Network::Off || *network == Network::On)
     }
 
+    /// Whether the rule spells out the whole command, and so says all that it gives.
+    pub(super) fn is_all_of(&self, argv: &[String], ran: Network) -> bool {
+        matches!(self, Self::Command { tail: Tail::Nothing, .. }) && self.is_command(argv, ran)
+    }
+
     /// Whether a command may be one of these: for denies and asks. Its program counts by its last name, and the words
     /// of the rule may have others between them, since options can stand anywhere.
     pub(super) fn touches(&self, seen: &shell::Command) -> bool {

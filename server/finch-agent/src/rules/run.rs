@@ -51,8 +51,9 @@ fn allowed(rules: &Rules, command: &str, commands: &[Vec<String>], cwd: &Path, n
             return ask(why);
         }
         let is_named = allows().any(|pattern| pattern.is_command(argv, network));
+        let is_spelled_out = allows().any(|pattern| pattern.is_all_of(argv, network));
         let by_itself = network == Network::Off && shapes::is_harmless(argv);
-        if by_itself || (is_named && shapes::is_tame(argv)) {
+        if by_itself || is_spelled_out || (is_named && shapes::is_tame(argv)) {
             continue;
         }
         return ask(match (is_named, network) {

@@ -195,7 +195,7 @@ pub(super) fn is_harmless(argv: &[String]) -> bool {
     SHAPES.iter().any(|shape| shape.standing == Harmless && fits(shape, argv))
 }
 
-/// Whether a rule with a `*`, or an exact one for its words, may cover the command.
+/// Whether a rule with a `*` may cover the command.
 pub(super) fn is_tame(argv: &[String]) -> bool {
     let Some(program) = argv.first() else { return false };
     if program.contains('/') || shell::starts_others(program) {
