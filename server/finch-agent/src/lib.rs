@@ -8,6 +8,7 @@ pub mod access;
 pub mod characters;
 pub mod gate;
 mod limits;
+pub mod paths;
 pub mod permissions;
 pub mod permit;
 pub mod question;
