@@ -13,6 +13,7 @@ pub mod permissions;
 pub mod permit;
 pub mod question;
 pub mod rules;
+pub mod sandbox;
 pub mod shell;
 pub mod tool;
 

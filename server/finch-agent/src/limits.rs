@@ -39,3 +39,28 @@ pub(crate) const PERMISSIONS_BAD_MAX: usize = 9;
 pub(crate) const PERMISSIONS_LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Time between two looks at the lock.
 pub(crate) const PERMISSIONS_LOCK_LOOK: Duration = Duration::from_millis(10);
+
+/// Bytes of the description of a command for the sandbox.
+pub(crate) const SPEC_BYTES_MAX: usize = 1024 * 1024;
+/// The sandbox is tried out within this time or is not there.
+pub(crate) const SANDBOX_CHECK_WAIT: Duration = Duration::from_secs(10);
+/// Processes of one command at once.
+pub(crate) const SANDBOX_PROCESSES_MAX: u64 = 512;
+/// Bytes of one file that a command writes.
+pub(crate) const SANDBOX_FILE_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+/// Folders below the workspace in which guarded entries are looked for.
+pub(crate) const GUARDED_DEPTH_MAX: usize = 3;
+/// Entries that are looked at for that.
+pub(crate) const GUARDED_ENTRIES_MAX: usize = 20_000;
+/// The keeper looks at the command this often.
+pub(crate) const KEEPER_LOOK: Duration = Duration::from_millis(10);
+/// It counts its processes this often.
+pub(crate) const KEEPER_COUNT_LOOK: Duration = Duration::from_millis(50);
+/// Processes that do not go within this time are left to the system.
+pub(crate) const KILL_WAIT: Duration = Duration::from_secs(5);
+/// Time between two rounds of killing.
+pub(crate) const KILL_LOOK: Duration = Duration::from_millis(2);
+/// Processes that are killed in one round.
+pub(crate) const KILLED_AT_ONCE: usize = 4096;
+/// How much less of the processor a command gets than the editor, in steps of `nice`.
+pub(crate) const COMMAND_NICENESS: i32 = 5;

@@ -18,6 +18,7 @@ mod shapes;
 mod tests;
 
 pub use pattern::{BadPattern, PathPattern, Pattern, Tail};
+pub(crate) use protected::is_guarded_name;
 pub(crate) use run::offered;
 
 /// Where the rules hold. All folders are canonical.

@@ -93,3 +93,9 @@ pub(super) fn runs_in_editors(path: &Path) -> bool {
 pub(super) fn is_system(path: &Path) -> bool {
     names(path).next().is_some_and(|first| SYSTEM.contains(&first.as_str()))
 }
+
+/// Whether a file or folder of this name is finch's, git's, or one that editors run.
+pub(crate) fn is_guarded_name(name: &str) -> bool {
+    let path = Path::new(name);
+    is_own(path) || is_git(path) || runs_in_editors(path)
+}
