@@ -6,6 +6,8 @@
 
 pub mod access;
 pub mod characters;
+#[cfg(test)]
+mod covered;
 pub mod gate;
 mod limits;
 pub mod paths;

@@ -12,7 +12,8 @@ use std::path::{Component, Path, PathBuf};
 #[cfg_attr(unix, path = "paths/unix.rs")]
 #[cfg_attr(not(unix), path = "paths/other.rs")]
 mod system;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 /// An opened folder in which files are read and written.

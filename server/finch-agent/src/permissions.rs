@@ -263,12 +263,15 @@ impl Permissions {
         }
         let folder = self.path.parent().unwrap_or(Path::new("."));
         // A temporary file is readable by its owner alone.
-        let write = || {
+        let write = || -> io::Result<()> {
             let mut temporary = tempfile::Builder::new().prefix(".saving-").tempfile_in(folder)?;
             temporary.write_all(text.as_bytes())?;
             temporary.as_file().sync_all()?;
             temporary.persist(&self.path).map_err(|error| error.error)?;
-            fs::File::open(folder)?.sync_all()
+            // Elsewhere a folder cannot be opened to be synced.
+            #[cfg(unix)]
+            fs::File::open(folder)?.sync_all()?;
+            Ok(())
         };
         write().map_err(|source| self.unwritten(source))
     }

@@ -20,7 +20,8 @@ use crate::limits::{SANDBOX_CHECK_WAIT, SANDBOX_FILE_BYTES_MAX, SANDBOX_PROCESSE
 
 #[cfg(target_os = "linux")]
 mod linux;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
 
 /// The keeper could not set the sandbox up, and ran nothing.
