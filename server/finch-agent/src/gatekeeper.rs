@@ -1,8 +1,8 @@
 //! Who makes permits, as the turn loop knows it.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
-use crate::{Access, Permit};
+use crate::{Access, Asker, Gate, Permit};
 
 /// A call that is not permitted. The model is told the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,4 +18,17 @@ pub type Decision<'a> = Pin<Box<dyn Future<Output = Result<Permit, Denied>> + Se
 pub trait Gatekeeper: Send + Sync + 'static {
     /// A permit for exactly these effects, all of them or none.
     fn permit(&self, access: Vec<Access>) -> Decision<'_>;
+}
+
+/// The gate of a workspace with who answers its questions: what a turn asks.
+pub struct Guard {
+    pub gate: Arc<Gate>,
+    /// Without one, what would have to be asked is denied.
+    pub asker: Option<Arc<dyn Asker>>,
+}
+
+impl Gatekeeper for Guard {
+    fn permit(&self, access: Vec<Access>) -> Decision<'_> {
+        Box::pin(async move { self.gate.permit(access, self.asker.as_deref()).await })
+    }
 }

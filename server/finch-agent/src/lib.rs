@@ -6,18 +6,29 @@
 
 pub mod access;
 pub mod changes;
+pub mod characters;
+#[cfg(test)]
+mod covered;
 mod escape;
+pub mod gate;
 pub mod gatekeeper;
 mod limits;
+pub mod paths;
+pub mod permissions;
 pub mod permit;
 pub mod plan;
+pub mod question;
+pub mod rules;
+pub mod sandbox;
+pub mod shell;
 pub mod tool;
 pub mod tools;
 pub mod turn;
 pub mod view;
 
 pub use access::Access;
-pub use gatekeeper::{Denied, Gatekeeper};
+pub use gate::{Asker, Gate};
+pub use gatekeeper::{Denied, Gatekeeper, Guard};
 pub use limits::{EVENTS_MAX, PLAN_ROUNDS_DEFAULT, PLAN_ROUNDS_MAX};
 pub use permit::Permit;
 pub use tool::{BadCall, Outcome, Tool, ToolContext};
