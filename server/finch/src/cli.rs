@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Complete(Complete),
     /// Ask one question and print the answer as it comes.
     Ask(Ask),
+    /// Make a plan for a task: drafted from the repository, attacked by seven personas, revised. Changes nothing in it.
+    Plan(Plan),
     /// Fetch what finch needs: the ONNX Runtime library and a model.
     Setup(Setup),
     /// List, fetch, import, measure and remove models.
@@ -114,6 +116,26 @@ pub(crate) struct Ask {
     /// Another seed, another answer, where there is chance.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// What is to be done.
+    pub(crate) task: String,
+    /// Print JSON: the steps, what is still open, and where the plan is.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Rounds of writing and attacking at most.
+    #[arg(long, value_name = "COUNT", default_value_t = finch_agent::PLAN_ROUNDS_DEFAULT,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(finch_agent::PLAN_ROUNDS_MAX)))]
+    pub(crate) rounds: u32,
+    /// A provider of the configuration, or local; as the router settles it when absent. Who names one agrees that text of
+    /// this folder goes there.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// An installed model, or a model of --provider; the one in use when absent.
+    #[arg(long, value_name = "ID")]
+    pub(crate) model: Option<String>,
 }
 
 fn temperature(text: &str) -> Result<f32, String> {

@@ -10,6 +10,7 @@ mod feedback;
 mod ledger;
 mod lsp;
 mod model;
+mod plan;
 mod setup;
 mod stats;
 mod table;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Lsp => lsp::run(Surroundings::read(&cli.global)?),
         Command::Complete(arguments) => complete::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Ask(arguments) => ask::run(Surroundings::read(&cli.global)?, &arguments),
+        Command::Plan(arguments) => plan::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Setup(arguments) => setup::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Model(command) => model::run(&Surroundings::read(&cli.global)?, command),
         Command::Stats(arguments) => stats::run(&Surroundings::read(&cli.global)?, &arguments),
