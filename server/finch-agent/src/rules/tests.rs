@@ -205,6 +205,17 @@ fn rows_b1_to_b15_are_asked_about_even_if_the_names_are_allowed() {
         let decision = generous.decide(&run(command));
         assert!(matches!(decision, Decision::Ask { .. }), "{row}: {command:?}: {decision:?}");
     }
+    for command in [
+        "cat .git/HEAD",
+        "ls .git",
+        "ls .GIT/hooks",
+        "ls .FINCH",
+        "cat sub/.finch/x",
+        "cat .vscode/tasks.json",
+        "ls /home/u/.finch",
+    ] {
+        check("A5 A7 A8", &generous, &run(command), AskEachTime);
+    }
     // What the rules do cover is covered, or the table above would prove nothing.
     for command in [
         "ls -la src",
@@ -375,6 +386,7 @@ fn own_configuration_is_never_written_in_any_spelling() {
         "sub/.finch/config.toml",
         ".\u{fb01}nch/x",
         ".ｆｉｎｃｈ/x",
+        ".\u{2131}inch/x",
         ".f\u{0131}nch".replace('\u{131}', "i").as_str(),
         ".fi\u{0301}nch/x",
         "finch~1/x",

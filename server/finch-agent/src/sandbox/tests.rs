@@ -8,11 +8,15 @@ use tokio::io::AsyncReadExt as _;
 use super::{Availability, NOT_SET_UP, OUT_OF_TIME, Spec, TOO_MANY_PROCESSES, check, environment, spawn};
 use crate::access::Network;
 
-/// The example of this crate, which `cargo test` builds beside the tests.
+/// The example of this crate, which `cargo test` builds beside the tests, but not if it is told which tests to run.
 fn helper() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let helper = tests.parent().unwrap().parent().unwrap().join("examples/sandbox-helper");
-    assert!(helper.exists(), "{} is missing: build it with `cargo build -p finch-agent --examples`", helper.display());
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sandbox/linux");
+    let written = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let newest = fs::read_dir(source).unwrap().filter_map(|entry| written(&entry.unwrap().path())).max();
+    let is_new = written(&helper) >= newest;
+    assert!(is_new, "{} is missing or old: build it with `cargo build -p finch-agent --examples`", helper.display());
     helper
 }
 
@@ -137,8 +141,10 @@ async fn nothing_outside_the_workspace_is_changed_and_no_home_is_read() {
         "ln \"$OUT/out/s\" h && echo x > h",
         "ln -s \"$OUT/out\" d && echo x > d/pwned",
         "mv src \"$OUT/out/\"",
-        "cat /proc/1/environ /proc/$PPID/environ",
-        "kill -0 $(cat \"$OUT/pid\")",
+        "cat /proc/1/environ",
+        "cat /proc/FINCH/environ",
+        "cat /proc/FINCH/maps",
+        "kill -0 FINCH",
         "chmod 777 \"$OUT/out\" && touch \"$OUT/out/x\"",
         "mount -t tmpfs x \"$OUT/out\"",
         "unshare -Ur true",
@@ -146,7 +152,8 @@ async fn nothing_outside_the_workspace_is_changed_and_no_home_is_read() {
         "echo x > /proc/sys/kernel/core_pattern",
         "truncate -s 0 \"$OUT/out/s\"",
     ] {
-        let run = place.run(command).await;
+        let command = command.replace("FINCH", &std::process::id().to_string());
+        let run = place.run(&command).await;
         assert_ne!(run.code, 0, "B17 O2: {command}: {run:?}");
         assert_ne!(run.code, NOT_SET_UP, "{command}: {run:?}");
     }
@@ -292,7 +299,7 @@ async fn without_namespaces_the_entries_that_are_there_can_be_written() {
     // Within a sandbox no namespaces can be made: the second one has to do without.
     let mark = format!("finch-mark-entry-{}", std::process::id());
     let inner = place.spec(&format!(
-        "echo x > src/new && echo x > src/a && ! (echo x > .git/x) && ! (echo x > .mcp.json) && ! (echo x > new) && ! mkdir .finch; code=$?; \
+        "echo x > src/new && echo x > src/a && ! (echo x > .git/x) && ! (echo x > .mcp.json) && ! (echo x > new) && ! mkdir .finch && ! kill -0 $PPID; code=$?; \
          setsid bash -c 'sleep 1000; : {mark}' >/dev/null 2>&1 & exit $code"
     ));
     fs::write(place.at("ws/src/spec"), format!("{}\n", serde_json::to_string(&inner).unwrap())).unwrap();

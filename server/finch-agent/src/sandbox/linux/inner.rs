@@ -80,7 +80,7 @@ const REFUSED: &[i64] = &[
 pub(super) fn become_command(spec: &Spec, prepared: Inner) -> Result<Infallible, SetUpError> {
     // Should its parent be killed, the command goes with it.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    limit(spec)?;
+    limit(spec, prepared)?;
     // The editor goes first.
     rustix::process::nice(COMMAND_NICENESS)?;
     let filter = filter(spec)?;
@@ -93,13 +93,26 @@ pub(super) fn become_command(spec: &Spec, prepared: Inner) -> Result<Infallible,
     Err(command.exec().into())
 }
 
-fn limit(spec: &Spec) -> Result<(), SetUpError> {
-    let limits = [(Resource::Core, 0), (Resource::Fsize, spec.file_bytes_max), (Resource::Nproc, spec.processes_max)];
+fn limit(spec: &Spec, prepared: Inner) -> Result<(), SetUpError> {
+    // In a namespace the processes of the command are counted; else all of the user, who may have many already.
+    let others = match prepared {
+        Inner::Mounted => 0,
+        Inner::ByEntry => running(),
+    };
+    let processes = spec.processes_max.saturating_add(others);
+    let limits = [(Resource::Core, 0), (Resource::Fsize, spec.file_bytes_max), (Resource::Nproc, processes)];
     for (resource, value) in limits {
         let value = getrlimit(resource).maximum.map_or(value, |hard| hard.min(value));
         setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?;
     }
     Ok(())
+}
+
+/// Threads on this machine, at least as many as the user has; none if the system does not say.
+fn running() -> u64 {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let tasks = load.split_ascii_whitespace().nth(3).and_then(|tasks| tasks.split_once('/'));
+    tasks.and_then(|(_, all)| all.parse().ok()).unwrap_or_default()
 }
 
 fn restrict(spec: &Spec, prepared: Inner) -> Result<(), SetUpError> {
