@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::local;
 use crate::progress::say;
 use crate::services::SERVICES;
-use crate::setup::{self, Clouds, Existing, Model, Naming, Plan, Wizard};
+use crate::setup::{self, Checker, Clouds, Existing, Model, Naming, Plan, Wizard};
 use crate::surroundings::{self, Surroundings};
 
 pub(super) fn run(surroundings: &Surroundings, arguments: &cli::Setup) -> Result<Exit> {
@@ -62,7 +62,8 @@ fn ask(
     let names = SERVICES.iter().flat_map(|row| row.key_variables);
     let variables = surroundings::set_variables(names.copied());
     let file = surroundings.config_path.display().to_string();
-    setup::converse(Wizard::new(models, place, &existing, &variables, file), interrupt)
+    let checker = Checker { config_path: &surroundings.config_path, interrupt };
+    setup::converse(Wizard::new(models, place, &existing, &variables, file), &checker)
 }
 
 /// The models of the catalogue, and those that are installed beside them.
