@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::finch::{command, finch, home_of_its_own};
+use crate::support::finch::{command, finch, home_of_its_own, said};
 use crate::support::key_server::KeyServer;
 use crate::support::terminal::Terminal;
 
@@ -47,6 +47,7 @@ fn mode(home: &Path) -> u32 {
 }
 
 const MODEL: (&str, &[&str]) = ("Which model shall answer on this machine?", &["Enter"]);
+const MODEL_SHOWN: (&str, &[&str]) = ("Which model shall answer on this machine?", &[]);
 const YES: (&str, &[&str]) = ("Shall a cloud answer", &["Down", "Enter"]);
 
 /// Two clouds that are switched off, on this server.
@@ -259,6 +260,30 @@ fn yes_asks_nothing_and_configures_no_cloud() {
     assert_eq!(said.code, 0, "{}", said.err);
     assert_eq!(config(home.path()), before);
     assert_eq!(mode(home.path()), 0o600);
+}
+
+#[test]
+fn editors_on_the_path_are_named_with_the_way_to_connect_them() {
+    let home = home_of_its_own("");
+    let programs = tempfile::tempdir().unwrap();
+    for (name, mode) in [("hx", 0o755), ("zed", 0o644)] {
+        std::fs::write(programs.path().join(name), "#!/bin/sh\nexit 1\n").unwrap();
+        std::fs::set_permissions(programs.path().join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let said = said(command(home.path()).args(["setup", "--yes"]).env("PATH", programs.path()));
+    assert_eq!(said.code, 0, "{}", said.err);
+    let (_, editors) = said.out.split_once("\n\n").unwrap_or_else(|| panic!("{}", said.out));
+    let expected = "editors found here, and how to connect each:\n  Helix     shows no ghost text: it has no inline completion\n\
+                    more: https://github.com/darwin-finch/finch/blob/main/docs/editors.md\n";
+    assert_eq!(editors, expected);
+}
+
+#[test]
+fn a_model_is_offered_with_its_size_and_how_fast_it_will_be() {
+    let home = home_of_its_own("");
+    let terminal = setup(home.path(), None);
+    answer(&terminal, &[MODEL_SHOWN, ("tokens/s, ghost text in ", &[]), ("Which model", &["C-c"])]);
+    assert_eq!(terminal.wait_for_end(), 3);
 }
 
 #[test]

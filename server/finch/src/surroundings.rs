@@ -1,7 +1,7 @@
 //! What the process finds around it: the environment and the folders, read once, here and nowhere else.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
@@ -67,6 +67,24 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 pub(crate) fn set_variables<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     names.filter(is_set).map(str::to_owned).collect()
+}
+
+/// Which of these programs are on the `PATH`. None is run.
+pub(crate) fn programs<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let folders: Vec<PathBuf> =
+        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    names.iter().copied().filter(|name| folders.iter().any(|folder| is_program(&folder.join(name)))).collect()
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    ["exe", "cmd", "bat"].iter().any(|extension| path.with_extension(extension).is_file())
 }
 
 /// The wall clock, in milliseconds since 1970.
