@@ -67,6 +67,8 @@ mod support {
     pub(crate) mod finch;
     pub(crate) mod heard;
     pub(crate) mod hub;
+    #[cfg(unix)]
+    pub(crate) mod key_server;
     pub(crate) mod llama;
     pub(crate) mod llmock;
     pub(crate) mod neovim;

@@ -5,6 +5,7 @@
 //! the [`Gate`] before a connection is opened. Which provider is asked, and which next, is the router's matter.
 
 mod assembly;
+mod check;
 mod claude;
 mod endpoint;
 mod excerpts;
@@ -21,6 +22,7 @@ mod service;
 mod status;
 mod turns;
 
+pub use check::{Checked, check};
 pub use endpoint::{BadEndpoint, BadKey, Cleartext, Endpoint, Key};
 pub use gate::{Departure, Ending, Gate, Passage};
 pub use http::{Header, Waits};

@@ -26,6 +26,10 @@ pub(crate) const POOL_IDLE: Duration = Duration::from_secs(90);
 pub(crate) const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// What is shown of a provider's words.
 pub(crate) const REASON_CHARS_MAX: usize = 300;
+/// For the check of a key, from name lookup to the last byte: a person waits for it.
+pub(crate) const CHECK_WAIT: Duration = Duration::from_secs(8);
+/// What is read of a list of models; the longest are a tenth of it.
+pub(crate) const MODELS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A word in the value of a header that is this long may be a key, and is taken out of what a provider says.
 pub(crate) const HEADER_SECRET_BYTES_MIN: usize = 8;

@@ -82,6 +82,28 @@ impl Here {
 }
 
 impl Cost {
+    /// How fast it will probably be here, in words.
+    pub(crate) fn pace(&self) -> String {
+        let speed = self.expected.decode_tokens_per_s;
+        let speed = if speed < 9.95 { format!("{speed:.1}") } else { format!("{speed:.0}") };
+        match self.expected.prefill_tokens_per_s {
+            // The wait cannot be told without the time that the prompt takes.
+            None => format!("about {speed} tokens/s"),
+            Some(_) => {
+                format!("about {speed} tokens/s, ghost text in {:.1} s", self.expected.ghost_text().as_secs_f64())
+            }
+        }
+    }
+
+    /// Why it does not suit this machine, in a few words.
+    pub(crate) fn objection(&self) -> Option<&'static str> {
+        match self.fits {
+            Some(false) => Some("does not fit now"),
+            _ if !self.suits() => Some("slow here"),
+            _ => None,
+        }
+    }
+
     /// It fits, and ghost text comes in time.
     pub(crate) fn suits(&self) -> bool {
         self.fits != Some(false) && self.expected.ghost_text() <= GHOST_TEXT_MAX
@@ -90,7 +112,7 @@ impl Cost {
 
 #[cfg(test)]
 mod tests {
-    use super::{Catalogue, Here, Rates};
+    use super::{Catalogue, Cost, Here, Rates, Speed};
 
     #[track_caller]
     fn check(available_mib: Option<u64>, bandwidth: f64, products_per_s: Option<f64>, expected: &str) {
@@ -115,5 +137,20 @@ mod tests {
     fn where_nothing_suits_it_is_what_needs_least() {
         check(Some(10), 10e9, Some(100e9), "smollm2-135m");
         check(Some(2000), 1e6, Some(1e6), "smollm2-135m");
+    }
+
+    #[track_caller]
+    fn check_words(fits: Option<bool>, prefill: Option<f64>, decode: f64, pace: &str, objection: Option<&str>) {
+        let expected = Speed { prefill_tokens_per_s: prefill, decode_tokens_per_s: decode };
+        let cost = Cost { memory_bytes: 1, fits, expected };
+        assert_eq!((cost.pace().as_str(), cost.objection()), (pace, objection));
+    }
+
+    #[test]
+    fn a_cost_is_said_in_words() {
+        check_words(Some(true), Some(512.0), 40.4, "about 40 tokens/s, ghost text in 0.5 s", None);
+        check_words(None, None, 9.96, "about 10 tokens/s", None);
+        check_words(Some(false), None, 40.0, "about 40 tokens/s", Some("does not fit now"));
+        check_words(Some(true), Some(1.0), 0.5, "about 0.5 tokens/s, ghost text in 96.0 s", Some("slow here"));
     }
 }

@@ -62,6 +62,16 @@ pub(crate) fn specs_until(
     (clouds, problems)
 }
 
+/// The cloud of this name as it would be asked, or why it has no key; `None` if there is none that can be used.
+pub(crate) fn named(
+    config: &Config,
+    name: &str,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Option<Result<CloudSpec, String>> {
+    let cloud = configured(config).find(|cloud| cloud.name == name)?;
+    Some(key(cloud, &hidden_variables(config), environment).map(|key| spec(cloud, key)))
+}
+
 fn configured(config: &Config) -> impl Iterator<Item = &CloudConfig> {
     config.providers.iter().filter_map(|provider| match provider {
         Provider::Cloud(cloud) => Some(&**cloud),

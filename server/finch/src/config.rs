@@ -122,7 +122,8 @@ impl Config {
         Ok(reading)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Reading, ConfigError> {
+    /// Reads a text as if it stood in that file.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Reading, ConfigError> {
         let page = Page { file: path, text };
         let invalid = |problems| ConfigError::Invalid { path: path.to_owned(), problems };
         let root = DeTable::parse(text).map_err(|error| invalid(vec![page.refusal(&error, "", &(0..0))]))?;

@@ -2,8 +2,11 @@
 //!
 //! In reading order: `existing` is what the configuration holds already, `wizard`
 //! the questions as a pure state machine that ends in a [`Plan`], `plan` what is going to be written, in words and
-//! into a document, and `terminal` asks the questions of a person. Nothing here writes but [`save`].
+//! into a document, `check` asks services whether they take the keys, `terminal` asks the questions of a person, and `editors` says how the editors found are connected. Nothing
+//! here writes but [`save`], and nothing opens a connection but `check`.
 
+mod check;
+mod editors;
 mod existing;
 mod plan;
 mod save;
@@ -11,6 +14,8 @@ mod terminal;
 mod wizard;
 mod words;
 
+pub(crate) use check::Checker;
+pub(crate) use editors::{PROGRAMS as EDITOR_PROGRAMS, lines as editors};
 pub(crate) use existing::Existing;
 pub(crate) use plan::{Clouds, Naming, Plan};
 pub(crate) use save::{read, save};

@@ -104,6 +104,24 @@ pub(crate) fn set_variables<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSe
     names.filter(is_set).map(str::to_owned).collect()
 }
 
+/// Which of these programs are on the `PATH`. None is run.
+pub(crate) fn programs<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let folders: Vec<PathBuf> =
+        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    names.iter().copied().filter(|name| folders.iter().any(|folder| is_program(&folder.join(name)))).collect()
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    ["exe", "cmd", "bat"].iter().any(|extension| path.with_extension(extension).is_file())
+}
+
 /// The wall clock, in milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -6,7 +6,7 @@
 use std::{error::Error, time::Duration};
 
 use reqwest::{
-    Client, Proxy, Response,
+    Client, Proxy, RequestBuilder, Response,
     header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
@@ -82,11 +82,19 @@ impl Http {
 
     /// Sends `body` and waits for the head of the answer. Dropping the future closes the connection.
     pub(crate) async fn post(&self, url: Url, body: Vec<u8>, wait: Duration) -> Result<Response, LlmError> {
-        let request = self.client.post(url).headers(self.headers.clone()).body(body).send();
-        match tokio::time::timeout(wait, request).await {
-            Ok(answer) => answer.map_err(|error| http_error(&error)),
-            Err(_) => Err(silence(wait)),
-        }
+        head(self.client.post(url).headers(self.headers.clone()).body(body), wait).await
+    }
+
+    /// Asks for what is there and waits for the head of the answer.
+    pub(crate) async fn get(&self, url: Url, wait: Duration) -> Result<Response, LlmError> {
+        head(self.client.get(url).headers(self.headers.clone()), wait).await
+    }
+}
+
+async fn head(request: RequestBuilder, wait: Duration) -> Result<Response, LlmError> {
+    match tokio::time::timeout(wait, request.send()).await {
+        Ok(answer) => answer.map_err(|error| http_error(&error)),
+        Err(_) => Err(silence(wait)),
     }
 }
 
@@ -114,6 +122,22 @@ pub(crate) async fn piece(response: &mut Response, wait: Duration) -> Result<Opt
     }
 }
 
+/// A whole body that is no stream; `None` if it is longer than `bytes_max`.
+pub(crate) async fn whole_body(
+    mut response: Response,
+    bytes_max: usize,
+    wait: Duration,
+) -> Result<Option<Vec<u8>>, LlmError> {
+    let mut body = Vec::new();
+    while let Some(bytes) = piece(&mut response, wait).await? {
+        body.extend_from_slice(bytes.as_ref());
+        if body.len() > bytes_max {
+            return Ok(None);
+        }
+    }
+    Ok(Some(body))
+}
+
 /// The beginning of a body that is no stream: what an error says of itself.
 pub(crate) async fn small_body(mut response: Response, wait: Duration) -> Vec<u8> {
     let mut body = Vec::new();
@@ -131,7 +155,7 @@ pub(crate) async fn small_body(mut response: Response, wait: Duration) -> Vec<u8
     body
 }
 
-fn silence(wait: Duration) -> LlmError {
+pub(crate) fn silence(wait: Duration) -> LlmError {
     LlmError::Unavailable { reason: format!("nothing came for {:.1} s", wait.as_secs_f64()) }
 }
 

@@ -78,6 +78,14 @@ impl CloudSpec {
             images: service != Service::Compatible,
         }
     }
+
+    /// A client with the headers and the proxy of every request. Opens no connection.
+    pub(super) fn http(&self) -> Result<Http, String> {
+        let fixed = self.service.headers(self.key.as_ref());
+        let fixed: Vec<(&'static str, &str)> = fixed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers = http::headers(&fixed, &self.headers)?;
+        Http::new(&self.endpoint, headers, self.proxy.as_ref().map(Key::reveal), &self.waits)
+    }
 }
 
 /// A setting that no request can be sent with.
@@ -114,11 +122,7 @@ impl CloudProvider {
         if spec.model.trim().is_empty() {
             return Err(bad("no model is named".to_owned()));
         }
-        let fixed = spec.service.headers(spec.key.as_ref());
-        let fixed: Vec<(&'static str, &str)> = fixed.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let headers = http::headers(&fixed, &spec.headers).map_err(&bad)?;
-        let proxy = spec.proxy.as_ref().map(Key::reveal);
-        let http = Http::new(&spec.endpoint, headers, proxy, &spec.waits).map_err(&bad)?;
+        let http = spec.http().map_err(&bad)?;
         Ok(Self { spec: Arc::new(spec), http, gate, runtime, answers: Arc::default() })
     }
 
@@ -290,4 +294,4 @@ fn redact_message(message: &mut Message) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -62,7 +62,7 @@ pub(crate) fn with_schema_line(text: &str) -> String {
 }
 
 /// The new text; `None` if the old one may stay.
-fn rewritten(text: &str) -> Result<Option<String>> {
+pub(crate) fn rewritten(text: &str) -> Result<Option<String>> {
     // The parser's own message shows lines of the file, and a key may stand in one.
     let Ok(mut document) = text.parse::<DocumentMut>() else { bail!("`finch config check` says where") };
     let is_new = match document.get("providers") {

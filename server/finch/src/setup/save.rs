@@ -39,6 +39,15 @@ pub(crate) fn save(path: &Path, plan: &Plan, naming: Naming) -> Result<()> {
     finch_model::home::write_atomic(&path, after.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
+/// The file as it would be with this plan in it. Writes nothing.
+pub(super) fn preview(path: &Path, plan: &Plan) -> Result<String> {
+    let text = text(path)?;
+    let text = migrate::rewritten(&text)?.unwrap_or(text);
+    let Ok(mut document) = text.parse::<DocumentMut>() else { bail!("{} is no TOML", path.display()) };
+    plan.put_into(&mut document, Naming::Understood)?;
+    Ok(document.to_string())
+}
+
 fn text(path: &Path) -> Result<String> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text),

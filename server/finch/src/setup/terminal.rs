@@ -6,19 +6,19 @@ use std::io;
 
 use anyhow::Result;
 
-use super::Plan;
-use super::wizard::{Answer, Item, Kind, Next, Question, Wizard};
-use crate::interrupt::Interrupt;
+use super::wizard::{Answer, Check, Item, Kind, Next, Question, Verdict, Wizard};
+use super::{Checker, Plan};
+use crate::interrupt::Interrupted;
 
 /// What is typed to go back.
 const BACK: &str = "<";
 
 /// Holds the conversation; `None` if the user left it.
-pub(crate) fn converse(mut wizard: Wizard, interrupt: &Interrupt) -> Result<Option<Plan>> {
+pub(crate) fn converse(mut wizard: Wizard, checker: &Checker<'_>) -> Result<Option<Plan>> {
     cliclack::intro("finch setup")?;
     loop {
         // Between two questions Ctrl-C is a signal and no key.
-        if interrupt.flow().is_break() {
+        if checker.interrupt.flow().is_break() {
             return Ok(None);
         }
         let question = match wizard.next() {
@@ -26,6 +26,14 @@ pub(crate) fn converse(mut wizard: Wizard, interrupt: &Interrupt) -> Result<Opti
             Next::Left => {
                 cliclack::outro_cancel("everything is as it was")?;
                 return Ok(None);
+            }
+            Next::Check(check) => {
+                match show_check(checker, &check) {
+                    Ok(verdicts) => wizard.checked(verdicts),
+                    Err(error) if error.is::<Interrupted>() => return Ok(None),
+                    Err(error) => return Err(error),
+                }
+                continue;
             }
             Next::Ask(question) => question,
         };
@@ -38,6 +46,27 @@ pub(crate) fn converse(mut wizard: Wizard, interrupt: &Interrupt) -> Result<Opti
             cliclack::log::warning(reason)?;
         }
     }
+}
+
+/// Checks keys behind a spinner, and says a line for each cloud.
+fn show_check(checker: &Checker<'_>, check: &Check) -> Result<Vec<(String, Verdict)>> {
+    let spinner = cliclack::spinner();
+    spinner.start(format!("Checking the keys with {} (Ctrl-C leaves)", check.names.join(", ")));
+    let outcome = checker.run(check);
+    match &outcome {
+        Ok(_) => spinner.stop("The keys are checked"),
+        Err(_) => spinner.cancel("The keys are not checked"),
+    }
+    let verdicts = outcome?;
+    for (name, verdict) in &verdicts {
+        match verdict {
+            Verdict::Taken(said) => cliclack::log::success(format!("{name}: {said}"))?,
+            // It becomes a question.
+            Verdict::Refused(_) => {}
+            Verdict::Unknown(said) => cliclack::log::warning(format!("{name}: {said}"))?,
+        }
+    }
+    Ok(verdicts)
 }
 
 fn ask(question: &Question) -> io::Result<Answer> {

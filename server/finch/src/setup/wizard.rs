@@ -2,7 +2,8 @@
 //!
 //! Pure: no terminal, no file, no environment. Whoever drives it shows a [`Question`] and hands over an [`Answer`]; an
 //! answer that does not do is refused with a reason, and the question stands. Going back keeps what was answered, so that
-//! it is there to be confirmed. Nothing is to be written before [`Wizard::plan`] is there.
+//! it is there to be confirmed. Keys are checked by whoever drives it: it gets a [`Check`] and hands over what came of it.
+//! Nothing is to be written before [`Next::Done`].
 
 use std::collections::BTreeSet;
 
@@ -13,11 +14,13 @@ use super::Existing;
 use super::plan::{Asked, Cloud, Clouds, KeyPlan, Plan, Typed};
 use super::words::{AGREEMENTS, Agreement, Choice, POLICIES};
 
+mod checks;
 mod offer;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub(crate) use checks::{Check, Verdict};
 use offer::Offer;
 pub(crate) use words::split;
 
@@ -78,6 +81,8 @@ pub(crate) enum Answer {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Next {
     Ask(Question),
+    /// Keys are to be checked, and what came of it to be handed to [`Wizard::checked`].
+    Check(Check),
     Done(Plan),
     /// The user wants everything left as it is.
     Left,
@@ -96,6 +101,9 @@ enum Step {
     CloudModel(usize),
     Policy,
     Agreement,
+    Check,
+    /// Its key was refused.
+    Refused(usize),
     Confirm,
     Done,
     Left,
@@ -152,6 +160,8 @@ impl Wizard {
         let (text, kind) = match self.step {
             Step::Done => return Next::Done(self.plan()),
             Step::Left => return Next::Left,
+            Step::Check => return Next::Check(self.check()),
+            Step::Refused(of) => (self.refusal(of), checks::refused_items()),
             Step::Model => ("Which model shall answer on this machine?".to_owned(), self.model_items()),
             Step::Cloud => ("Shall a cloud answer where the local model cannot?".to_owned(), self.cloud_items()),
             Step::Which => ("Which ones?".to_owned(), self.which_items()),
@@ -222,8 +232,9 @@ impl Wizard {
             }
             (Step::Agreement, Answer::One(place)) => {
                 self.agreement = AGREEMENTS.get(place).ok_or_else(unfitting)?.value;
-                Ok(Step::Confirm)
+                Ok(self.check_or_confirm())
             }
+            (Step::Refused(of), Answer::One(place)) => self.take_of_a_refusal(of, place),
             (Step::Confirm, Answer::One(place)) => Ok(if place == 0 { Step::Done } else { Step::Left }),
             (step, answer) => self.take_of_a_cloud(step, answer),
         }
@@ -249,8 +260,10 @@ impl Wizard {
             }
             (Step::TypedKey(of), Answer::Text(text)) => {
                 Key::new(&text).map_err(|bad| format!("{bad}; paste it again"))?;
-                self.offers[of].typed = Some(Typed(text.trim().to_owned()));
-                Ok(Step::CloudModel(of))
+                let offer = &mut self.offers[of];
+                (offer.key, offer.typed) = (offer::KeyWay::Type, Some(Typed(text.trim().to_owned())));
+                let is_again = self.behind.last() == Some(&Step::Refused(of));
+                Ok(if is_again { self.check_or_confirm() } else { Step::CloudModel(of) })
             }
             (Step::Command(of), Answer::Text(text)) => {
                 let offer = &mut self.offers[of];

@@ -6,6 +6,7 @@ use finch_llm::cloud::Service;
 
 use super::super::existing::{Configured, ConfiguredKey, Existing};
 use super::super::plan::Typed;
+use super::checks::Checked;
 use super::{Item, Kind};
 use crate::services::{SERVICES, ServiceRow};
 
@@ -26,6 +27,7 @@ pub(super) struct Offer {
     pub(super) typed: Option<Typed>,
     pub(super) command: Option<String>,
     pub(super) model: Option<String>,
+    pub(super) checked: Option<Checked>,
 }
 
 /// Where a key is.
@@ -72,6 +74,7 @@ fn fresh(row: &'static ServiceRow, name: String, variables: &BTreeSet<String>) -
         typed: None,
         command: None,
         model: row.model.map(str::to_owned),
+        checked: None,
     }
 }
 

@@ -26,6 +26,18 @@ fn wizard(file: &str, variables: &[&str]) -> Wizard {
     Wizard::new(vec![model("small"), model("large")], 1, &existing, &variables, "config.toml".into())
 }
 
+/// The names of those whose keys are to be checked now.
+fn to_check(wizard: &Wizard) -> Vec<String> {
+    match wizard.next() {
+        Next::Check(check) => check.names,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn verdicts(of: &[(&str, &Verdict)]) -> Vec<(String, Verdict)> {
+    of.iter().map(|(name, verdict)| ((*name).to_owned(), (*verdict).clone())).collect()
+}
+
 fn question(wizard: &Wizard) -> Question {
     match wizard.next() {
         Next::Ask(question) => question,
@@ -34,8 +46,16 @@ fn question(wizard: &Wizard) -> Question {
 }
 
 /// Answers by what a person sees: the beginning of an item's label, several with ` + ` between them, or a text. An empty
-/// answer takes what is proposed, and `<` goes back.
+/// answer takes what is proposed, and `<` goes back. Keys that are to be checked are good.
 fn answer(wizard: &mut Wizard, said: &str) -> Result<(), String> {
+    answer_up_to_the_check(wizard, said)?;
+    if let Next::Check(check) = wizard.next() {
+        wizard.checked(check.names.into_iter().map(|name| (name, Verdict::Taken("taken".into()))).collect());
+    }
+    Ok(())
+}
+
+fn answer_up_to_the_check(wizard: &mut Wizard, said: &str) -> Result<(), String> {
     let question = question(wizard);
     let place = |items: &[Item], label: &str| {
         let place = items.iter().position(|item| item.label.starts_with(label));
@@ -278,4 +298,118 @@ fn an_answer_to_another_question_is_none() {
     assert!(wizard.answer(Answer::Text("x".into())).is_err());
     assert!(wizard.answer(Answer::One(9)).is_err());
     assert!(!question(&wizard).goes_back);
+}
+
+/// Two clouds with typed keys, up to their check.
+fn with_two_keys() -> Wizard {
+    let said = ["", "Yes", "Claude + Groq", "I type", "sk-1", "", "I type", "gsk-1", "", ""];
+    let mut wizard = answered("", &[], &said);
+    answer_up_to_the_check(&mut wizard, "").unwrap();
+    assert_eq!(to_check(&wizard), ["claude", "groq"]);
+    wizard
+}
+
+#[test]
+fn a_key_that_is_refused_is_typed_again_and_that_one_alone_is_checked_again() {
+    let mut wizard = with_two_keys();
+    let (taken, refused) = (Verdict::Taken("taken".into()), Verdict::Refused("the key was refused (HTTP 401)".into()));
+    wizard.checked(verdicts(&[("groq", &refused), ("claude", &taken)]));
+    assert_eq!(question(&wizard).text, "groq: the key was refused (HTTP 401). What now?");
+    answer(&mut wizard, "Type it again").unwrap();
+    assert_eq!(question(&wizard).kind, Kind::Hidden);
+    answer_up_to_the_check(&mut wizard, "gsk-2").unwrap();
+    assert_eq!(to_check(&wizard), ["groq"]);
+    wizard.checked(verdicts(&[("groq", &refused)]));
+    answer(&mut wizard, "Type it again").unwrap();
+    answer_up_to_the_check(&mut wizard, "gsk-3").unwrap();
+    wizard.checked(verdicts(&[("groq", &taken)]));
+    assert!(question(&wizard).text.starts_with("Write this to"), "{wizard:?}");
+    answer(&mut wizard, "<").unwrap();
+    assert_eq!(
+        question(&wizard).text,
+        "Text of which workspaces may go to a cloud?",
+        "no way back to a key that is gone"
+    );
+    answer(&mut wizard, "").unwrap();
+    answer(&mut wizard, "Yes").unwrap();
+    let Next::Done(plan) = wizard.next() else { panic!("{wizard:?}") };
+    let mut document = "".parse().unwrap();
+    plan.put_into(&mut document, Naming::Understood).unwrap();
+    assert!(document.to_string().contains("api_key = \"gsk-3\""), "{document}");
+}
+
+#[test]
+fn each_refused_key_is_asked_about_and_may_be_kept() {
+    let mut wizard = with_two_keys();
+    let refused = Verdict::Refused("no".into());
+    wizard.checked(verdicts(&[("claude", &refused), ("groq", &refused)]));
+    assert_eq!(question(&wizard).text, "claude: no. What now?");
+    answer(&mut wizard, "Go on").unwrap();
+    assert_eq!(question(&wizard).text, "groq: no. What now?");
+    answer(&mut wizard, "<").unwrap();
+    assert_eq!(question(&wizard).text, "claude: no. What now?");
+    answer(&mut wizard, "Go on").unwrap();
+    answer(&mut wizard, "Go on").unwrap();
+    let note = question(&wizard).note.unwrap();
+    assert_eq!(note.matches("the key you typed").count(), 2, "{note}");
+}
+
+#[test]
+fn a_key_that_is_not_typed_again_after_all_stays() {
+    let said = ["", "Yes", "Grok", "In the variable GROK", "", ""];
+    let mut wizard = answered("", &["GROK_API_KEY"], &said);
+    answer_up_to_the_check(&mut wizard, "").unwrap();
+    wizard.checked(verdicts(&[("grok", &Verdict::Refused("no".into()))]));
+    for said in ["Type it again", "<", "Go on"] {
+        answer(&mut wizard, said).unwrap();
+    }
+    let note = question(&wizard).note.unwrap();
+    assert!(note.contains("key from the variable GROK_API_KEY"), "{note}");
+}
+
+#[test]
+fn after_a_refusal_everything_can_be_left_as_it_is() {
+    let mut wizard = with_two_keys();
+    wizard.checked(verdicts(&[("claude", &Verdict::Refused("no".into()))]));
+    answer(&mut wizard, "Leave").unwrap();
+    assert_eq!(wizard.next(), Next::Left);
+}
+
+#[test]
+fn what_could_not_be_checked_is_no_question() {
+    let mut wizard = with_two_keys();
+    wizard.checked(verdicts(&[("claude", &Verdict::Unknown("could not be reached".into()))]));
+    assert!(question(&wizard).text.starts_with("Write this to"), "{wizard:?}");
+}
+
+#[test]
+fn only_what_changed_is_checked_again() {
+    let mut wizard =
+        answered("", &[], &["", "Yes", "Claude + Groq", "I type", "sk-1", "", "I type", "gsk-1", "", "", ""]);
+    for _ in 0..3 {
+        answer(&mut wizard, "<").unwrap();
+    }
+    assert_eq!(question(&wizard).text, "Which model of groq?");
+    answer(&mut wizard, "other").unwrap();
+    answer(&mut wizard, "").unwrap();
+    answer_up_to_the_check(&mut wizard, "").unwrap();
+    assert_eq!(to_check(&wizard), ["groq"]);
+}
+
+#[test]
+fn local_only_and_no_cloud_check_nothing() {
+    for said in [&["", "No"][..], &["", "Yes", "Claude", "I type", "k", "", "local-only"]] {
+        let (last, before) = said.split_last().unwrap();
+        let mut wizard = answered("", &[], before);
+        answer_up_to_the_check(&mut wizard, last).unwrap();
+        assert!(question(&wizard).text.starts_with("Write this to"), "{wizard:?}");
+    }
+}
+
+#[test]
+fn a_verdict_that_nobody_asked_for_changes_nothing() {
+    let mut wizard = answered("", &[], &["", "Yes", "Claude"]);
+    let asked = question(&wizard);
+    wizard.checked(verdicts(&[("claude", &Verdict::Refused("no".into()))]));
+    assert_eq!(question(&wizard), asked);
 }
