@@ -69,7 +69,9 @@ pub(crate) fn named(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Option<Result<CloudSpec, String>> {
     let cloud = configured(config).find(|cloud| cloud.name == name)?;
-    Some(key(cloud, &hidden_variables(config), environment).map(|key| spec(cloud, key)))
+    let hidden = hidden_variables(config);
+    let bounds = command::Bounds { hidden: &hidden, wait: limits::KEY_COMMAND_WAIT, stop: &Stop::Never };
+    Some(key(cloud, environment, &bounds).map(|key| spec(cloud, key)))
 }
 
 fn configured(config: &Config) -> impl Iterator<Item = &CloudConfig> {

@@ -51,7 +51,7 @@ async fn ask(spec: &CloudSpec, http: &Http, wait: Duration) -> Result<Checked, L
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = http::small_body(response, wait).await;
         let refusal = Refusal { status: status.as_u16(), retry_after: retry_after.as_deref(), body: &body };
-        return Err(status::error(refusal, spec.key.as_ref(), spec.context_tokens_max));
+        return Err(status::error(refusal, &spec.secrets(), spec.context_tokens_max));
     }
     let Some(body) = http::whole_body(response, limits::MODELS_BYTES_MAX, wait).await? else {
         return Ok(Checked::Unknown);
@@ -60,7 +60,7 @@ async fn ask(spec: &CloudSpec, http: &Http, wait: Duration) -> Result<Checked, L
     let no_json =
         |_| LlmError::Protocol { reason: "the answer to GET models is no JSON; check the address".to_owned() };
     let list: Value = serde_json::from_slice(&body).map_err(no_json)?;
-    match status::in_stream(&list, spec.key.as_ref(), spec.context_tokens_max) {
+    match status::in_stream(&list, &spec.secrets(), spec.context_tokens_max) {
         Some(error) => Err(error),
         None => Ok(found(spec.service, &spec.model, &list)),
     }

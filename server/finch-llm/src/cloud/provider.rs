@@ -56,7 +56,7 @@ pub struct CloudSpec {
 
 impl CloudSpec {
     /// What an error must not show.
-    fn secrets(&self) -> Vec<Key> {
+    pub(super) fn secrets(&self) -> Vec<Key> {
         self.key.iter().cloned().chain(self.headers.iter().flat_map(|header| header.value.words())).collect()
     }
 
