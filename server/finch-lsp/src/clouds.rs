@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use finch_llm::Origin;
 use finch_llm::router::{Consent, RouterEvent};
+use finch_llm::{ModelState, Origin, StateReceiver};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tower_lsp::lsp_types::notification::ShowMessage;
@@ -44,13 +44,21 @@ const NEVER: &str = "Never for this folder";
 const ALLOW: &str = "Allow for this folder";
 
 /// Follows what happens until the router is gone.
-pub(crate) async fn follow(editor: Editor, tasks: Tasks, clouds: Clouds, seen: watch::Sender<Seen>) {
+pub(crate) async fn follow(
+    editor: Editor,
+    tasks: Tasks,
+    clouds: Clouds,
+    (state, seen): (StateReceiver, watch::Sender<Seen>),
+) {
     let Clouds { mut events, agree, left } = clouds;
     let mut asked = HashSet::new();
     loop {
         match events.recv().await {
             Ok(RouterEvent::ConsentWanted { origin: Origin { workspace: Some(folder), .. }, provider, host }) => {
-                if asked.len() < FOLDERS_ASKED_MAX && asked.insert(Arc::clone(&folder)) {
+                if !is_about_to_answer(&state.borrow())
+                    && asked.len() < FOLDERS_ASKED_MAX
+                    && asked.insert(Arc::clone(&folder))
+                {
                     let question = question(&folder, &format!("{provider} ({host})"));
                     tasks.spawn_for_session(ask(editor.clone(), question, folder, Arc::clone(&agree)));
                 }
@@ -67,6 +75,11 @@ pub(crate) async fn follow(editor: Editor, tasks: Tasks, clouds: Clouds, seen: w
             Err(RecvError::Closed) => return,
         }
     }
+}
+
+/// The model will be there in a moment, and nobody is asked for that.
+fn is_about_to_answer(state: &ModelState) -> bool {
+    matches!(state, ModelState::Starting | ModelState::Loading { .. })
 }
 
 fn question(folder: &Path, provider: &str) -> ShowMessageRequestParams {

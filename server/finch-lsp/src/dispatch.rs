@@ -96,7 +96,9 @@ impl Shared {
             let show = if session.facts.shows_progress { Show::StatusAndProgress } else { Show::StatusOnly };
             let (editor, seen) = (self.editor.clone(), session.seen.clone());
             let clouds = session.clouds.take().filter(|_| first);
-            let following = clouds.map(|clouds| follow(editor.clone(), self.tasks.clone(), clouds, seen.clone()));
+            let follow_with =
+                |clouds| follow(editor.clone(), self.tasks.clone(), clouds, (session.state.clone(), seen.clone()));
+            let following = clouds.map(follow_with);
             let known = Known { provider: session.provider.id(), state: session.state.clone(), seen: seen.subscribe() };
             first.then(|| (announce(editor, known, show), following))
         });

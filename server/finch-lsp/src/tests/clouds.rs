@@ -81,6 +81,22 @@ async fn consent_is_asked_for_once_a_folder_with_no_as_the_first_answer() {
 }
 
 #[tokio::test]
+async fn nobody_is_asked_because_a_model_takes_a_moment_to_load() {
+    let mut rig = rig(Ok(())).await;
+    for (folder, state) in [("/a", ModelState::Starting), ("/b", ModelState::Loading { model: "parrot".to_owned() })] {
+        rig.client.state.send_replace(state);
+        rig.happens(wanted(Some(folder)));
+        // What comes behind it is told, so it was heard.
+        rig.happens(answered(folder));
+        while rig.client.call("finch/status").await["params"]["answered"]["provider"] != folder {}
+    }
+    rig.client.state.send_replace(ModelState::Absent { next: String::new() });
+    rig.happens(wanted(Some("/a")));
+    let question = rig.question().await;
+    assert!(question["params"]["message"].as_str().is_some_and(|message| message.contains("text of /a ")));
+}
+
+#[tokio::test]
 async fn whatever_is_no_clear_answer_counts_as_none() {
     let mut rig = rig(Ok(())).await;
     for (folder, answer) in [("/a", Some("Not now")), ("/b", None), ("/c", Some("Yes"))] {
