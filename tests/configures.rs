@@ -81,8 +81,10 @@ struct Project {
 impl Project {
     fn new(file: &str) -> Self {
         let (home, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        // The way there ends on this machine, so that no test sends a packet out.
         let cloud = "[[providers]]\ntype = \"openai-compatible\"\nname = \"cloud\"\nmodel = \"m\"\n\
-                     base_url = \"https://cloud.invalid/v1\"\napi_key = \"CANARY\"\n\n[router]\nconsent = \"all\"\n";
+                     base_url = \"https://cloud.invalid/v1\"\napi_key = \"CANARY\"\n\
+                     proxy = \"http://127.0.0.1:9\"\n\n[router]\nconsent = \"all\"\n";
         std::fs::write(home.path().join("config.toml"), cloud).unwrap();
         std::fs::create_dir(folder.path().join(".finch")).unwrap();
         std::fs::write(folder.path().join(".finch/config.toml"), file).unwrap();

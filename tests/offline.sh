@@ -66,6 +66,12 @@ for family, host in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
 python3 -c '
 import ipaddress, socket, sys
 seen = set()
+def name(question):
+    parts, at = [], 0
+    while at < len(question) and question[at]:
+        parts.append(question[at + 1:at + 1 + question[at]].decode("ascii", "replace"))
+        at += 1 + question[at]
+    return ".".join(parts)
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
 wire.bind(("drain", 0))
 print("ready", flush=True)
@@ -76,9 +82,10 @@ while True:
     to = ipaddress.ip_address(packet[16:20] if four else packet[24:40])
     kind = packet[9] if four else packet[6]
     port = int.from_bytes(packet[head + 2:head + 4], "big") if kind in (6, 17) else 0
-    if (to, kind, port) not in seen and len(seen) < 100:
-        seen.add((to, kind, port))
-        print({6: "tcp", 17: "udp"}.get(kind, kind), to, port, file=sys.stderr, flush=True)
+    place = (to, kind, port, name(packet[head + 20:]) if kind == 17 and port == 53 else "")
+    if place not in seen and len(seen) < 100:
+        seen.add(place)
+        print({6: "tcp", 17: "udp"}.get(kind, kind), to, port, place[3], file=sys.stderr, flush=True)
 ' >"$work/ready" 2>"$work/places" &
 watcher=$!
 trap 'kill $watcher 2>/dev/null; umount /etc/resolv.conf 2>/dev/null; rm -rf "$work"' EXIT
