@@ -186,7 +186,7 @@ fn doctor_says_who_may_be_asked_here_and_what_is_wrong() {
     };
     let cloud = "ok   provider cloud: openai-compatible, model m, at cloud.invalid, key from api_key; ";
     found(cloud, "may be asked: you agreed");
-    found("FAIL configuration: ", "config.toml:12:8: providers[1] (cohere): type: unknown variant");
+    found("FAIL configuration: ", "config.toml:13:8: providers[1] (cohere): type: unknown variant");
     found("FAIL provider groq: ", "the variable NOWHERE is not set");
     found("ok   project: ", "finch trust give");
     project.trust();
