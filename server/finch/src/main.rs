@@ -62,6 +62,7 @@ impl From<Exit> for ExitCode {
 }
 
 fn main() -> ExitCode {
+    keep_the_runtime_quiet();
     let cli = cli::Cli::parse();
     log_to_stderr(cli.global.verbose);
     if rustls::crypto::ring::default_provider().install_default().is_err() {
@@ -76,6 +77,14 @@ fn main() -> ExitCode {
             if error.is::<Interrupted>() { Exit::Interrupted.into() } else { Exit::Failed.into() }
         }
     }
+}
+
+/// ONNX Runtime reports to its makers from the moment it is loaded, and switching that off in its environment comes too
+/// late for what it says first. It asks this variable before.
+#[expect(unsafe_code, reason = "the environment is written before there is a second thread")]
+fn keep_the_runtime_quiet() {
+    // SAFETY: `main` begins with this, and no other thread exists that could read the environment meanwhile.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
 }
 
 fn log_to_stderr(verbose: u8) {
