@@ -13,6 +13,7 @@ mod escape;
 pub mod gate;
 pub mod gatekeeper;
 mod limits;
+pub mod lock;
 pub mod paths;
 pub mod permissions;
 pub mod permit;

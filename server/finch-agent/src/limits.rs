@@ -198,10 +198,10 @@ pub(crate) const PERMISSIONS_BYTES_MAX: u64 = 1024 * 1024;
 pub(crate) const STORED_RULES_MAX: usize = 2000;
 /// Damaged files that are kept; the first name is used again after that.
 pub(crate) const PERMISSIONS_BAD_MAX: usize = 9;
-/// A writer of `permissions.toml` waits this long for another.
-pub(crate) const PERMISSIONS_LOCK_WAIT: Duration = Duration::from_secs(5);
+/// A writer of a file that several processes write waits this long for another.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Time between two looks at the lock.
-pub(crate) const PERMISSIONS_LOCK_LOOK: Duration = Duration::from_millis(10);
+pub(crate) const LOCK_LOOK: Duration = Duration::from_millis(10);
 
 /// Bytes of the description of a command for the sandbox.
 pub(crate) const SPEC_BYTES_MAX: usize = 1024 * 1024;

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use crate::limits::{PERMISSIONS_BAD_MAX, PERMISSIONS_BYTES_MAX, STORED_RULES_MAX};
+use crate::lock::{self, LockError};
 use crate::rules::{Pattern, Rule};
 
 mod entry;
-mod lock;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +56,15 @@ pub enum PermissionsError {
     NoText { path: PathBuf },
     #[error("{} holds all the rules it can; revoke some", path.display())]
     Full { path: PathBuf },
+}
+
+impl From<LockError> for PermissionsError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Disk { path, source } => Self::Write { path, source },
+            LockError::Held { path } => Self::Locked { path },
+        }
+    }
 }
 
 impl Permissions {

@@ -37,10 +37,6 @@ pub(crate) const LEDGER_MONTHS_MAX: u64 = 12;
 
 /// Bytes of `trust.toml` at most.
 pub(crate) const TRUST_BYTES_MAX: u64 = 1 << 20;
-/// How long to wait for another process that writes an answer.
-pub(crate) const TRUST_LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Between two looks whether it is done.
-pub(crate) const TRUST_LOCK_LOOK: Duration = Duration::from_millis(20);
 /// Damaged files that are kept beside `trust.toml`.
 pub(crate) const TRUST_BAD_MAX: u32 = 100;
 // Providers.

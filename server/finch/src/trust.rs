@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use finch_agent::lock::{self, LockError};
 use finch_llm::router::Consent;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
@@ -16,7 +17,6 @@ use crate::config::project;
 use crate::limits::{TRUST_BAD_MAX, TRUST_BYTES_MAX};
 use crate::surroundings::now_ms;
 
-mod lock;
 #[cfg(test)]
 mod tests;
 
@@ -62,6 +62,15 @@ pub(crate) enum TrustError {
     NoText { path: PathBuf, file: PathBuf },
     #[error("{} holds all the answers it can; remove some with `finch consent forget PATH`", path.display())]
     Full { path: PathBuf },
+}
+
+impl From<LockError> for TrustError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Disk { path, source } => Self::Write { path, source },
+            LockError::Held { path } => Self::Locked { path },
+        }
+    }
 }
 
 impl From<Cloud> for Consent {
