@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use crate::view::{Nowhere, leads_to};
+
 #[cfg_attr(unix, path = "paths/unix.rs")]
 #[cfg_attr(not(unix), path = "paths/other.rs")]
 mod system;
@@ -63,24 +65,11 @@ impl Root {
     /// [`PathError`] if it leads nowhere.
     pub fn named(&self, path: &Path) -> Result<PathBuf, PathError> {
         let whole = self.path.join(path);
-        let mut missing = Vec::new();
-        let mut there = whole.as_path();
-        loop {
-            match there.canonicalize() {
-                Ok(canonical) => return Ok(missing.iter().rev().fold(canonical, |path, name| path.join(name))),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(PathError::Io { path: whole.clone(), source }),
-            }
-            // A link that leads to nothing is no name for a new file.
-            if there.symlink_metadata().is_ok() {
-                return Err(PathError::Link { path: whole.clone() });
-            }
-            let (Some(name), Some(parent)) = (there.file_name(), there.parent()) else {
-                return Err(PathError::NoName { path: whole.clone() });
-            };
-            missing.push(name.to_owned());
-            there = parent;
-        }
+        leads_to(whole.clone()).map_err(|nowhere| match nowhere {
+            Nowhere::DeadLink { .. } => PathError::Link { path: whole },
+            Nowhere::UpFromNothing => PathError::NoName { path: whole },
+            Nowhere::Unreadable { source, .. } => PathError::Io { path: whole, source },
+        })
     }
 
     /// Opens a regular file to be read. A pipe, a device or a socket is refused without being opened.

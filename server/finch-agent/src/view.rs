@@ -21,6 +21,7 @@ use crate::changes::{Base, ChangeSet, Standing};
 pub use decode::Encoding;
 pub(crate) use decode::{Decoded, decode};
 pub use place::{BadPath, resolve};
+pub(crate) use place::{Nowhere, leads_to};
 
 /// An open document of the editor.
 #[derive(Debug, Clone)]

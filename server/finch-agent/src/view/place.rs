@@ -40,7 +40,31 @@ pub fn resolve(workspace: &Path, given: &str) -> Result<PathBuf, BadPath> {
     if given.len() > crate::limits::PATH_BYTES_MAX {
         return Err(BadPath::TooLong { bytes: given.len() });
     }
-    let mut known = workspace.join(given);
+    leads_to(workspace.join(given)).map_err(|nowhere| match nowhere {
+        Nowhere::DeadLink { path } => BadPath::DeadLink { path: escape::path(&path) },
+        Nowhere::UpFromNothing => BadPath::UpFromNothing { path: escape::text(given).into_owned() },
+        Nowhere::Unreadable { path, source } => {
+            BadPath::Unreadable { path: escape::path(&path), reason: source.to_string() }
+        }
+    })
+}
+
+/// Why a path leads to no file, not even to one that could be made.
+#[derive(Debug)]
+pub(crate) enum Nowhere {
+    DeadLink {
+        path: PathBuf,
+    },
+    /// It goes up from a folder that does not exist.
+    UpFromNothing,
+    Unreadable {
+        path: PathBuf,
+        source: io::Error,
+    },
+}
+
+/// Where a whole path leads, links followed; what is not there yet keeps its name.
+pub(crate) fn leads_to(mut known: PathBuf) -> Result<PathBuf, Nowhere> {
     let mut missing: Vec<OsString> = Vec::new();
     loop {
         match known.canonicalize() {
@@ -48,17 +72,13 @@ pub fn resolve(workspace: &Path, given: &str) -> Result<PathBuf, BadPath> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             // Below a file there is nothing; the caller will hear so.
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
-            Err(error) => {
-                return Err(BadPath::Unreadable { path: escape::path(&known), reason: error.to_string() });
-            }
+            Err(source) => return Err(Nowhere::Unreadable { path: known, source }),
         }
+        // A link that leads to nothing is no name for a new file.
         if known.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
-            return Err(BadPath::DeadLink { path: escape::path(&known) });
+            return Err(Nowhere::DeadLink { path: known });
         }
-        let last = known.components().next_back();
-        let Some(Component::Normal(name)) = last else {
-            return Err(BadPath::UpFromNothing { path: escape::text(given).into_owned() });
-        };
+        let Some(Component::Normal(name)) = known.components().next_back() else { return Err(Nowhere::UpFromNothing) };
         missing.push(name.to_owned());
         known.pop();
     }
