@@ -15,7 +15,7 @@ use crate::clouds::{self, Cloud};
 use crate::config;
 use crate::local::{self, LocalProvider, NoModel};
 use crate::routing::Desk;
-use crate::surroundings::Surroundings;
+use crate::surroundings::{self, Surroundings};
 
 /// All who may answer, as one.
 pub(super) struct Answerer {
@@ -80,7 +80,7 @@ fn clouds_of(surroundings: &Surroundings, provider: Option<&str>) -> Result<Vec<
         return Ok(Vec::new());
     }
     // The commands that print the keys of others are not run.
-    let (clouds, problems) = clouds::specs(config, provider, |name| std::env::var(name).ok());
+    let (clouds, problems) = clouds::specs(config, provider, surroundings::variable);
     match (problems.first(), provider) {
         (Some(problem), Some(_)) => bail!("{problem}"),
         _ => problems.iter().for_each(|problem| tracing::warn!("{problem}")),
