@@ -22,7 +22,6 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use line::task_name;
 pub(crate) use read::{Entry, Since, Skipped, read};
 pub(crate) use summary::{Summary, Total};
 

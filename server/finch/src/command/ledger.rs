@@ -8,7 +8,7 @@ use super::table::aligned;
 use crate::Exit;
 use crate::calendar::Moment;
 use crate::cli;
-use crate::ledger::{self, Entry, Since, Skipped, Summary, Total, task_name};
+use crate::ledger::{self, Entry, Since, Skipped, Summary, Total};
 use crate::progress::say;
 use crate::surroundings::{Surroundings, now_ms};
 
@@ -124,7 +124,7 @@ impl<'a> EntryOut<'a> {
             model: &departs.model,
             host: &departs.host,
             is_loopback: departs.is_loopback,
-            task: task_name(departs.task),
+            task: departs.task.name(),
             workspace: departs.workspace.as_deref(),
             files: &departs.files,
             files_more: departs.files_more,
@@ -175,7 +175,7 @@ fn cells(entry: &Entry) -> [String; 9] {
         Moment::of(departs.at_ms).short(),
         who,
         host(departs.is_loopback, &departs.host),
-        task_name(departs.task).to_owned(),
+        departs.task.name().to_owned(),
         departs.bytes.to_string(),
         tokens.unwrap_or_else(|| "-".to_owned()),
         cost(ended.and_then(|ended| ended.cost)),

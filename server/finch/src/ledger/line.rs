@@ -213,16 +213,6 @@ impl From<TaskName> for Task {
     }
 }
 
-/// A task as it stands in a line.
-pub(crate) fn task_name(task: Task) -> &'static str {
-    match task {
-        Task::Completion => "completion",
-        Task::Chat => "chat",
-        Task::Plan => "plan",
-        Task::Critique => "critique",
-    }
-}
-
 /// The beginning of a name.
 fn head(name: &str, bytes_max: usize) -> String {
     let name = printable(name);
