@@ -61,6 +61,10 @@ pub struct Runtime {
 /// The environment is process-global inside ONNX Runtime and cannot be made twice, so it is kept for good.
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
+/// The variable of the environment that keeps the library from reporting to its makers. It is asked for when the library is
+/// loaded; what switches reports off in its environment comes too late for the first ones.
+pub const QUIET: &str = "ORT_DISABLE_TELEMETRY";
+
 impl Runtime {
     /// Loads the library, or returns the one that is loaded already from the same file.
     pub fn load(library: &RuntimeLibrary) -> Result<Self, RuntimeError> {
@@ -74,6 +78,9 @@ impl Runtime {
             };
         }
         let unusable = |problem: String| RuntimeError::Unusable { path: path.to_owned(), problem };
+        if std::env::var_os(QUIET).is_none() {
+            return Err(unusable(format!("it would report to its makers; start the process with {QUIET}=1")));
+        }
         elf::check(path).map_err(|problem| unusable(problem.to_string()))?;
         let environment = ort::init_from(path)
             .map_err(|error| refused(path, error))?

@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 #[expect(unsafe_code, reason = "the environment is written before there is a second thread")]
 fn keep_the_runtime_quiet() {
     // SAFETY: `main` begins with this, and no other thread exists that could read the environment meanwhile.
-    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
+    unsafe { std::env::set_var(finch_engine::runtime::QUIET, "1") };
 }
 
 fn log_to_stderr(verbose: u8) {
