@@ -2,12 +2,12 @@
 //! loopback that are not ours.
 
 use std::fmt::Write as _;
-use std::net::TcpListener;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::support::client::Client;
+use crate::support::closed_port::ClosedPort;
 use crate::support::finch::{Said, command, finch, said};
 use crate::support::llmock::{KEY, Llmock, SERVICES};
 
@@ -44,10 +44,9 @@ fn json(said: &Said) -> Value {
     serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {}{}", said.out, said.err))
 }
 
-/// A port where nobody listens.
-fn dead() -> String {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    format!("http://127.0.0.1:{port}/v1")
+/// Where nobody listens.
+fn url_of(dead: &ClosedPort) -> String {
+    format!("http://{}/v1", dead.address().unwrap())
 }
 
 fn ledger(home: &Path) -> Vec<Value> {
@@ -101,7 +100,8 @@ fn an_answer_is_streamed_and_who_gave_it_is_said_beside_it() {
 fn the_next_provider_answers_where_the_first_is_dead() {
     let server = Llmock::start();
     let url = server.spec(SERVICES[1].0).endpoint.to_string();
-    let home = home(&(entry("first", &dead()) + &entry("second", &url)));
+    let dead = ClosedPort::take().unwrap();
+    let home = home(&(entry("first", &url_of(&dead)) + &entry("second", &url)));
     let said = finch(home.path(), &["ask", "Hello?", "--json"]);
     assert_eq!(said.code, 0, "{}", said.err);
     assert_eq!(json(&said)["provider"], "second");
@@ -111,7 +111,8 @@ fn the_next_provider_answers_where_the_first_is_dead() {
 
 #[test]
 fn all_dead_is_one_error_that_names_each() {
-    let home = home(&(entry("first", &dead()) + &entry("second", &dead())));
+    let [first, second] = [(), ()].map(|()| ClosedPort::take().unwrap());
+    let home = home(&(entry("first", &url_of(&first)) + &entry("second", &url_of(&second))));
     let said = finch(home.path(), &["ask", "Hello?"]);
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     for name in ["local: no model is installed", "first: ", "second: "] {
@@ -140,7 +141,8 @@ fn nothing_leaves_without_policy_and_consent() {
 #[test]
 fn consent_for_a_folder_lets_out_and_the_ledger_is_written_first() {
     // Beyond this machine by its name; the way there ends on it, so that no test sends a packet out.
-    let proxy = format!("proxy = \"{}\"\n", dead().trim_end_matches("/v1"));
+    let dead = ClosedPort::take().unwrap();
+    let proxy = format!("proxy = \"http://{}\"\n", dead.address().unwrap());
     let home = home(&(entry("cloud", "https://cloud.invalid/v1") + &proxy));
     let folder = tempfile::tempdir().unwrap();
     let given = finch(home.path(), &["consent", "give", folder.path().to_str().unwrap()]);

@@ -59,6 +59,7 @@ mod tidy;
 #[cfg(test)]
 mod support {
     pub(crate) mod client;
+    pub(crate) mod closed_port;
     pub(crate) mod cloud_faults;
     pub(crate) mod conformance;
     #[cfg(target_os = "linux")]

@@ -6,6 +6,7 @@ use finch_model::Manifest;
 use finch_model::gguf::TensorKind;
 use finch_model::tiny::{HubSpec, TinySpec, write_hub, write_tiny_gguf};
 
+use crate::support::closed_port::ClosedPort;
 use crate::support::finch::{Background, Said, command, said};
 use crate::support::hub::{Hub, Manner};
 
@@ -88,8 +89,8 @@ fn ctrl_c_stops_a_pull_and_the_next_one_goes_on() {
 #[test]
 fn a_hub_that_cannot_be_reached_is_said_with_what_to_do() {
     let home = tempfile::tempdir().unwrap();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let said = pull(home.path(), &format!("http://{nobody}"), &["owner/Some-Model"]);
+    let nobody = ClosedPort::take().unwrap();
+    let said = pull(home.path(), &format!("http://{}", nobody.address().unwrap()), &["owner/Some-Model"]);
     assert_eq!(said.code, 1);
     for part in ["owner/Some-Model", "cannot be reached", "HF_ENDPOINT", "finch model import"] {
         assert!(said.err.contains(part), "{}", said.err);

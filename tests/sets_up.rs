@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::closed_port::ClosedPort;
 use crate::support::finch::{command, finch, home_of_its_own, said};
 use crate::support::key_server::KeyServer;
 use crate::support::terminal::Terminal;
@@ -174,9 +175,8 @@ fn after_a_refusal_the_key_can_be_kept_and_everything_can_be_left() {
 
 #[test]
 fn a_server_that_is_not_there_is_said_and_local_only_asks_nobody() {
-    // Nobody listens once the listener is gone.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let home = home_of_its_own(&clouds_at(&format!("http://{gone}/v1")));
+    let gone = ClosedPort::take().unwrap();
+    let home = home_of_its_own(&clouds_at(&format!("http://{}/v1", gone.address().unwrap())));
     let terminal = setup(home.path(), None);
     answer(&terminal, TO_THE_KEY);
     answer(&terminal, &[("The key for claude", &["text:k", "Enter"])]);

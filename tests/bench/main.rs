@@ -8,6 +8,8 @@
 mod ahead;
 mod builds;
 mod clients;
+#[path = "../support/closed_port.rs"]
+mod closed_port;
 #[path = "../support/cloud_faults.rs"]
 mod cloud_faults;
 mod clouds;

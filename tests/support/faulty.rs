@@ -1,12 +1,14 @@
 //! A server on this machine that goes wrong in one way, byte for byte, whenever it is asked.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
+
+use super::closed_port::ClosedPort;
 
 /// What it does to everybody.
 #[derive(Debug, Clone)]
@@ -42,21 +44,22 @@ pub(crate) struct Faulty {
     elsewhere: Option<Box<Faulty>>,
     /// What keeps the door full.
     _queue: Option<(tokio::net::TcpListener, Vec<TcpStream>)>,
+    /// What keeps it closed.
+    _closed: Option<ClosedPort>,
 }
 
 impl Faulty {
     /// Serves until the process ends.
     pub(crate) fn serve(manner: &Manner) -> Result<Self> {
-        if matches!(manner, Manner::Full) {
-            return Self::full();
-        }
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?.to_string();
-        let mut server =
-            Self { address, connections: Arc::default(), heads: Arc::default(), elsewhere: None, _queue: None };
+        let mut server = Self::at(listener.local_addr()?);
         let (words, then) = match manner {
-            // The port is nobody's once the listener is gone.
-            Manner::Refuses | Manner::Full => return Ok(server),
+            Manner::Full => return Self::full(),
+            Manner::Refuses => {
+                let closed = ClosedPort::take()?;
+                let server = Self::at(closed.address()?);
+                return Ok(Self { _closed: Some(closed), ..server });
+            }
             Manner::HangsUp => (None, Then::Ends),
             Manner::Says(words, then) => (Some(words.clone()), *then),
             Manner::Redirects(status) => {
@@ -88,14 +91,18 @@ impl Faulty {
         let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok();
         let waiting: Vec<TcpStream> = std::iter::from_fn(connect).take(WAITING_MAX).collect();
         anyhow::ensure!(waiting.len() < WAITING_MAX, "the door does not become full");
-        let _queue = Some((listener, waiting));
-        Ok(Self {
+        Ok(Self { _queue: Some((listener, waiting)), ..Self::at(address) })
+    }
+
+    fn at(address: SocketAddr) -> Self {
+        Self {
             address: address.to_string(),
             connections: Arc::default(),
             heads: Arc::default(),
             elsewhere: None,
-            _queue,
-        })
+            _queue: None,
+            _closed: None,
+        }
     }
 
     /// How often it was connected to, as far as it can know.
