@@ -11,6 +11,7 @@ mod asks_the_model;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod carries_out_a_plan;
 mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;

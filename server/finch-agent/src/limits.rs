@@ -165,6 +165,18 @@ pub(crate) const PERSONAS_AT_ONCE: usize = 3;
 pub(crate) const NOTES_BYTES_MAX: usize = 48 * 1024;
 /// What one request of the loop may take.
 pub(crate) const PLAN_ANSWER_WAIT: std::time::Duration = std::time::Duration::from_secs(600);
+/// Answers of the model while it reads the repository for a plan.
+pub(crate) const PLAN_READING_ANSWERS_MAX: usize = 20;
+/// The time for that.
+pub(crate) const PLAN_READING_TIME_MAX: Duration = Duration::from_secs(600);
+/// A file against which a claim about the code is held, in bytes.
+pub(crate) const PLAN_SOURCE_BYTES_MAX: usize = 4 << 20;
+/// Turns that a step of a plan gets until its check passes.
+pub(crate) const CHECK_TRIES_MAX: usize = 3;
+/// Tasks that can be taken back.
+pub(crate) const TASKS_UNDOABLE_MAX: usize = 50;
+/// Tasks whose edits wait to be looked at.
+pub(crate) const TASKS_STAGED_MAX: usize = 10;
 /// Steering by the user: bytes of it.
 pub(crate) const STEERING_BYTES_MAX: usize = 16 * 1024;
 /// Commands in one plain command line; with more it is asked about.

@@ -12,9 +12,9 @@ mod walk;
 pub mod web_fetch;
 mod write;
 
-pub use ask_user::AskUser;
-pub use bash::Bash;
-pub use diagnostics::Diagnostics;
+pub use ask_user::{AskUser, User};
+pub use bash::{Bash, Documents, Job, NoDocuments, Runner, Settled, Shell};
+pub use diagnostics::{Diagnostics, Reports};
 pub use edit::Edit;
 pub use glob::Glob;
 pub use grep::Grep;
