@@ -22,6 +22,7 @@ pub mod question;
 pub mod rules;
 pub mod sandbox;
 pub mod shell;
+pub mod store;
 pub mod tool;
 pub mod tools;
 pub mod turn;
