@@ -7,6 +7,7 @@
 mod effect;
 mod lines;
 mod merge;
+mod plain;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,6 +20,7 @@ use crate::view::Encoding;
 
 pub use effect::{Against, Effect, TextEdit};
 pub(crate) use lines::unified;
+pub use plain::PlainChange;
 
 /// A file as it was before the agent's edits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

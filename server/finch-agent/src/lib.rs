@@ -23,6 +23,7 @@ pub mod rules;
 pub mod sandbox;
 pub mod shell;
 pub mod task;
+pub mod store;
 pub mod tool;
 pub mod tools;
 pub mod turn;

@@ -239,3 +239,32 @@ pub(crate) const KILL_LOOK: Duration = Duration::from_millis(2);
 pub(crate) const KILLED_AT_ONCE: usize = 4096;
 /// How much less of the processor a command gets than the editor, in steps of `nice`.
 pub(crate) const COMMAND_NICENESS: i32 = 5;
+
+// Tasks that are kept.
+
+/// A task that nothing happened to for so long is removed, with what belongs to it.
+pub(crate) const TASK_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Tasks of one workspace; the oldest go.
+pub(crate) const TASKS_MAX: usize = 200;
+/// Bytes of all tasks; the oldest go.
+pub(crate) const STORE_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of a task's text.
+pub(crate) const TASK_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one message, written down.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 32 << 20;
+/// Messages of one task that are not summed up.
+pub(crate) const MESSAGES_MAX: usize = 10_000;
+/// Names of files that one conversation has text of.
+pub(crate) const NAMED_FILES_MAX: usize = 20_000;
+/// Bytes of one set of changes: the texts before and after.
+pub(crate) const CHANGE_SET_BYTES_MAX: usize = 128 << 20;
+/// Sets of changes of one task.
+pub(crate) const CHANGE_SETS_MAX: usize = 2000;
+/// Another process may hold the store for so long.
+pub(crate) const STORE_WAIT: Duration = Duration::from_secs(5);
+/// Bytes that the log of the store keeps when it is empty.
+pub(crate) const STORE_LOG_BYTES: u64 = 4 << 20;
+/// Damaged stores that are kept; the first name is used again after that.
+pub(crate) const STORE_BAD_MAX: usize = 3;
+/// A process that cannot be seen from here is gone when its task has not changed for so long.
+pub(crate) const OWNER_SILENT_MAX: Duration = Duration::from_secs(15 * 60);

@@ -47,6 +47,14 @@ impl fmt::Display for PlanHash {
     }
 }
 
+impl PlanHash {
+    /// The hash of this spelling, as [`PlanHash`] is shown; none if it is no such spelling.
+    pub(crate) fn read(shown: &str) -> Option<Self> {
+        let is_hash = shown.len() == 64 && shown.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        is_hash.then(|| Self(shown.to_owned()))
+    }
+}
+
 /// A text that is no plan. Says what is missing and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadPlan {
