@@ -99,10 +99,7 @@ impl Why {
     /// Whether an answer may be kept. If not, it counts once.
     #[must_use]
     pub fn may_be_kept(&self) -> bool {
-        !matches!(
-            self,
-            Self::RunsInEditors | Self::Rule(_) | Self::NotPlain(_) | Self::Guarded(_) | Self::NoSandbox(_)
-        )
+        !matches!(self, Self::RunsInEditors | Self::Rule(_) | Self::NotPlain(_) | Self::Guarded(_) | Self::NoSandbox(_))
     }
 }
 

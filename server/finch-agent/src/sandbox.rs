@@ -132,6 +132,12 @@ impl Sandbox {
         Self { helper, found: OnceCell::new() }
     }
 
+    /// For tests: as if it had been tried out.
+    #[cfg(test)]
+    pub(crate) fn found_for_test(helper: Vec<OsString>, found: Availability) -> Self {
+        Self { helper, found: OnceCell::new_with(Some(found)) }
+    }
+
     pub(crate) fn helper(&self) -> &[OsString] {
         &self.helper
     }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{Asker, Denied, Gate};
 use crate::access::Network;
 use crate::permissions::Permissions;
+use crate::permit::Permitted;
 use crate::question::{Answer, Question};
 use crate::rules::{Confinement, Pattern, Rule, Rules, Scope, Verdict};
-use crate::permit::Permitted;
 use crate::{Access, Permit};
 
 /// Gives its answers in turn, after everybody had a turn to run; `None` never answers.
@@ -108,7 +108,10 @@ async fn always_is_stored_for_this_workspace() {
         next.permit(vec![run(command)], None).await.unwrap_err();
     }
     let scope = Scope { workspace: "/t/ws-evil".into(), finch_home: "/home/u/.finch".into(), user_home: None };
-    let other = Gate::new(Rules::new(scope, Vec::new()).confined(Confinement::Whole), Permissions::open(folder.path().join("permissions.toml")));
+    let other = Gate::new(
+        Rules::new(scope, Vec::new()).confined(Confinement::Whole),
+        Permissions::open(folder.path().join("permissions.toml")),
+    );
     let there = Access::Run { command: "cargo test".into(), cwd: "/t/ws-evil".into(), network: Network::Off };
     other.permit(vec![there], None).await.unwrap_err();
 }

@@ -13,7 +13,8 @@ fn rule(verdict: Verdict, command: &str) -> Rule {
 }
 
 fn rules(rules: &[(Verdict, &str)]) -> Rules {
-    Rules::new(scope(), rules.iter().map(|(verdict, command)| rule(*verdict, command)).collect()).confined(Confinement::Whole)
+    Rules::new(scope(), rules.iter().map(|(verdict, command)| rule(*verdict, command)).collect())
+        .confined(Confinement::Whole)
 }
 
 fn run(command: &str) -> Access {
@@ -337,7 +338,8 @@ fn deny_beats_ask_and_ask_beats_allow() {
 #[test]
 fn an_exact_command_is_allowed_in_its_folder_alone() {
     let exact = Pattern::ExactCommand { command: "make all".into(), cwd: "/t/ws/a".into(), network: Network::Off };
-    let rules = Rules::new(scope(), vec![Rule { verdict: Verdict::Allow, pattern: exact }]).confined(Confinement::Whole);
+    let rules =
+        Rules::new(scope(), vec![Rule { verdict: Verdict::Allow, pattern: exact }]).confined(Confinement::Whole);
     let make = |cwd: &str, network| Access::Run { command: "make all".into(), cwd: cwd.into(), network };
     check("exact", &rules, &make("/t/ws/a", Network::Off), Allow);
     check("exact", &rules, &make("/t/ws", Network::Off), Ask);
@@ -369,7 +371,8 @@ fn every_path() -> Rules {
             allow(Pattern::Read(glob("/**"))),
             allow(Pattern::Write(glob("/**"))),
         ],
-    ).confined(Confinement::Whole)
+    )
+    .confined(Confinement::Whole)
 }
 
 #[test]
@@ -514,7 +517,8 @@ fn addresses_are_asked_about_and_odd_ones_refused() {
             allow(Pattern::Url("https://a.b/c".into())),
             Rule { verdict: Verdict::Deny, pattern: Pattern::Host("bad.com".into()) },
         ],
-    ).confined(Confinement::Whole);
+    )
+    .confined(Confinement::Whole);
     for url in ["https://allowed.com/x", "https://ALLOWED.com", "https://a.b/c"] {
         check("fetch", &rules, &fetch(url), Allow);
     }
@@ -562,7 +566,8 @@ fn tools_of_servers_are_asked_about() {
             Rule { verdict: Verdict::Allow, pattern: pattern(Some("b"), None) },
             Rule { verdict: Verdict::Deny, pattern: pattern(Some("c"), None) },
         ],
-    ).confined(Confinement::Whole);
+    )
+    .confined(Confinement::Whole);
     check("MCP", &rules, &mcp("a", "{}"), Allow);
     check("MCP", &rules, &mcp("a", "{\"x\":1}"), Ask);
     check("MCP", &rules, &mcp("b", "{\"x\":1}"), Allow);
@@ -605,7 +610,8 @@ fn a_pattern_of_one_path_is_that_path() {
     let rules = Rules::new(
         scope(),
         vec![Rule { verdict: Verdict::Allow, pattern: Pattern::Write(PathPattern::Exact(PathBuf::from("/t/ws/a*"))) }],
-    ).confined(Confinement::Whole);
+    )
+    .confined(Confinement::Whole);
     check("exact", &rules, &write("/t/ws/a*"), Allow);
     check("exact", &rules, &write("/t/ws/ab"), Ask);
     assert!(PathPattern::glob("src/**").unwrap().matches(Path::new("/t/ws/src/a/b"), Path::new("/t/ws")));

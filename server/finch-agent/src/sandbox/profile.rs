@@ -114,7 +114,8 @@ mod tests {
     use crate::access::Network;
 
     fn spec(workspace: &str, network: Network) -> Spec {
-        let mut spec = Spec::new("make", Path::new(workspace), Path::new("/private/t"), network, Duration::from_secs(9));
+        let mut spec =
+            Spec::new("make", Path::new(workspace), Path::new("/private/t"), network, Duration::from_secs(9));
         spec.writable = vec!["/Users/u/.npm".into()];
         spec.readable = vec!["/Users/u/.rustup".into()];
         spec
@@ -147,7 +148,10 @@ mod tests {
         let text = text(&spec("/Users/u/ws", Network::Off)).unwrap();
         let allowed = text.find("(allow file-read* file-write* (subpath \"/Users/u/ws\"))").unwrap();
         for name in ["[.][gG][iI][tT](/|$)", "[.][fF][iI][nN][cC][hH](/|$)", "/[.][vV][sS][cC][oO][dD][eE](/|$)"] {
-            let denied = format!("(deny file-write* (require-all (subpath \"/Users/u/ws\") (regex #\"/{}\")))", name.trim_start_matches('/'));
+            let denied = format!(
+                "(deny file-write* (require-all (subpath \"/Users/u/ws\") (regex #\"/{}\")))",
+                name.trim_start_matches('/')
+            );
             assert!(text.find(&denied).is_some_and(|at| at > allowed), "{denied}\n{text}");
         }
         assert_eq!(text.matches("(deny file-write* ").count(), 2 + EDITORS.len() + EDITOR_ENDINGS.len());

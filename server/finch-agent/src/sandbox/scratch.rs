@@ -98,7 +98,7 @@ mod tests {
         fs::write(closed.join("f"), "").unwrap();
         std::os::unix::fs::symlink(outside.path(), closed.join("link")).unwrap();
         for closed in [closed.as_path(), closed.parent().unwrap()] {
-            let none: Permissions = std::os::unix::fs::PermissionsExt::from_mode(0);
+            let none: Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o000);
             fs::set_permissions(closed, none).unwrap();
         }
         // Even where nothing is closed to the user of the test.

@@ -33,7 +33,8 @@ impl Confined {
             return without(job, reason).await;
         }
         let (job, grants, sandbox) = (job.clone(), self.grants.clone(), Arc::clone(&self.sandbox));
-        let prepared = move || within(&job, &grants, &sandbox).map_err(|error| format!("it cannot be prepared: {error}"));
+        let prepared =
+            move || within(&job, &grants, &sandbox).map_err(|error| format!("it cannot be prepared: {error}"));
         off_thread(prepared).await.map_err(|outcome| outcome.text)?
     }
 }
@@ -63,7 +64,8 @@ fn within(job: &Job, grants: &Grants, sandbox: &Sandbox) -> std::io::Result<Prep
     spec.scratch = Some(scratch.folder().to_owned());
     spec.writable.clone_from(&grants.writable);
     spec.readable.clone_from(&grants.readable);
-    let own = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let own =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     spec.environment = sandbox::environment(own, &grants.environment, &job.workspace);
     spec.environment.extend(QUIET.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
     if let Some(changes) = &job.staged {
@@ -92,3 +94,7 @@ fn overlay(changes: &ChangeSet, scratch: &Scratch) -> std::io::Result<Overlay> {
     }
     Ok(Overlay { layers: scratch.layers(), staged })
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Outcome, ToolContext,
-    limits::{KEEPER_END_WAIT, KEEPER_TELL_WAIT, OUTPUT_DRAIN, OUTPUT_PIECE_BYTES},
+    limits::{KEEPER_END_WAIT, KEEPER_LATE, KEEPER_TELL_WAIT, OUTPUT_DRAIN, OUTPUT_PIECE_BYTES},
     sandbox::{Ending, Scratch, read_report},
     tool::off_thread,
 };
@@ -135,7 +135,7 @@ impl Running {
         let own = Instant::now() + job.time;
         match self.kept {
             Kept::Here => own,
-            Kept::Untold | Kept::Told => own + KEEPER_END_WAIT,
+            Kept::Untold | Kept::Told => own + KEEPER_LATE,
         }
     }
 

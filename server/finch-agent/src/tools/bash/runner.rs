@@ -67,9 +67,11 @@ impl Runner for Shell {
                 command.args(["--noprofile", "--norc", "-c", &job.command]);
                 Ok(command.into())
             }
-            Some(_) => Err("staged edits are reviewed first, and without a sandbox no command can be shown them; ask the \
+            Some(_) => {
+                Err("staged edits are reviewed first, and without a sandbox no command can be shown them; ask the \
                             user to apply them"
-                .to_owned()),
+                    .to_owned())
+            }
         };
         Box::pin(std::future::ready(prepared))
     }
