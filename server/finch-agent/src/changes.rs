@@ -110,6 +110,15 @@ impl ChangeSet {
         self.files.keys().map(PathBuf::as_path)
     }
 
+    /// What each file is to hold, as bytes; none if it goes. Files in conflict have nothing to hold yet.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = (&Path, Option<Vec<u8>>)> {
+        let settled = self.files.iter().filter(|(_, file)| file.conflict.is_none());
+        settled.map(|(path, file)| {
+            let bytes = file.after.as_ref().map(|text| file.base.encoding.encode(text));
+            (path.as_path(), bytes)
+        })
+    }
+
     /// Stages the text that `path` is to have, none to remove it. `base` is the text it was made on. What was staged
     /// before on another text, or is in conflict, gives way.
     pub fn stage(&mut self, path: &Path, base: &Base, after: Option<Arc<str>>) {

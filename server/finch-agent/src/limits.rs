@@ -231,6 +231,12 @@ pub(crate) const GUARDED_ENTRIES_MAX: usize = 20_000;
 pub(crate) const KEEPER_LOOK: Duration = Duration::from_millis(10);
 /// It counts its processes this often.
 pub(crate) const KEEPER_COUNT_LOOK: Duration = Duration::from_millis(50);
+/// A keeper takes what it is told to run within this time.
+pub(crate) const KEEPER_TELL_WAIT: Duration = Duration::from_secs(10);
+/// A keeper that has not ended its command so long after the command's time is told to.
+pub(crate) const KEEPER_LATE: Duration = Duration::from_secs(2);
+/// A keeper that ends takes no longer than this, [`KILL_WAIT`] included.
+pub(crate) const KEEPER_END_WAIT: Duration = Duration::from_secs(7);
 /// Processes that do not go within this time are left to the system.
 pub(crate) const KILL_WAIT: Duration = Duration::from_secs(5);
 /// Time between two rounds of killing.

@@ -68,7 +68,7 @@ impl Question {
             if !effect.is_empty() {
                 effect.push_str("\n\n");
             }
-            effect.push_str(&shown_effect(access));
+            effect.push_str(&shown_effect(access, why));
             let why = characters::shown_on_one_line(&why.to_string());
             if !whys.contains(&why) {
                 whys.push(why);
@@ -121,6 +121,7 @@ fn title(asked: &[(Access, Why)]) -> String {
     match asked {
         [(Access::Read { .. }, _)] => "finch wants to read a file".to_owned(),
         [(Access::Write { .. }, _)] => "finch wants to change a file".to_owned(),
+        [(Access::Run { .. }, Why::NoSandbox(_))] => "finch wants to run a command without a sandbox".to_owned(),
         [(Access::Run { network: Network::Off, .. }, _)] => "finch wants to run a command".to_owned(),
         [(Access::Run { network: Network::On, .. }, _)] => "finch wants to run a command with the network".to_owned(),
         [(Access::Fetch { .. }, _)] => "finch wants to fetch an address".to_owned(),
@@ -139,15 +140,17 @@ fn raw_bytes(access: &Access) -> usize {
     }
 }
 
-fn shown_effect(access: &Access) -> String {
+fn shown_effect(access: &Access, why: &Why) -> String {
     let line = |text: &str| wrapped(&characters::shown_on_one_line(text));
     match access {
         Access::Read { path } => format!("Read {}", line(&path.to_string_lossy())),
         Access::Write { path, diff } => format!("Change {}\n{}", line(&path.to_string_lossy()), block(diff)),
         Access::Run { command, cwd, network } => {
-            let network = match network {
-                Network::Off => "without the network",
-                Network::On => "WITH THE NETWORK",
+            let network = match (why, network) {
+                // Nothing would keep it from the network.
+                (Why::NoSandbox(_), _) => "with your rights and WITH THE NETWORK",
+                (_, Network::Off) => "without the network",
+                (_, Network::On) => "WITH THE NETWORK",
             };
             format!("Run in {}, {network}:\n{}", line(&cwd.to_string_lossy()), block(command))
         }
