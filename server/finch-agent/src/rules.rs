@@ -78,6 +78,8 @@ pub enum Why {
     Untame,
     #[error("the command would have the network")]
     Network,
+    #[error("finch asks each time before it restarts itself")]
+    Restart,
     #[error("the stored answers cannot be read, so none of them counts")]
     Unreadable,
 }
@@ -86,7 +88,7 @@ impl Why {
     /// Whether an answer may be kept. If not, it counts once.
     #[must_use]
     pub fn may_be_kept(&self) -> bool {
-        !matches!(self, Self::RunsInEditors | Self::Rule(_) | Self::NotPlain(_) | Self::Guarded(_))
+        !matches!(self, Self::RunsInEditors | Self::Rule(_) | Self::NotPlain(_) | Self::Guarded(_) | Self::Restart)
     }
 }
 
@@ -127,6 +129,8 @@ impl Rules {
                 let matches = |pattern: &Pattern| pattern.is_mcp(server, tool, arguments);
                 self.by_rules(matches, None, Decision::Ask { why: Why::NoRule })
             }
+            // No rule can speak of it.
+            Access::Restart { .. } => Decision::Ask { why: Why::Restart },
         }
     }
 
