@@ -127,6 +127,25 @@ pub(crate) const FETCH_HOPS_MAX: usize = 5;
 pub(crate) const FETCH_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// How long a page may take, redirects included.
 pub(crate) const FETCH_TIME_MAX: Duration = Duration::from_secs(20);
+/// Bytes of its text that the model is given.
+pub(crate) const FETCH_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Addresses of a name that are tried.
+pub(crate) const FETCH_ADDRESSES_MAX: usize = 16;
+/// Characters of the name of a type or a charset.
+pub(crate) const FETCH_TYPE_CHARS_MAX: usize = 100;
+/// Bytes of HTML that are converted, once scripts and the like are gone.
+pub(crate) const HTML_BYTES_MAX: usize = 512 * 1024;
+/// Tags of it.
+pub(crate) const HTML_TAGS_MAX: usize = 40_000;
+/// Tags of it that are open at once.
+pub(crate) const HTML_DEPTH_MAX: usize = 64;
+
+// Restarts.
+
+/// Characters of the reason for one.
+pub(crate) const RESTART_REASON_CHARS_MAX: usize = 500;
+/// How long one may take.
+pub(crate) const RESTART_WAIT: Duration = Duration::from_secs(30);
 
 // What a door answers.
 

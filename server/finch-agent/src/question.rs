@@ -78,7 +78,8 @@ impl Question {
             return Err(TooBig);
         }
         let may_be_kept = asked.iter().all(|(_, why)| why.may_be_kept());
-        let kept = if may_be_kept { asked.iter().map(|(access, _)| exactly(access)).collect() } else { Vec::new() };
+        let exact = || asked.iter().map(|(access, _)| exactly(access)).collect::<Option<Vec<Pattern>>>();
+        let kept = may_be_kept.then(exact).flatten().unwrap_or_default();
         let like = match asked {
             [(access, _)] if may_be_kept => like(access),
             _ => None,
@@ -126,6 +127,7 @@ fn title(asked: &[(Access, Why)]) -> String {
         [(Access::Run { network: Network::On, .. }, _)] => "finch wants to run a command with the network".to_owned(),
         [(Access::Fetch { .. }, _)] => "finch wants to fetch an address".to_owned(),
         [(Access::Mcp { .. }, _)] => "finch wants to use a tool of an MCP server".to_owned(),
+        [(Access::Restart { .. }, _)] => "finch wants to restart itself".to_owned(),
         several => format!("finch wants to do {} things", several.len()),
     }
 }
@@ -137,6 +139,7 @@ fn raw_bytes(access: &Access) -> usize {
         Access::Run { command, cwd, .. } => command.len() + cwd.as_os_str().len(),
         Access::Fetch { url } => url.len(),
         Access::Mcp { server, tool, arguments } => server.len() + tool.len() + arguments.len(),
+        Access::Restart { reason } => reason.len(),
     }
 }
 
@@ -157,6 +160,9 @@ fn shown_effect(access: &Access, why: &Why) -> String {
         Access::Fetch { url } => format!("Fetch {}", line(url)),
         Access::Mcp { server, tool, arguments } => {
             format!("Call the tool {} of the server {} with\n{}", line(tool), line(server), block(arguments))
+        }
+        Access::Restart { reason } => {
+            format!("Restart the finch server, its state kept. The model gives as reason:\n{}", block(reason))
         }
     }
 }
@@ -224,9 +230,10 @@ fn counted(line: &str) -> String {
     shown
 }
 
-/// The pattern of exactly this. For a file it is the file: what it says will be another thing next time.
-fn exactly(access: &Access) -> Pattern {
-    match access {
+/// The pattern of exactly this. For a file it is the file: what it says will be another thing next time. A restart has
+/// none.
+fn exactly(access: &Access) -> Option<Pattern> {
+    Some(match access {
         Access::Read { path } => Pattern::Read(PathPattern::Exact(path.clone())),
         Access::Write { path, .. } => Pattern::Write(PathPattern::Exact(path.clone())),
         Access::Run { command, cwd, network } => {
@@ -236,7 +243,8 @@ fn exactly(access: &Access) -> Pattern {
         Access::Mcp { server, tool, arguments } => {
             Pattern::Mcp { server: server.clone(), tool: Some(tool.clone()), arguments: Some(arguments.clone()) }
         }
-    }
+        Access::Restart { .. } => return None,
+    })
 }
 
 /// The pattern of what is like this, where one can be given safely.
@@ -246,6 +254,6 @@ fn like(access: &Access) -> Option<Pattern> {
         Access::Mcp { server, tool, .. } => {
             Some(Pattern::Mcp { server: server.clone(), tool: Some(tool.clone()), arguments: None })
         }
-        Access::Read { .. } | Access::Write { .. } | Access::Fetch { .. } => None,
+        Access::Read { .. } | Access::Write { .. } | Access::Fetch { .. } | Access::Restart { .. } => None,
     }
 }

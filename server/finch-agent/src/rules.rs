@@ -91,6 +91,8 @@ pub enum Why {
     Network,
     #[error("there is no sandbox on this machine: it runs with your rights{}", also(.0.as_deref()))]
     NoSandbox(Option<Box<Why>>),
+    #[error("finch asks each time before it restarts itself")]
+    Restart,
     #[error("the stored answers cannot be read, so none of them counts")]
     Unreadable,
 }
@@ -99,7 +101,15 @@ impl Why {
     /// Whether an answer may be kept. If not, it counts once.
     #[must_use]
     pub fn may_be_kept(&self) -> bool {
-        !matches!(self, Self::RunsInEditors | Self::Rule(_) | Self::NotPlain(_) | Self::Guarded(_) | Self::NoSandbox(_))
+        !matches!(
+            self,
+            Self::RunsInEditors
+                | Self::Rule(_)
+                | Self::NotPlain(_)
+                | Self::Guarded(_)
+                | Self::NoSandbox(_)
+                | Self::Restart
+        )
     }
 }
 
@@ -153,6 +163,8 @@ impl Rules {
                 let matches = |pattern: &Pattern| pattern.is_mcp(server, tool, arguments);
                 self.by_rules(matches, None, Decision::Ask { why: Why::NoRule })
             }
+            // No rule can speak of it.
+            Access::Restart { .. } => Decision::Ask { why: Why::Restart },
         }
     }
 

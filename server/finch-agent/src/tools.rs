@@ -8,6 +8,7 @@ mod glob;
 mod grep;
 mod lines;
 mod read;
+pub mod restart;
 mod walk;
 pub mod web_fetch;
 mod write;
@@ -19,6 +20,8 @@ pub use edit::Edit;
 pub use glob::Glob;
 pub use grep::Grep;
 pub use read::Read;
+pub use restart::Restart;
+pub use web_fetch::WebFetch;
 pub use write::Write;
 
 #[cfg(test)]

@@ -129,6 +129,24 @@ async fn an_answer_that_was_not_offered_is_no() {
 }
 
 #[tokio::test]
+async fn a_restart_is_asked_about_each_time_and_nothing_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = gate_with(folder.path(), Vec::new());
+    let restart = || vec![Access::Restart { reason: "new settings".into() }];
+    assert!(reason(gate.permit(restart(), None).await).contains("nobody is there to ask"));
+    let answers = [Answer::Once, Answer::Once, Answer::Session, Answer::Always, Answer::AlwaysLike];
+    let asker = Scripted::new(answers.map(Some));
+    for _ in 0..2 {
+        gate.permit(restart(), Some(&asker)).await.unwrap();
+    }
+    for _ in 0..3 {
+        assert!(reason(gate.permit(restart(), Some(&asker)).await).contains("none of those offered"));
+    }
+    assert_eq!(asker.asked(), 5);
+    assert!(!folder.path().join("permissions.toml").exists());
+}
+
+#[tokio::test]
 async fn a_deny_asks_nobody_and_denies_the_whole_call() {
     let folder = tempfile::tempdir().unwrap();
     let deny = Rule { verdict: Verdict::Deny, pattern: Pattern::command("curl", Network::Off).unwrap() };
