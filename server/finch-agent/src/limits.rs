@@ -192,8 +192,8 @@ pub(crate) const PLAN_READING_TIME_MAX: Duration = Duration::from_secs(600);
 pub(crate) const PLAN_SOURCE_BYTES_MAX: usize = 4 << 20;
 /// Turns that a step of a plan gets until its check passes.
 pub(crate) const CHECK_TRIES_MAX: usize = 3;
-/// Tasks that can be taken back.
-pub(crate) const TASKS_UNDOABLE_MAX: usize = 50;
+/// Sets of changes that can be taken back where there is no store to keep them.
+pub(crate) const CHANGE_SETS_HERE_MAX: usize = 200;
 /// Tasks whose edits wait to be looked at.
 pub(crate) const TASKS_STAGED_MAX: usize = 10;
 /// Steering by the user: bytes of it.
