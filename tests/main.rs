@@ -44,6 +44,9 @@ mod remembers;
 #[cfg(unix)]
 mod sets_up;
 #[cfg(test)]
+#[cfg(unix)]
+mod small_tasks;
+#[cfg(test)]
 mod speaks_lsp;
 #[cfg(test)]
 mod survives_faulty_clouds;
@@ -78,7 +81,11 @@ mod support {
     pub(crate) mod record;
     pub(crate) mod screen;
     #[cfg(unix)]
+    pub(crate) mod tasks;
+    #[cfg(unix)]
     pub(crate) mod terminal;
     #[cfg(target_os = "linux")]
     pub(crate) mod vscode;
+    #[cfg(unix)]
+    pub(crate) mod workbench;
 }
