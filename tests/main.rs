@@ -34,6 +34,9 @@ mod neovim;
 #[cfg(test)]
 mod plans_a_task;
 #[cfg(test)]
+#[cfg(unix)]
+mod plays_a_script;
+#[cfg(test)]
 mod pulls_from_a_hub;
 #[cfg(test)]
 mod refuses_hostile_models;
@@ -80,6 +83,8 @@ mod support {
     pub(crate) mod process;
     pub(crate) mod record;
     pub(crate) mod screen;
+    #[cfg(unix)]
+    pub(crate) mod scripted;
     #[cfg(unix)]
     pub(crate) mod tasks;
     #[cfg(unix)]

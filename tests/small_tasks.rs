@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use finch_agent::plan::Plan;
+use serde_json::Value;
 
+use crate::support::finch::{command, said};
+use crate::support::scripted::Scripted;
 use crate::support::tasks::{SmallTask, tree};
 use crate::support::workbench::{Workbench, allow};
 
@@ -90,5 +93,24 @@ async fn the_python_tasks_can_be_done_and_undone() {
 async fn the_rust_tasks_can_be_done_and_undone() {
     for task in SmallTask::all().iter().filter(|task| task.is_rust()) {
         check(task).await;
+    }
+}
+
+#[test]
+fn a_scripted_model_plans_each_of_them() {
+    for task in SmallTask::all() {
+        let (name, place) = (task.name(), tempfile::tempdir().unwrap());
+        let (workspace, home) = (place.path().join("ws"), place.path().join("home"));
+        task.copy_to(&workspace);
+        std::fs::create_dir(&home).unwrap();
+        let before = tree(&workspace);
+        Scripted::start(task.script()).configure(&home);
+        let ran = said(command(&home).args(["plan", &task.task, "--json"]).current_dir(&workspace));
+        assert_eq!(ran.code, 0, "{name}: {}", ran.err);
+        let plan: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!((&plan["outcome"], &plan["task"]), (&"settled".into(), &task.task.as_str().into()), "{name}");
+        let page = std::fs::read_to_string(plan["path"].as_str().unwrap()).unwrap();
+        assert_eq!(Plan::from_markdown(&page), Plan::from_answer(&task.task, &task.plan()), "{name}");
+        assert_eq!(tree(&workspace), before, "{name}: planning changed it");
     }
 }

@@ -1,12 +1,13 @@
 //! The small projects with a bug each, under `tests/fixtures/tasks`: what is asked for, and the work of a scripted model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::finch::fixture;
+use super::scripted::{Kind, Reply, Request};
 
 /// One of them, as its `task.toml` says.
 #[derive(Debug, Clone, Deserialize)]
@@ -97,6 +98,23 @@ impl SmallTask {
             |Step { title, what, files, check }| json!({"title": title, "what": what, "files": files, "check": check}),
         );
         json!({"steps": steps.collect::<Vec<_>>()})
+    }
+
+    /// A model that plans it and does the work of each step, one call an answer.
+    pub(crate) fn script(&self) -> impl FnMut(&Request) -> Reply + Send + 'static {
+        let plan = Reply::json(&self.plan());
+        let mut work: VecDeque<Reply> = VecDeque::new();
+        for (number, step) in (1..).zip(&self.steps) {
+            let calls = self.calls(number);
+            work.extend(calls.map(|call| Reply::call(&call.tool, &Value::Object(call.arguments.clone()))));
+            work.push_back(Reply::Text(format!("Done: {}", step.title)));
+        }
+        move |request| match request.kind {
+            Kind::Draft => plan.clone(),
+            Kind::Critique(_) => Reply::no_findings(),
+            Kind::Work => work.pop_front().unwrap_or_else(|| Reply::Text("Nothing is left to do.".to_owned())),
+            Kind::Reading | Kind::Summary | Kind::Other => Reply::Text("The project is small.".to_owned()),
+        }
     }
 
     /// Puts the project into a folder, with an empty `.git` that makes a workspace of it.
