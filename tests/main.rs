@@ -9,6 +9,9 @@ mod asks_clouds;
 #[cfg(test)]
 mod asks_the_model;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod attacks;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod chooses_a_model;
@@ -64,6 +67,8 @@ mod tidy;
 
 #[cfg(test)]
 mod support {
+    #[cfg(target_os = "linux")]
+    pub(crate) mod attack;
     pub(crate) mod client;
     pub(crate) mod closed_port;
     pub(crate) mod cloud_faults;
