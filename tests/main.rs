@@ -14,6 +14,7 @@ mod attacks;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod carries_out_a_plan;
 mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;

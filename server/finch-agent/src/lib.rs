@@ -22,6 +22,8 @@ pub mod question;
 pub mod rules;
 pub mod sandbox;
 pub mod shell;
+pub mod store;
+pub mod task;
 pub mod tool;
 pub mod tools;
 pub mod turn;

@@ -4,6 +4,7 @@
 //! code. stdout carries a command's result, or the language server's protocol, and nothing else.
 
 mod acceptance;
+mod agent;
 mod calendar;
 mod choice;
 mod cli;
@@ -22,6 +23,7 @@ mod routing;
 mod services;
 mod setup;
 mod surroundings;
+mod terminal_asker;
 mod trial;
 mod trust;
 

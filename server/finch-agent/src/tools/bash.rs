@@ -1,5 +1,6 @@
 //! `Bash`: a command, run to its end or to its time, with everything that it started.
 
+mod confined;
 mod environment;
 mod output;
 mod process;
@@ -14,16 +15,28 @@ use serde_json::{Map, Value, json};
 use crate::{
     Access, BadCall, Outcome, Permit, Tool, ToolContext,
     access::Network,
+    changes::ChangeSet,
     limits::{COMMAND_BYTES_MAX, COMMAND_TIME, COMMAND_TIME_MAX},
+    permit::Permitted,
     tool::{self, Call},
 };
 
-pub use runner::{Documents, Job, NoDocuments, Runner, Settled, Shell};
+pub use confined::Confined;
+pub(crate) use environment::may_be_seen;
+pub use runner::{Documents, Job, NoDocuments, Prepared, Preparing, Runner, Settled, Shell};
 
 /// The tool.
 pub struct Bash {
     runner: Arc<dyn Runner>,
-    documents: Arc<dyn Documents>,
+    staging: Staging,
+}
+
+/// How commands come to see the staged edits.
+enum Staging {
+    /// The edits reach the files first.
+    Applied(Arc<dyn Documents>),
+    /// The edits stay staged, and commands work on a throw-away view of the workspace with them.
+    Reviewed,
 }
 
 #[derive(Debug, Deserialize)]
@@ -35,62 +48,74 @@ struct Arguments {
     network: Option<bool>,
 }
 
-/// What is asked for.
-struct Wish {
-    job: Job,
-    time: Duration,
-}
-
 impl Bash {
     /// Commands are started by `runner`, after the staged edits have reached the files by `documents`.
     #[must_use]
     pub fn new(runner: Arc<dyn Runner>, documents: Arc<dyn Documents>) -> Self {
-        Self { runner, documents }
+        Self { runner, staging: Staging::Applied(documents) }
+    }
+
+    /// The user reviews edits first: commands are started by `runner` on a throw-away view of the workspace with the
+    /// staged edits, and only their output comes back.
+    #[must_use]
+    pub fn reviewed(runner: Arc<dyn Runner>) -> Self {
+        Self { runner, staging: Staging::Reviewed }
     }
 
     async fn run(&self, permit: Permit, arguments: &Map<String, Value>, context: &ToolContext) -> Outcome {
-        let wish = match wish(arguments, context) {
-            Ok(wish) => wish,
+        let mut job = match job(arguments, context) {
+            Ok(job) => job,
             Err(bad) => return Outcome::failed(bad.0),
         };
-        if !permit.covers(&wish.access()) {
+        let access = job.access();
+        if !permit.covers(&access) {
             return Outcome::not_permitted();
         }
-        if let Err(why) = self.settle(context).await {
-            return Outcome::failed(format!("the command was not run: {why}"));
-        }
-        match self.runner.prepare(&wish.job) {
-            Ok(command) => process::run(command, &wish.job, wish.time, context).await,
+        job.permitted = permit.permitted(&access);
+        job.staged = match self.settle(context).await {
+            Ok(staged) => staged,
+            Err(why) => return Outcome::failed(format!("the command was not run: {why}")),
+        };
+        match self.runner.prepare(&job).await {
+            Ok(prepared) => process::run(prepared, &job, context).await,
             Err(why) => Outcome::failed(format!("the command was not run: {why}")),
         }
     }
 
-    /// A command sees the edits that were made before it.
-    async fn settle(&self, context: &ToolContext) -> Result<(), String> {
+    /// A command sees the edits that were made before it: in the files, or those that are returned.
+    async fn settle(&self, context: &ToolContext) -> Result<Option<ChangeSet>, String> {
         let changes = context.view.changes().clone();
         if let Some((path, _)) = changes.conflicts().next() {
             return Err(format!("the user changed {} where you had; read and edit it again first", context.name(path)));
         }
-        if changes.is_empty() {
-            return Ok(());
-        }
-        self.documents.apply(&changes).await?;
+        let documents = match &self.staging {
+            Staging::Reviewed => return Ok(Some(changes)),
+            Staging::Applied(_) if changes.is_empty() => return Ok(None),
+            Staging::Applied(documents) => documents,
+        };
+        documents.apply(&changes).await?;
         let mut staged = context.view.changes();
         if staged.revision() == changes.revision() {
             // What has been applied is staged no longer.
             drop(staged.accept_all());
         }
-        Ok(())
+        Ok(None)
     }
 }
 
 impl Tool for Bash {
     fn spec(&self) -> ToolSpec {
+        let edits = match &self.staging {
+            Staging::Applied(_) => "Staged edits reach the files first.",
+            Staging::Reviewed => {
+                "It sees the staged edits; what it writes in the workspace is thrown away, and only its output stays."
+            }
+        };
         ToolSpec {
             name: "Bash".to_owned(),
             description: format!(
-                "Runs a command with bash and gives what it printed, errors too, and its exit code. Staged edits reach \
-                 the files first. There is no input and no terminal; what still runs at the end is killed. Stops after \
+                "Runs a command with bash and gives what it printed, errors too, and its exit code. {edits} \
+                 There is no input and no terminal; what still runs at the end is killed. Stops after \
                  {} s unless timeout_seconds says otherwise. No network unless network is true.",
                 COMMAND_TIME.as_secs()
             ),
@@ -109,7 +134,7 @@ impl Tool for Bash {
     }
 
     fn access(&self, arguments: &Map<String, Value>, context: &ToolContext) -> Result<Vec<Access>, BadCall> {
-        Ok(vec![wish(arguments, context)?.access()])
+        Ok(vec![job(arguments, context)?.access()])
     }
 
     fn call<'a>(&'a self, permit: Permit, arguments: Map<String, Value>, context: &'a ToolContext) -> Call<'a> {
@@ -117,14 +142,14 @@ impl Tool for Bash {
     }
 }
 
-impl Wish {
+impl Job {
     fn access(&self) -> Access {
-        let Job { command, cwd, network, .. } = &self.job;
-        Access::Run { command: command.clone(), cwd: cwd.clone(), network: *network }
+        Access::Run { command: self.command.clone(), cwd: self.cwd.clone(), network: self.network }
     }
 }
 
-fn wish(arguments: &Map<String, Value>, context: &ToolContext) -> Result<Wish, BadCall> {
+/// What is asked for, before it is permitted.
+fn job(arguments: &Map<String, Value>, context: &ToolContext) -> Result<Job, BadCall> {
     let arguments: Arguments = tool::read(arguments)?;
     if arguments.command.trim().is_empty() {
         return Err(BadCall("the command is empty".to_owned()));
@@ -142,7 +167,8 @@ fn wish(arguments: &Map<String, Value>, context: &ToolContext) -> Result<Wish, B
     let cwd = folder(arguments.cwd.as_deref().unwrap_or("."), context)?;
     let network = if arguments.network == Some(true) { Network::On } else { Network::Off };
     let workspace = context.workspace.to_path_buf();
-    Ok(Wish { job: Job { command: arguments.command, cwd, workspace, network }, time })
+    let (permitted, staged) = (Permitted::ByRule, None);
+    Ok(Job { command: arguments.command, cwd, workspace, network, time, permitted, staged })
 }
 
 /// A folder within the workspace, wherever its links lead.
