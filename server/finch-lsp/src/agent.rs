@@ -21,6 +21,7 @@ mod papers;
 mod place;
 mod progress;
 mod reports;
+mod restarter;
 mod resume;
 mod review;
 mod start;
@@ -32,42 +33,29 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use finch_agent::task::{Edits, TaskId, Workbench};
+use finch_agent::task::{Edits, Interrupted, TaskId, Workbench};
 use tokio::sync::{OnceCell, Semaphore, watch};
 use tower_lsp::lsp_types::request::CodeLensRefresh;
 
 pub(crate) use actions::code_actions;
 pub(crate) use commands::{Command, execute};
 pub(crate) use lenses::code_lenses;
-pub(crate) use resume::offer_to_go_on;
 pub(crate) use progress::turn_of;
+pub(crate) use resume::offer_to_go_on;
 pub(crate) use turns::Turns;
 
-use crate::editor::Editor;
+use commands::first_line;
 use papers::Papers;
+
+use crate::editor::Editor;
 
 /// Makes what stands behind the tasks in a folder, given its canonical path. Called once for a folder; may block.
 pub type MakeWorkbench = Arc<dyn Fn(&Path) -> Result<Arc<Workbench>, String> + Send + Sync>;
-
-/// Finds what was under way in a folder, given its canonical path, when finch ended last. May block.
-pub type FindInterrupted = Arc<dyn Fn(&Path) -> Vec<Interrupted> + Send + Sync>;
-
-/// A task that was under way when finch ended last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interrupted {
-    pub id: TaskId,
-    pub title: String,
-    pub plan: Option<PathBuf>,
-    /// Of the plan as it was approved.
-    pub hash: Option<String>,
-}
 
 /// What stands behind the agent.
 #[derive(Clone)]
 pub struct AgentBackend {
     pub workbench: MakeWorkbench,
-    /// Absent where nothing is kept of tasks.
-    pub interrupted: Option<FindInterrupted>,
     /// What becomes of edits.
     pub edits: Edits,
     /// Where answers are kept.
@@ -104,6 +92,27 @@ impl Bench {
         let name = path.file_name()?;
         (path.parent()? == self.plans || path.parent()? == self.workbench.plans).then(|| self.plans.join(name))
     }
+}
+
+impl Bench {
+    /// What was under way in the folder when finch ended, and can be gone on with: the newest first.
+    async fn interrupted(&self) -> Vec<Unfinished> {
+        let found = self.workbench.interrupted().await.into_iter();
+        let with_plan = |task: Interrupted| {
+            let Interrupted { id, text, plan, approved } = task;
+            Some(Unfinished { id, title: first_line(&text), plan: self.plan(&plan?)?, hash: approved?.to_string() })
+        };
+        found.filter_map(with_plan).collect()
+    }
+}
+
+/// A task whose plan was approved and is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Unfinished {
+    id: TaskId,
+    title: String,
+    plan: PathBuf,
+    hash: String,
 }
 
 impl Agent {
@@ -156,21 +165,6 @@ impl Agent {
             .await?
         };
         cell.get_or_try_init(making).await.cloned()
-    }
-
-    /// What was under way in the folder when finch ended last, and can be gone on with.
-    pub(crate) async fn all_interrupted(&self, bench: &Bench) -> Result<Vec<Interrupted>, String> {
-        let Some(find) = self.backend.interrupted.clone() else { return Ok(Vec::new()) };
-        let workspace = bench.workbench.workspace().to_owned();
-        let mut found = off_thread(move || find(&workspace)).await?;
-        found.retain(|one| one.plan.is_some() && one.hash.is_some());
-        Ok(found)
-    }
-
-    /// One of them.
-    pub(crate) async fn interrupted(&self, bench: &Bench, id: &TaskId) -> Result<Interrupted, String> {
-        let found = self.all_interrupted(bench).await?;
-        found.into_iter().find(|one| one.id == *id).ok_or_else(|| format!("nothing was interrupted under the name {id}"))
     }
 
     /// The folder's plan at this path; none if it is something else.

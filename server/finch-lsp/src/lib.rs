@@ -33,7 +33,7 @@ mod why;
 pub mod wire;
 mod workspace;
 
-pub use agent::{AgentBackend, FindInterrupted, Interrupted, MakeWorkbench};
+pub use agent::{AgentBackend, MakeWorkbench};
 pub use clouds::{Agree, Clouds};
 pub use configured::{Began, Configuration, Configured};
 pub use limits::{BODY_BYTES_MAX, HEADER_BYTES_MAX, SKIPPED_BYTES_MAX};

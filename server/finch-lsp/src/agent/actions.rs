@@ -23,8 +23,20 @@ use crate::session::Session;
 const FUNCTION_WORDS: [&str; 7] = ["fn", "def", "func", "function", "fun", "sub", "proc"];
 /// What may stand before these.
 const BEFORE_FUNCTION: [&str; 14] = [
-    "pub", "async", "const", "unsafe", "extern", "export", "default", "static", "local", "private", "public", "protected",
-    "override", "inline",
+    "pub",
+    "async",
+    "const",
+    "unsafe",
+    "extern",
+    "export",
+    "default",
+    "static",
+    "local",
+    "private",
+    "public",
+    "protected",
+    "override",
+    "inline",
 ];
 const COMMENT_MARKS: [&str; 8] = ["//", "#", "--", "/*", "*", ";", "<!--", "%"];
 
@@ -51,7 +63,11 @@ pub(crate) fn code_actions(
     params: CodeActionParams,
 ) -> impl Future<Output = Vec<CodeActionOrCommand>> + Send + use<> {
     let found = shared.with_session(|session| {
-        (source_offers(session, &params), session.facts.takes_actions, is_outside(session, params.text_document.uri.as_str()))
+        (
+            source_offers(session, &params),
+            session.facts.takes_actions,
+            is_outside(session, params.text_document.uri.as_str()),
+        )
     });
     let (offers, takes_actions, is_outside) = found.unwrap_or_default();
     let line = |line: u32| usize::try_from(line).unwrap_or(usize::MAX);
@@ -195,7 +211,9 @@ impl At<'_> {
         let text = text.trim();
         let whole = COMMENT_MARKS.iter().find_map(|mark| text.strip_prefix(mark));
         // Behind code only the marks that no operator is.
-        let behind = || [" // ", "\t// ", " # ", " /* ", " -- "].iter().find_map(|mark| text.split_once(mark)).map(|(_, said)| said);
+        let behind = || {
+            [" // ", "\t// ", " # ", " /* ", " -- "].iter().find_map(|mark| text.split_once(mark)).map(|(_, said)| said)
+        };
         let said = whole.or_else(behind)?;
         let said = said.trim_start_matches(['/', '*', '!', '#', '-', ';', '%']);
         Some(said.trim_end_matches("-->").trim_end_matches("*/").trim().to_owned())
@@ -204,9 +222,10 @@ impl At<'_> {
     /// The lines of comment below a first one, which belong to it.
     fn comment_lines(&self, first: usize) -> RangeInclusive<usize> {
         let is_more = |line: &usize| {
-            let text = self.document.line_range(*line).map(|range| {
-                self.document.slice(range.start..range.end.min(range.start + ACTION_LINE_BYTES_MAX))
-            });
+            let text = self
+                .document
+                .line_range(*line)
+                .map(|range| self.document.slice(range.start..range.end.min(range.start + ACTION_LINE_BYTES_MAX)));
             text.is_some_and(|text| COMMENT_MARKS.iter().any(|mark| text.trim_start().starts_with(mark)))
                 && self.comment(*line).is_some_and(|said| !said.is_empty() && !says_to_do(&said))
         };
@@ -306,8 +325,14 @@ mod tests {
 
     #[test]
     fn the_function_around_a_line_is_found_by_its_lines() {
-        check_function("use x;\n\npub(crate) async fn a(\n    b: u8,\n) -> u8 {\n    b$0\n}\n\nfn c() {}\n", Some(2..=6));
-        check_function("class A:\n    def b(self):\n        if x:\n            y$0\n\n        z\n\n    def c(self):\n        pass\n", Some(1..=5));
+        check_function(
+            "use x;\n\npub(crate) async fn a(\n    b: u8,\n) -> u8 {\n    b$0\n}\n\nfn c() {}\n",
+            Some(2..=6),
+        );
+        check_function(
+            "class A:\n    def b(self):\n        if x:\n            y$0\n\n        z\n\n    def c(self):\n        pass\n",
+            Some(1..=5),
+        );
         check_function("local function a()\n  b$0()\nend\nc()\n", Some(0..=2));
         check_function("fn a() {\n    b();\n}\n\nstruct C {$0\n    d: u8,\n}\n", None);
         check_function("fn a() {\n    b();\n}\n$0\nfn c() {}\n", None);
@@ -317,7 +342,8 @@ mod tests {
 
     fn titles(text: &str, input: Input, diagnostics: &[Diagnostic]) -> Vec<(String, &'static str)> {
         let parts: Vec<&str> = text.split("$0").collect();
-        let (start, end) = (parts[0].len(), if parts.len() > 2 { parts[0].len() + parts[1].len() } else { parts[0].len() });
+        let (start, end) =
+            (parts[0].len(), if parts.len() > 2 { parts[0].len() + parts[1].len() } else { parts[0].len() });
         let document = Document::new(&parts.concat());
         let at = At { uri: "file:///w/a.rs", range: json!("here"), document: &document, input };
         at.offers(start..end, diagnostics).into_iter().map(|offer| (offer.title, offer.command)).collect()
@@ -364,9 +390,12 @@ mod tests {
     #[test]
     fn kinds_hold_their_own() {
         let kind = CodeActionKind::from;
-        for (want, has, holds_it) in
-            [("refactor", "refactor", true), ("", "quickfix", true), ("quick", "quickfix", false), ("quickfix", "refactor", false)]
-        {
+        for (want, has, holds_it) in [
+            ("refactor", "refactor", true),
+            ("", "quickfix", true),
+            ("quick", "quickfix", false),
+            ("quickfix", "refactor", false),
+        ] {
             assert_eq!(holds(&kind(want.to_owned()), &kind(has.to_owned())), holds_it, "{want} {has}");
         }
     }

@@ -55,10 +55,9 @@ impl EditorAsker {
     async fn by_approve(&self, question: &Question) -> Option<Answer> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let id = format!("{}-{}", self.turn, NUMBER.fetch_add(1, Ordering::Relaxed));
-        let choices = question
-            .choices
-            .iter()
-            .filter_map(|choice| Some(PermissionChoice { id: answer_id(&choice.answer)?, label: choice.label.clone() }));
+        let choices = question.choices.iter().filter_map(|choice| {
+            Some(PermissionChoice { id: answer_id(&choice.answer)?, label: choice.label.clone() })
+        });
         let params = Permission {
             turn: self.turn.clone(),
             id: id.clone(),
@@ -82,8 +81,10 @@ impl EditorAsker {
     }
 
     async fn by_message(&self, question: &Question) -> Option<Answer> {
-        let action =
-            |choice: &finch_agent::question::Choice| MessageActionItem { title: choice.label.clone(), properties: HashMap::new() };
+        let action = |choice: &finch_agent::question::Choice| MessageActionItem {
+            title: choice.label.clone(),
+            properties: HashMap::new(),
+        };
         let params = ShowMessageRequestParams {
             typ: MessageType::WARNING,
             message: format!("{}\n\n{}\n\nWhy it is asked: {}", question.title, question.effect, question.why),

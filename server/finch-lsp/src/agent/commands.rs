@@ -17,8 +17,8 @@ use crate::handlers::HandlerError;
 use crate::limits::TASK_TEXT_BYTES_MAX;
 use crate::session::Session;
 use crate::wire::agent::{
-    AllChoice, ApprovePlan, AskAbout, EditPlace, FileChoice, FixPlace, HunkChoice, Place, PlanTask, RevisePlan, SomeTurn,
-    Turn,
+    AllChoice, ApprovePlan, AskAbout, EditPlace, FileChoice, FixPlace, HunkChoice, Place, PlanTask, RevisePlan,
+    SomeTurn, Turn,
 };
 use crate::wire::inline::Range;
 use crate::wire::turn_event::TaskKind;
@@ -140,7 +140,7 @@ fn job(session: &Session, command: &Command) -> Result<Option<Job>, HandlerError
             Job { title: "Undo a task".to_owned(), task: TaskKind::Undo, folders: vec![folder(session, None)?], work }
         }
         Command::Resume(Turn { turn }) => {
-            let work = Work::Resume { id: task_id(turn)? };
+            let work = Work::Resume(task_id(turn)?);
             Job { title: "Go on with a task".to_owned(), task: TaskKind::Work, folders: folders(session), work }
         }
         Command::Ask(AskAbout { text, uri, range }) => {
@@ -162,7 +162,8 @@ fn job(session: &Session, command: &Command) -> Result<Option<Job>, HandlerError
             changing(session, uri, "Write a test", with(words, Some(&excerpt(session, uri, *range)?)))?
         }
         Command::Document(Place { uri, range }) => {
-            let words = "Document this code with comments as its language and this project write them; change nothing else.";
+            let words =
+                "Document this code with comments as its language and this project write them; change nothing else.";
             changing(session, uri, "Document", with(words, Some(&excerpt(session, uri, *range)?)))?
         }
         Command::Hunk(HunkChoice { turn, revision, uri, hunk }, verdict) => {

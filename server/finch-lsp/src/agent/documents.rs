@@ -44,7 +44,9 @@ pub(super) struct EditorDocuments {
 enum Made {
     Yes,
     /// The texts are others by now.
-    TooLate { reason: String },
+    TooLate {
+        reason: String,
+    },
 }
 
 impl Documents for EditorDocuments {
@@ -91,7 +93,9 @@ impl EditorDocuments {
                 let now = base(&view, &path)?;
                 if changes.rebase(&path, &now) == Standing::InConflict {
                     let path = path.display();
-                    return Err(format!("{path} was changed meanwhile where the edits are; read it again and edit it anew"));
+                    return Err(format!(
+                        "{path} was changed meanwhile where the edits are; read it again and edit it anew"
+                    ));
                 }
             }
             Ok(changes)
@@ -123,9 +127,7 @@ impl EditorDocuments {
             Some(path) if self.versions(changes) != versions => {
                 Ok(Made::TooLate { reason: format!("{} was changed in the meantime", path.display()) })
             }
-            Some(path) => {
-                Err(format!("the editor says that it made the edits, and {} is as it was", path.display()))
-            }
+            Some(path) => Err(format!("the editor says that it made the edits, and {} is as it was", path.display())),
         }
     }
 
@@ -263,12 +265,16 @@ fn has_edits(changes: &ChangeSet, path: &Path, now: &str) -> bool {
 
 /// Whether two texts differ in the ends of lines at most: editors write their own.
 fn alike(one: &str, other: &str) -> bool {
-    one == other || (one.contains('\r') != other.contains('\r') && one.replace("\r\n", "\n") == other.replace("\r\n", "\n"))
+    one == other
+        || (one.contains('\r') != other.contains('\r') && one.replace("\r\n", "\n") == other.replace("\r\n", "\n"))
 }
 
 fn names(paths: &[PathBuf]) -> String {
-    let mut names: Vec<String> =
-        paths.iter().take(NAMED_FILES_MAX).map(|path| finch_agent::characters::shown_on_one_line(&path.to_string_lossy())).collect();
+    let mut names: Vec<String> = paths
+        .iter()
+        .take(NAMED_FILES_MAX)
+        .map(|path| finch_agent::characters::shown_on_one_line(&path.to_string_lossy()))
+        .collect();
     if paths.len() > NAMED_FILES_MAX {
         names.push(format!("and {} more", paths.len() - NAMED_FILES_MAX));
     }

@@ -42,7 +42,10 @@ impl Wording<'_> {
         Ok(WorkspaceEdit {
             changes: None,
             document_changes: Some(DocumentChanges::Operations(operations)),
-            change_annotations: self.facts.annotations.then(|| HashMap::from([(ANNOTATION.to_owned(), self.annotation())])),
+            change_annotations: self
+                .facts
+                .annotations
+                .then(|| HashMap::from([(ANNOTATION.to_owned(), self.annotation())])),
         })
     }
 
@@ -80,7 +83,11 @@ impl Wording<'_> {
                     return Err(cannot("make files", path));
                 }
                 let options = Some(CreateFileOptions { overwrite: Some(false), ignore_if_exists: Some(false) });
-                operations.push(operation(ResourceOp::Create(CreateFile { uri: self.url(path)?, options, annotation_id })));
+                operations.push(operation(ResourceOp::Create(CreateFile {
+                    uri: self.url(path)?,
+                    options,
+                    annotation_id,
+                })));
                 let nothing = Against { text: "".into(), version: None, encoding: Default::default() };
                 let all = [TextEdit { range: 0..0, text: text.to_string() }];
                 if !text.is_empty() {
@@ -157,7 +164,9 @@ fn operation(operation: ResourceOp) -> DocumentChangeOperation {
 
 fn cannot(what: &str, path: &Path) -> String {
     let path = path.display();
-    format!("this editor cannot {what} for a language server, as {path} would need; do it in the editor by hand and go on")
+    format!(
+        "this editor cannot {what} for a language server, as {path} would need; do it in the editor by hand and go on"
+    )
 }
 
 #[cfg(test)]
@@ -212,7 +221,8 @@ mod tests {
         let rename = Effect::Rename { from, to, against: against("x", None), edits: Vec::new() };
         let remove = Effect::Remove { path: "/w/a".into(), against: against("x", None) };
         let seen = put(ALL, &[remove.clone(), rename.clone()]).expect("an edit");
-        let kinds: Vec<&Value> = seen["documentChanges"].as_array().expect("a list").iter().map(|one| &one["kind"]).collect();
+        let kinds: Vec<&Value> =
+            seen["documentChanges"].as_array().expect("a list").iter().map(|one| &one["kind"]).collect();
         assert_eq!(kinds, ["delete", "rename"]);
         for (effect, what) in [(create, "make files"), (rename, "rename files"), (remove, "remove files")] {
             for facts in [EditFacts { versions: true, ..EditFacts::default() }, EditFacts::default()] {

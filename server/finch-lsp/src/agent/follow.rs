@@ -252,7 +252,10 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_or_hides_is_written_out() {
-        assert_eq!(clean("a\r\n\tb\u{1b}]52;c\u{7}\u{202e}c ❤\u{fe0f}\rd"), "a\n\tb\\u{1b}]52;c\\u{7}\\u{202e}c ❤\u{fe0f}\\u{d}d");
+        assert_eq!(
+            clean("a\r\n\tb\u{1b}]52;c\u{7}\u{202e}c ❤\u{fe0f}\rd"),
+            "a\n\tb\\u{1b}]52;c\\u{7}\\u{202e}c ❤\u{fe0f}\\u{d}d"
+        );
         assert_eq!(clean("größe\n"), "größe\n");
     }
 

@@ -49,7 +49,8 @@ pub(super) fn folder(session: &Session, uri: Option<&str>) -> Result<PathBuf, Ha
     let named = uri.and_then(folder_of);
     let place = uri.and_then(|uri| session.places.path(uri));
     let holds = |folder: &Path| {
-        named.as_ref().is_some_and(|path| path.starts_with(folder)) || place.is_some_and(|path| path.starts_with(folder))
+        named.as_ref().is_some_and(|path| path.starts_with(folder))
+            || place.is_some_and(|path| path.starts_with(folder))
     };
     let inmost = folders.iter().filter(|folder| holds(folder)).max_by_key(|folder| folder.components().count());
     let reason = "finch works in a folder: open one in the editor and try again".to_owned();

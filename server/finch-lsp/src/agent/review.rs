@@ -48,7 +48,9 @@ pub(super) fn render(staged: &ChangeSet, name: impl Fn(&Path) -> String) -> (Str
         page.line("");
         page.mark(About::File(path.to_owned()));
         if in_conflict.contains(&path) {
-            page.line(&format!("# {shown} was changed meanwhile where the edits are. Reject them, or undo your change."));
+            page.line(&format!(
+                "# {shown} was changed meanwhile where the edits are. Reject them, or undo your change."
+            ));
             continue;
         }
         page.file(staged, path, &shown);
@@ -168,7 +170,8 @@ mod tests {
 
     #[test]
     fn places_side_by_side_show_no_line_twice() {
-        let expected = format!("{HEAD}\n\n--- a/x\n+++ b/x\n@@ -1,1 +1,1 @@\n-1\n+I\n@@ -2,3 +2,3 @@\n 2\n-3\n+III\n 4\n");
+        let expected =
+            format!("{HEAD}\n\n--- a/x\n+++ b/x\n@@ -1,1 +1,1 @@\n-1\n+I\n@@ -2,3 +2,3 @@\n 2\n-3\n+III\n 4\n");
         let marked = [HEAD, "--- a/x", "@@ -1,1 +1,1 @@", "@@ -2,3 +2,3 @@"];
         check(&[("x", Some("1\n2\n3\n4\n"), Some("I\n2\nIII\n4\n"))], &expected, &marked);
     }

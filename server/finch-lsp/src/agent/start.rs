@@ -5,16 +5,17 @@
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use finch_agent::EVENTS_MAX;
-use finch_agent::task::TaskId;
+use finch_agent::task::{Kind, TaskId};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use super::follow::Show;
 use super::turns::{AtPlan, Turn};
 use super::work::{Done, With, Work, door};
-use super::{Agent, Bench, Interrupted, off_thread};
+use super::{Agent, Bench, off_thread};
 use crate::dispatch::Shared;
 use crate::handlers::HandlerError;
 use crate::places::place_of;
@@ -48,11 +49,7 @@ pub(super) async fn start(shared: Arc<Shared>, job: Job) -> Result<wire::agent::
         return hear(&at, &job.work);
     }
     let workbench = &site.bench.workbench;
-    let id = match &job.work {
-        // The edits keep the name of the turn that they are of.
-        Work::Choose { id, .. } => id.clone(),
-        _ => workbench.begin(),
-    };
+    let id = id(&site, &job.work).await?;
     let turn = agent.turns.begin(id.to_string(), job.task, workbench.workspace())?;
     if let Some(plan) = &site.plan
         && job.task == TaskKind::Work
@@ -63,6 +60,34 @@ pub(super) async fn start(shared: Arc<Shared>, job: Job) -> Result<wire::agent::
     let running = run(Arc::clone(&shared), turn, id, site, job);
     shared.tasks.spawn_for_session(Box::pin(running));
     Ok(answer)
+}
+
+/// What the turn is called. What goes on with a task keeps its name, and so do the edits of one.
+async fn id(Site { bench, plan }: &Site, work: &Work) -> Result<TaskId, HandlerError> {
+    let workbench = &bench.workbench;
+    Ok(match work {
+        Work::Choose { id, .. } | Work::Resume(id) | Work::Undo(Some(id)) => id.clone(),
+        Work::Approve { uri, .. } => {
+            let known = match plan {
+                Some(plan) => workbench.task_of(plan).await,
+                None => None,
+            };
+            match known {
+                Some(id) => id,
+                None => workbench.begin(Kind::Plan, uri).await,
+            }
+        }
+        Work::Plan(wish) => workbench.begin(Kind::Plan, &wish.task).await,
+        Work::Revise { direction, .. } => workbench.begin(Kind::Plan, direction.as_deref().unwrap_or("Revise")).await,
+        Work::Ask { question } => workbench.begin(Kind::Ask, question).await,
+        Work::Change { instruction } => workbench.begin(Kind::Change, instruction).await,
+        // Which task it is is found out on the way; nothing is kept of the turn itself.
+        Work::Undo(None) => {
+            static NUMBER: AtomicU64 = AtomicU64::new(1);
+            let name = format!("{:016}", NUMBER.fetch_add(1, Ordering::Relaxed));
+            name.parse::<TaskId>().map_err(|error| failed(error.to_string()))?
+        }
+    })
 }
 
 async fn site(agent: &Agent, job: &Job) -> Result<Site, String> {
@@ -86,15 +111,14 @@ async fn site(agent: &Agent, job: &Job) -> Result<Site, String> {
             }
             Err(format!("nothing is staged by the turn {id}"))
         }
-        Work::Resume { id } => {
+        Work::Resume(id) => {
             for folder in job.folders.clone() {
                 let bench = agent.bench(folder).await?;
-                if let Ok(Interrupted { plan: Some(plan), .. }) = agent.interrupted(&bench, id).await {
-                    let plan = bench.plan(&plan).unwrap_or(plan);
-                    return Ok(Site { bench, plan: Some(plan) });
+                if let Some(one) = bench.interrupted().await.into_iter().find(|one| one.id == *id) {
+                    return Ok(Site { bench, plan: Some(one.plan) });
                 }
             }
-            Err(format!("nothing can be gone on with under the name {id}: make a new plan"))
+            Err(format!("nothing was interrupted under the name {id}: make a new plan"))
         }
         Work::Plan(_) | Work::Undo(_) | Work::Ask { .. } | Work::Change { .. } => {
             let folder = job.folders.first().cloned().ok_or("no folder is open")?;

@@ -60,13 +60,8 @@ impl Turns {
             return refuse("another task is working in this folder; wait for its end, or stop it".to_owned());
         }
         let (stop, mailbox) = (CancellationToken::new(), Arc::new(Mailbox::default()));
-        let one = Running {
-            task,
-            folder: folder.to_owned(),
-            stop: stop.clone(),
-            mailbox: Arc::clone(&mailbox),
-            plan: None,
-        };
+        let one =
+            Running { task, folder: folder.to_owned(), stop: stop.clone(), mailbox: Arc::clone(&mailbox), plan: None };
         running.insert(id.clone(), one);
         Ok(Turn { id, task, stop, mailbox, turns: self.clone() })
     }

@@ -66,7 +66,8 @@ impl EditorUser {
     async fn one_by_one(&self, questions: Vec<Question>) -> Result<Vec<String>, Unanswered> {
         let has_buttons = |question: &Question| !question.options.is_empty() && question.choose == Choose::One;
         if !questions.iter().all(has_buttons) {
-            let reason = "this editor can only be asked for one of several answers; give options, one of which is chosen";
+            let reason =
+                "this editor can only be asked for one of several answers; give options, one of which is chosen";
             return Err(Unanswered(reason.to_owned()));
         }
         let mut answers = Vec::new();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use finch_agent::plan::{Ended, Plan, Weight};
-use finch_agent::task::{Carried, Chosen, Door, Planned, TaskEvent, TaskId, WorkEnd, Wish};
+use finch_agent::task::{Carried, Chosen, Door, Planned, TaskEvent, TaskId, Wish, WorkEnd};
 use finch_text::PositionEncoding;
 use tokio::sync::mpsc;
 
@@ -14,8 +14,9 @@ use super::commands::{Verdict, first_line};
 use super::documents::EditorDocuments;
 use super::mailbox::Mailbox;
 use super::reports::EditorReports;
+use super::restarter::EditorRestarter;
 use super::user::EditorUser;
-use super::{Agent, Bench, Interrupted, files, off_thread};
+use super::{Agent, Bench, files, off_thread};
 use crate::dispatch::Shared;
 use crate::facts::OwnFacts;
 use crate::places::place_of;
@@ -25,14 +26,30 @@ use crate::wire::turn_event::TurnOutcome;
 #[derive(Debug)]
 pub(super) enum Work {
     Plan(Box<Wish>),
-    Approve { uri: String, hash: String },
-    Revise { uri: String, plan: Option<Plan>, direction: Option<String> },
+    Approve {
+        uri: String,
+        hash: String,
+    },
+    Revise {
+        uri: String,
+        plan: Option<Plan>,
+        direction: Option<String>,
+    },
     Undo(Option<TaskId>),
     /// What was interrupted is gone on with.
-    Resume { id: TaskId },
-    Ask { question: String },
-    Change { instruction: String },
-    Choose { id: TaskId, revision: u64, choice: Choice, verdict: Verdict },
+    Resume(TaskId),
+    Ask {
+        question: String,
+    },
+    Change {
+        instruction: String,
+    },
+    Choose {
+        id: TaskId,
+        revision: u64,
+        choice: Choice,
+        verdict: Verdict,
+    },
 }
 
 /// Which of the staged edits.
@@ -80,6 +97,7 @@ pub(super) fn door(shared: &Arc<Shared>, agent: &Agent, bench: &Bench, turn: &st
         buffers: Arc::new(TaskBuffers { buffers: buffers.clone(), plans: bench.plans.clone() }),
         documents: Arc::new(EditorDocuments { buffers, title }),
         reports: own.diagnostics.then(|| Arc::new(reports) as _),
+        restarter: own.restart.then(|| Arc::new(EditorRestarter { shared: Arc::clone(shared) }) as _),
         edits: agent.backend.edits,
     }
 }
@@ -94,9 +112,9 @@ impl Work {
             Self::Plan(wish) => with.make_plan(&wish).await,
             Self::Revise { plan, direction, .. } => with.revise(plan, direction).await,
             Self::Approve { hash, .. } => with.carry_out(&hash).await,
-            Self::Resume { id: interrupted } => {
-                let hash = with.interrupted(&interrupted).await?.hash;
-                with.carry_out(&hash.ok_or_else(|| format!("the plan of {interrupted} was not approved"))?).await
+            Self::Resume(_) => {
+                let unfinished = bench.interrupted().await.into_iter().find(|one| one.id == *id);
+                with.carry_out(&unfinished.ok_or("there is nothing to go on with")?.hash).await
             }
             Self::Undo(which) => {
                 let undone = workbench.undo(which.as_ref(), door, events).await.map_err(|error| error.to_string())?;
@@ -107,7 +125,7 @@ impl Work {
                 Ok(done(format!("Taken back in {}", counted(undone.paths.len())), None))
             }
             Self::Ask { question } => {
-                let answering = Box::pin(workbench.answer(&question, door, events));
+                let answering = Box::pin(workbench.answer(id, &question, door, events));
                 let answer = answering.await.map_err(|error| error.to_string())?;
                 with.keep_answer(&question, &answer).await
             }
@@ -136,11 +154,6 @@ impl Work {
 impl With {
     fn plan(&self) -> Result<&Path, String> {
         self.plan.as_deref().ok_or_else(|| "there is no plan".to_owned())
-    }
-
-    async fn interrupted(&self, id: &TaskId) -> Result<Interrupted, String> {
-        let agent = self.shared.agent.as_ref().ok_or("there is no agent")?;
-        agent.interrupted(&self.bench, id).await
     }
 
     async fn carry_out(&self, hash: &str) -> Result<Done, String> {

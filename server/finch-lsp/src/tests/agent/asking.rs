@@ -15,7 +15,9 @@ async fn an_answer_comes_as_events_and_as_a_document_of_its_own() {
     let turn = rig.command("finch.ask", json!({"text": "What is a.txt?"})).await;
     assert_eq!(rig.ended().await, ("done".to_owned(), "The question is answered".to_owned()));
     assert_eq!(rig.kinds(), ["began", "text", "answer", "ended"]);
-    assert!(rig.seen.iter().filter(|call| call["method"] == "finch/turnEvent").all(|call| call["params"]["turn"] == turn));
+    assert!(
+        rig.seen.iter().filter(|call| call["method"] == "finch/turnEvent").all(|call| call["params"]["turn"] == turn)
+    );
     let answer = rig.seen.iter().find(|call| call["params"]["kind"] == "answer").unwrap()["params"]["uri"].clone();
     assert_eq!(Rig::read(answer.as_str().unwrap()), "> What is a.txt?\n\nIt counts.\n\n");
     let shown = rig.find(|call| call["method"] == "window/showDocument").await;
@@ -75,7 +77,8 @@ async fn undo_restores_exactly_and_keeps_what_was_typed_elsewhere() {
     let mut rig = Rig::new(Manner::full(), vec![edit("a.txt", "two", "TWO"), say("Done.")]).await;
     let uri = rig.uri("a.txt");
     rig.open(&uri).await;
-    let turn = rig.command("finch.edit", json!({"uri": uri, "range": range((1, 0), (1, 3)), "instruction": "shout"})).await;
+    let turn =
+        rig.command("finch.edit", json!({"uri": uri, "range": range((1, 0), (1, 3)), "instruction": "shout"})).await;
     rig.ended().await;
     rig.change(&uri, "one\nTWO\nthree\nfour\nfive\nsix\n").await;
     rig.command("finch.undoTurn", json!({"turn": turn})).await;
@@ -87,7 +90,8 @@ async fn undo_restores_exactly_and_keeps_what_was_typed_elsewhere() {
 
 #[tokio::test]
 async fn the_model_may_ask_the_user() {
-    let questions = json!({"questions": [{"question": "Which\u{202e}?", "options": ["left", "right"]}, {"question": "Why?"}]});
+    let questions =
+        json!({"questions": [{"question": "Which\u{202e}?", "options": ["left", "right"]}, {"question": "Why?"}]});
     let mut rig = Rig::new(Manner::full(), vec![Say::Call("AskUser", questions), say("Done.")]).await;
     let uri = rig.uri("a.txt");
     rig.open(&uri).await;
@@ -115,7 +119,8 @@ async fn diagnostics_come_from_the_editor_with_places_in_characters() {
     rig.command("finch.edit", json!({"uri": uri, "range": range((0, 0), (0, 3)), "instruction": "look"})).await;
     let asked = rig.until_call("finch/diagnostics").await;
     assert_eq!(asked["params"], json!({"uris": [uri]}));
-    let found = json!({"uri": uri, "range": range((1, 4), (1, 7)), "severity": 1, "message": "wrong", "source": "lint"});
+    let found =
+        json!({"uri": uri, "range": range((1, 4), (1, 7)), "severity": 1, "message": "wrong", "source": "lint"});
     rig.answer(&asked, json!({"diagnostics": [found]})).await;
     rig.ended().await;
     assert!(rig.script.told().contains("a.txt:2:3: error: wrong [lint]"), "{}", rig.script.told());

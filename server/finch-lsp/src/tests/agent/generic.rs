@@ -59,6 +59,7 @@ async fn files_that_nobody_saves_are_an_error_in_the_end() {
     let told = rig.until_call("window/showMessage").await;
     assert!(told["params"]["message"].as_str().unwrap().contains("save all files"), "{told}");
     tokio::time::pause();
+    tokio::time::sleep(crate::limits::SAVED_BY_HAND_WAIT + std::time::Duration::from_secs(10)).await;
     let told = rig.until_call("window/showMessage").await;
     let message = told["params"]["message"].as_str().unwrap();
     assert_eq!(told["params"]["type"], 1);
@@ -108,9 +109,8 @@ async fn where_a_document_is_is_said_to_an_editor_that_cannot_show_it() {
 
 #[tokio::test]
 async fn an_editor_that_ticks_nothing_by_itself_does_not_lose_what_is_done() {
-    let steps: Vec<Value> = (1..=2)
-        .map(|n| json!({"title": format!("Step {n}"), "what": "Do it.", "files": [], "check": ""}))
-        .collect();
+    let steps: Vec<Value> =
+        (1..=2).map(|n| json!({"title": format!("Step {n}"), "what": "Do it.", "files": [], "check": ""})).collect();
     let mut says = vec![say("Notes."), Say::Text(json!({"steps": steps}).to_string())];
     says.extend(std::iter::repeat_n(say("{\"findings\": []}"), 7));
     says.extend([say("Did 1."), say("Did 2.")]);
@@ -136,7 +136,10 @@ async fn progress_can_be_cancelled_where_there_is_some() {
     let token = create["params"]["token"].clone();
     assert_eq!(token, format!("finch-turn-{turn}"));
     let begin = rig.until(|call| call["params"]["token"] == token && call["method"] == "$/progress").await;
-    assert_eq!((&begin["params"]["value"]["kind"], &begin["params"]["value"]["cancellable"]), (&json!("begin"), &json!(true)));
+    assert_eq!(
+        (&begin["params"]["value"]["kind"], &begin["params"]["value"]["cancellable"]),
+        (&json!("begin"), &json!(true))
+    );
     let hanging = rig.hanging().await;
     rig.client.notify("window/workDoneProgress/cancel", json!({"token": token})).await;
     hanging.reader_gone().await;

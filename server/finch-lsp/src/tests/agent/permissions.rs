@@ -54,7 +54,8 @@ async fn check_denied(answer: &str, told: &str) {
 async fn whatever_is_no_yes_to_this_question_is_a_no() {
     check_denied("null", "the user said no").await;
     check_denied(r#"{"id": "ID", "choice": "no"}"#, "the user said no").await;
-    check_denied(r#"{"id": "ID", "choice": "no", "reason": "not in this file"}"#, "the user said no: not in this file").await;
+    check_denied(r#"{"id": "ID", "choice": "no", "reason": "not in this file"}"#, "the user said no: not in this file")
+        .await;
     check_denied(r#"{"id": "another", "choice": "always"}"#, "the user said no").await;
     check_denied(r#"{"id": "ID", "choice": "yes"}"#, "no").await;
     check_denied(r#"{"choice": "once"}"#, "no").await;
@@ -124,6 +125,8 @@ async fn shutdown_stops_the_turn_before_it_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn a_question_that_nobody_answers_is_a_no_in_the_end() {
     let (mut rig, question, _) = asked(shouting()).await;
+    // Longer than the gate waits.
+    tokio::time::sleep(std::time::Duration::from_secs(700)).await;
     let cancel = rig.until_call("$/cancelRequest").await;
     assert_eq!(cancel["params"], json!({"id": question["id"]}));
     rig.ended().await;

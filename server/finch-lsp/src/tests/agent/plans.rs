@@ -1,11 +1,8 @@
 //! A plan from its first word to its end, as the editor sees it.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::rig::{CODE, Manner, Rig, Say, edit, planning, say};
-use crate::Interrupted;
 
 async fn lenses(rig: &mut Rig, uri: &str) -> Vec<(String, Value)> {
     let answer = rig.client.ask("textDocument/codeLens", json!({"textDocument": {"uri": uri}})).await;
@@ -124,7 +121,7 @@ async fn a_plan_that_is_being_made_can_be_stopped_or_steered() {
 async fn a_plan_that_is_there_can_be_revised_in_a_direction() {
     let mut rig = Rig::new(Manner::full(), planning("")).await;
     let uri = planned(&mut rig).await;
-    rig.script.add(vec![say("Nothing new.")]);
+    rig.script.add(planning(""));
     rig.command("finch.revise", json!({"uri": uri, "direction": "think of Windows"})).await;
     let ended = rig.until_event("ended").await;
     assert_eq!(ended["outcome"], "done", "{ended}");
@@ -157,45 +154,47 @@ async fn what_is_no_plan_is_not_carried_out() {
     }
 }
 
-/// A plan that was under way when finch ended.
-fn interrupted(plan: &Path) -> Interrupted {
-    let text = std::fs::read_to_string(plan).unwrap();
-    let hash = finch_agent::plan::Plan::from_markdown(&text).unwrap().hash().to_string();
-    let id = "0123456789ab-1-2".parse().unwrap();
-    Interrupted { id, title: "Shout".to_owned(), plan: Some(plan.to_owned()), hash: Some(hash) }
-}
-
-async fn after_an_interruption(answer: &str) -> (Rig, tempfile::TempDir) {
-    let place = tempfile::tempdir().unwrap();
-    let plan = place.path().canonicalize().unwrap().join("p.md");
-    std::fs::write(&plan, "# Plan\n\n> Shout\n\n## 1. [ ] Change two\n\nMake it TWO.\n").unwrap();
-    let manner = Manner { interrupted: vec![interrupted(&plan)], ..Manner::full() };
-    let mut rig = Rig::new(manner, vec![edit("a.txt", "two", "TWO"), say("Done.")]).await;
+/// A plan whose carrying out hung when its session ended, in a new session that asks about it.
+async fn after_an_interruption(answer: &str) -> (Rig, String, String) {
+    let mut says = planning("");
+    says.push(Say::Hang);
+    let mut rig = Rig::new(Manner::full(), says).await;
+    let uri = planned(&mut rig).await;
+    let approval = argument(&lenses(&mut rig, &uri).await, "Approve and carry out");
+    let turn = rig.command("finch.approve", approval).await;
+    let hanging = rig.hanging().await;
+    rig.client.ask("shutdown", Value::Null).await;
+    rig.client.notify("exit", Value::Null).await;
+    rig.client.ended().await;
+    hanging.reader_gone().await;
+    rig.script.add(vec![edit("a.txt", "two", "TWO"), say("Done.")]);
+    rig.reconnect().await;
     rig.by_hand.push("window/showMessageRequest");
     let asked = rig.until_call("window/showMessageRequest").await;
     assert!(asked["params"]["message"].as_str().unwrap().contains("Shout"), "{asked}");
     assert_eq!(asked["params"]["actions"], json!([{"title": "Not now"}, {"title": "Go on"}]));
     rig.answer(&asked, json!({"title": answer})).await;
-    (rig, place)
+    (rig, uri, turn)
 }
 
 #[tokio::test]
 async fn an_interrupted_task_goes_on_if_the_user_says_so() {
-    let (mut rig, place) = after_an_interruption("Go on").await;
-    assert_eq!(rig.ended().await.0, "done");
+    let (mut rig, uri, turn) = after_an_interruption("Go on").await;
+    let ended = rig.until_event("ended").await;
+    assert_eq!((&ended["outcome"], &ended["turn"]), (&json!("done"), &json!(turn)));
     assert_eq!(rig.text("a.txt"), CODE.replace("two", "TWO"));
-    assert!(std::fs::read_to_string(place.path().join("p.md")).unwrap().contains("[x] Change two"));
+    assert!(Rig::read(&uri).contains("[x] Change two"));
 }
 
 #[tokio::test]
 async fn an_interrupted_task_rests_until_it_is_resumed() {
-    let (mut rig, _place) = after_an_interruption("Not now").await;
+    let (mut rig, _, turn) = after_an_interruption("Not now").await;
     assert_eq!(rig.client.ask("finch/status", Value::Null).await["result"]["state"], "ready");
     assert_eq!(rig.text("a.txt"), CODE);
-    let unknown = rig.try_command("finch.resume", json!({"turn": "0123456789ab-1-3"})).await;
+    let unknown = rig.try_command("finch.resume", json!({"turn": "0123456789abcdef"})).await;
     assert_eq!(unknown["error"]["code"], -32803);
     let odd = rig.try_command("finch.resume", json!({"turn": "../x"})).await;
     assert_eq!(odd["error"]["code"], -32602);
-    rig.command("finch.resume", json!({"turn": "0123456789ab-1-2"})).await;
+    rig.command("finch.resume", json!({"turn": turn})).await;
     assert_eq!(rig.ended().await.0, "done");
 }

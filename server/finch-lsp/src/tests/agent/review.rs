@@ -41,7 +41,8 @@ async fn one_place_is_taken_and_the_other_left() {
     let (mut rig, review, first) = staged().await;
     let text = Rig::read(&review);
     for (at, lens) in first.iter().enumerate() {
-        let line = text.lines().nth(usize::try_from(lens["range"]["start"]["line"].as_u64().unwrap()).unwrap()).unwrap();
+        let line =
+            text.lines().nth(usize::try_from(lens["range"]["start"]["line"].as_u64().unwrap()).unwrap()).unwrap();
         let start = ["#", "#", "---", "---", "@@", "@@", "@@", "@@"][at];
         assert!(line.starts_with(start), "{at}: {line}");
     }
@@ -83,7 +84,7 @@ async fn a_review_that_somebody_changed_offers_nothing() {
 async fn a_turn_that_staged_nothing_has_nothing_to_decide_about() {
     let (mut rig, _, lenses) = staged().await;
     let mut argument = find(&lenses, "finch.rejectFile", 0)["command"]["arguments"][0].clone();
-    argument["turn"] = json!("0123456789ab-1-2");
+    argument["turn"] = json!("0123456789abcdef");
     let refused = rig.try_command("finch.rejectFile", argument).await;
     assert_eq!(refused["error"]["code"], -32803, "{refused}");
 }

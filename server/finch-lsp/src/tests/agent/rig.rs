@@ -8,6 +8,7 @@ use std::time::Duration;
 use finch_agent::Gate;
 use finch_agent::permissions::Permissions;
 use finch_agent::rules::{Rules, Scope};
+use finch_agent::store::Store;
 use finch_agent::task::{Briefing, Edits, Made, Workbench};
 use finch_agent::tools::Shell;
 use finch_llm::{
@@ -16,8 +17,8 @@ use finch_llm::{
 };
 use serde_json::{Value, json};
 
+use crate::AgentBackend;
 use crate::tests::support::Client;
-use crate::{AgentBackend, Interrupted};
 
 pub(super) const CODE: &str = "one\ntwo\nthree\nfour\nfive\n";
 const PIPE_BYTES: usize = 1024 * 1024;
@@ -28,6 +29,8 @@ pub(super) enum Say {
     Text(String),
     Call(&'static str, Value),
     Hang,
+    /// Breaks off without a word.
+    Break,
 }
 
 pub(super) fn say(text: &str) -> Say {
@@ -108,11 +111,13 @@ impl Provider for Scripted {
                 sender.try_send(Ok(end(StopReason::EndOfText))).unwrap();
             }
             Say::Call(name, arguments) => {
-                let call = ToolCall { id: "1".to_owned(), name: name.to_owned(), arguments_json: arguments.to_string() };
+                let call =
+                    ToolCall { id: "1".to_owned(), name: name.to_owned(), arguments_json: arguments.to_string() };
                 sender.try_send(Ok(Chunk::ToolCall(call))).unwrap();
                 sender.try_send(Ok(end(StopReason::ToolCalls))).unwrap();
             }
             Say::Hang => self.0.hanging.lock().unwrap().push(sender),
+            Say::Break => drop(sender),
         }
         stream
     }
@@ -130,7 +135,6 @@ pub(super) struct Manner {
     pub(super) edits: Edits,
     /// Rules of `permissions.toml`; `FOLDER` is the folder.
     pub(super) rules: &'static str,
-    pub(super) interrupted: Vec<Interrupted>,
 }
 
 pub(super) const ALLOW_WRITES: &str = "[[rules]]\nverdict = \"allow\"\nworkspace = \"FOLDER\"\nwrite = \"**\"\n";
@@ -153,7 +157,7 @@ impl Manner {
         let own = json!({
             "approve": true, "turnEvents": true, "save": true, "restart": true, "diagnostics": true, "askUser": true,
         });
-        Self { capabilities, own, edits: Edits::Apply, rules: ALLOW_WRITES, interrupted: Vec::new() }
+        Self { capabilities, own, edits: Edits::Apply, rules: ALLOW_WRITES }
     }
 
     /// Nothing that an editor need not have.
@@ -187,15 +191,26 @@ impl Rig {
         let script = Arc::new(Script { says: Mutex::new(says.into()), ..Script::default() });
         let client = Client::connect_with_agent(backend(&manner, home.path(), folder.path(), &script), pipe_bytes);
         let (documents, seen, by_hand) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let mut rig = Self { client, manner: manner.clone(), folder, home, script, documents, seen, by_hand };
-        let params = json!({
-            "capabilities": manner.capabilities,
-            "workspaceFolders": [{"uri": rig.uri(""), "name": "w"}],
-            "initializationOptions": {"finch": {"client": manner.own}},
-        });
-        rig.client.ask("initialize", params).await;
-        rig.client.notify("initialized", json!({})).await;
+        let mut rig = Self { client, manner, folder, home, script, documents, seen, by_hand };
+        rig.initialize().await;
         rig
+    }
+
+    async fn initialize(&mut self) {
+        let params = json!({
+            "capabilities": self.manner.capabilities,
+            "workspaceFolders": [{"uri": self.uri(""), "name": "w"}],
+            "initializationOptions": {"finch": {"client": self.manner.own}},
+        });
+        self.client.ask("initialize", params).await;
+        self.client.notify("initialized", json!({})).await;
+    }
+
+    /// Begins a new session in the same folder.
+    pub(super) async fn reconnect(&mut self) {
+        self.client = Client::connect_with_agent(self.agent(), PIPE_BYTES);
+        self.documents.clear();
+        self.initialize().await;
     }
 
     /// Another agent for the same folder.
@@ -355,7 +370,8 @@ impl Rig {
             return false;
         }
         for operation in &operations {
-            let path = |key: &str| operation[key].as_str().map(|uri| PathBuf::from(uri.strip_prefix("file://").unwrap()));
+            let path =
+                |key: &str| operation[key].as_str().map(|uri| PathBuf::from(uri.strip_prefix("file://").unwrap()));
             match operation["kind"].as_str() {
                 Some("create") => std::fs::write(path("uri").unwrap(), "").unwrap(),
                 Some("delete") => std::fs::remove_file(path("uri").unwrap()).unwrap(),
@@ -394,7 +410,7 @@ fn backend(manner: &Manner, home: &Path, folder: &Path, script: &Arc<Script>) ->
     let folder = folder.canonicalize().unwrap();
     let rules = manner.rules.replace("FOLDER", &folder.display().to_string());
     std::fs::write(home.join("permissions.toml"), rules).unwrap();
-    let (script, root, interrupted) = (Arc::clone(script), home.clone(), manner.interrupted.clone());
+    let (script, root) = (Arc::clone(script), home.clone());
     let workbench = move |workspace: &Path| {
         let scope = Scope { workspace: workspace.to_owned(), finch_home: root.clone(), user_home: None };
         let rules = Rules::new(scope, Vec::new());
@@ -409,13 +425,13 @@ fn backend(manner: &Manner, home: &Path, folder: &Path, script: &Arc<Script>) ->
             plans: root.join("plans/w"),
             briefing: Arc::new(Briefing::default),
             rounds_max: 3,
+            store: Store::open(&root.join("state.db")).ok(),
             made: Made::default(),
             working: Arc::default(),
         }))
     };
     AgentBackend {
         workbench: Arc::new(workbench),
-        interrupted: Some(Arc::new(move |_: &Path| interrupted.clone())),
         edits: manner.edits,
         answers: home.join("answers"),
         reviews: home.join("reviews"),
