@@ -127,6 +127,8 @@ pub(crate) const REVIEW_CONTEXT_LINES: usize = 3;
 /// Lines that are looked at for the function around a place.
 pub(crate) const FUNCTION_HEAD_LINES_MAX: usize = 1000;
 pub(crate) const FUNCTION_LINES_MAX: usize = 2000;
+/// Bytes of these lines; with more there is no function to be found.
+pub(crate) const FUNCTION_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of a line that are looked at for code actions.
 pub(crate) const ACTION_LINE_BYTES_MAX: usize = 4096;
 /// Diagnostics that get an action of their own.

@@ -14,8 +14,11 @@ use tower_lsp::lsp_types::{
 
 use super::lenses::paper_actions;
 use super::place::folders;
+use super::review::lines_of;
 use crate::dispatch::Shared;
-use crate::limits::{ACTION_DIAGNOSTICS_MAX, ACTION_LINE_BYTES_MAX, FUNCTION_HEAD_LINES_MAX, FUNCTION_LINES_MAX};
+use crate::limits::{
+    ACTION_DIAGNOSTICS_MAX, ACTION_LINE_BYTES_MAX, FUNCTION_BYTES_MAX, FUNCTION_HEAD_LINES_MAX, FUNCTION_LINES_MAX,
+};
 use crate::path::folder_of;
 use crate::session::Session;
 
@@ -256,36 +259,46 @@ fn says_to_do(comment: &str) -> bool {
 
 /// The lines of the function that a line is in, by how lines begin and how far they are indented.
 fn function_around(document: &Document, line: usize) -> Option<RangeInclusive<usize>> {
-    let text = |n: usize| {
-        let range = document.line_range(n)?;
-        Some(document.slice(range.start..range.end.min(range.start + ACTION_LINE_BYTES_MAX)))
-    };
+    // One copy of the lines around: looking up each line of a long document by itself takes longer than reading them.
+    let first = line.saturating_sub(FUNCTION_HEAD_LINES_MAX);
+    let (start, end) = (document.line_start(first), document.line_start(line + 1 + FUNCTION_LINES_MAX));
+    if end - start > FUNCTION_BYTES_MAX {
+        return None;
+    }
+    let text = document.slice(start..end);
+    let lines: Vec<&str> = lines_of(&text).into_iter().map(str::trim_end).collect();
+    let head = function_head(&lines, line - first)?;
+    let last = function_end(&lines, head);
+    (first + last >= line).then_some(first + head..=first + last)
+}
+
+/// The nearest line above that begins a function and stands further left than all between.
+fn function_head(lines: &[&str], line: usize) -> Option<usize> {
     let mut indent = usize::MAX;
-    let heads = (line.saturating_sub(FUNCTION_HEAD_LINES_MAX)..=line).rev();
-    let head = heads.into_iter().find(|n| {
-        let Some(text) = text(*n).filter(|text| !text.trim().is_empty()) else { return false };
-        let is_less = indented(&text) < indent || (*n == line);
-        if is_less && begins_function(&text) {
-            return true;
+    let above = lines.get(..=line).unwrap_or(lines);
+    above.iter().enumerate().rev().filter(|(_, text)| !text.is_empty()).find_map(|(at, text)| {
+        let is_further_left = indented(text) < indent || at == line;
+        if is_further_left && begins_function(text) {
+            return Some(at);
         }
         // What closes a block stands as far left as what began it.
-        if is_less && !text.trim_start().starts_with(['}', ')', ']']) {
-            indent = indented(&text);
+        if is_further_left && !text.trim_start().starts_with(['}', ')', ']']) {
+            indent = indented(text);
         }
-        false
-    })?;
-    let own = indented(&text(head)?);
-    let ends_there = |n: &usize| {
-        text(*n).is_some_and(|text| !text.trim().is_empty() && indented(&text) <= own && !is_head_rest(&text))
+        None
+    })
+}
+
+/// The last line of the function that begins there.
+fn function_end(lines: &[&str], head: usize) -> usize {
+    let own = indented(lines[head]);
+    let ends = |text: &&str| !text.is_empty() && indented(text) <= own && !is_head_rest(text);
+    let end = match lines[head + 1..].iter().position(ends) {
+        Some(at) if closes(lines[head + 1 + at]) => head + at + 2,
+        Some(at) => head + 1 + at,
+        None => lines.len(),
     };
-    let last = (head + 1..document.line_count()).take(FUNCTION_LINES_MAX).find(ends_there);
-    let end = match last {
-        Some(n) if text(n).is_some_and(|text| closes(&text)) => n + 1,
-        Some(n) => n,
-        None => document.line_count().min(head + FUNCTION_LINES_MAX),
-    };
-    let last = (head..end).rev().find(|n| text(*n).is_some_and(|text| !text.trim().is_empty())).unwrap_or(head);
-    (last >= line).then_some(head..=last)
+    lines[head..end].iter().rposition(|text| !text.is_empty()).map_or(head, |at| head + at)
 }
 
 /// A line that goes on with the head of a function: `) -> T {`, `where`, `{`.

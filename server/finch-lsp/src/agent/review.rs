@@ -118,7 +118,7 @@ impl Page {
 }
 
 /// Lines with their ends, as hunks count them: they end at `\n`, `\r\n` and `\r`.
-fn lines_of(text: &str) -> Vec<&str> {
+pub(super) fn lines_of(text: &str) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
