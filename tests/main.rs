@@ -32,6 +32,8 @@ mod live;
 #[cfg(test)]
 mod neovim;
 #[cfg(test)]
+mod neovim_agent;
+#[cfg(test)]
 mod plans_a_task;
 #[cfg(test)]
 mod pulls_from_a_hub;
