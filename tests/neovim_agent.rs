@@ -26,12 +26,7 @@ fn server(on: &Value) -> FakeServer {
 }
 
 fn open(server: &FakeServer, text: &str) -> Neovim {
-    Neovim::open(Setup {
-        server: server.command(),
-        file: "main.py".into(),
-        text: text.into(),
-        ..Setup::default()
-    })
+    Neovim::open(Setup { server: server.command(), file: "main.py".into(), text: text.into(), ..Setup::default() })
 }
 
 fn question(id: &str, effect: &str) -> Value {
@@ -90,29 +85,39 @@ fn the_client_says_what_it_can_do() {
 
 #[test]
 fn each_key_gives_its_answer_and_enter_gives_none() {
-    for (keys, answer) in [
-        ("d", json!({ "id": "q1", "choice": "no" })),
-        ("q", json!({ "id": "q1", "choice": "no" })),
-        ("<Esc>", json!({ "id": "q1", "choice": "no" })),
-        ("<CR>o", json!({ "id": "q1", "choice": "once" })),
-        ("s", json!({ "id": "q1", "choice": "session" })),
-        ("rtoo slow<CR>", json!({ "id": "q1", "choice": "no", "reason": "too slow" })),
-        (":quit<CR>", Value::Null),
-    ] {
-        let server = server(&json!({ "finch.plan": [question("q1", "Run in /app:\ncargo test")] }));
-        let neovim = open(&server, "");
-        neovim.feed(":Finch plan speed it up<CR>");
-        let screen = neovim.wait_for_screen("cargo test");
+    let keys = [
+        ("d", Some(("no", None))),
+        ("q", Some(("no", None))),
+        ("<Esc>", Some(("no", None))),
+        ("<CR>o", Some(("once", None))),
+        ("s", Some(("session", None))),
+        ("rtoo slow<CR>", Some(("no", Some("too slow")))),
+        (":quit<CR>", None),
+    ];
+    let asked = |at: usize| json!([question(&format!("q{at}"), &format!("Run in /app:\ncargo test {at}"))]);
+    let mut on = json!({ "finch.plan": asked(0) });
+    for at in 1..keys.len() {
+        on[format!("answer q{}", at - 1)] = asked(at);
+    }
+    let server = server(&on);
+    let neovim = open(&server, "");
+    neovim.feed(":Finch plan speed it up<CR>");
+    for (at, (keys, answer)) in keys.into_iter().enumerate() {
+        let screen = neovim.wait_for_screen(&format!("cargo test {at}"));
         for shown in ["finch wants to run a command", "o  Allow once", "commands are asked about"] {
             assert!(screen.contains(shown), "{shown:?}:\n{}", screen.text());
         }
         listens(&neovim);
         neovim.feed(keys);
-        assert_eq!(answered(&neovim, &server, "q1"), answer, "{keys}");
-        neovim.wait_until_gone("cargo test");
-        let plan = &server.received("workspace/executeCommand")[0]["arguments"][0];
-        assert_eq!(plan["task"], "speed it up");
+        let id = format!("q{at}");
+        let answer = answer.map_or(Value::Null, |(choice, reason)| match reason {
+            Some(reason) => json!({ "id": id, "choice": choice, "reason": reason }),
+            None => json!({ "id": id, "choice": choice }),
+        });
+        assert_eq!(answered(&neovim, &server, &id), answer, "{keys}");
+        neovim.wait_until_gone(&format!("cargo test {at}"));
     }
+    assert_eq!(server.received("workspace/executeCommand")[0]["arguments"][0]["task"], "speed it up");
 }
 
 #[test]
@@ -210,7 +215,9 @@ fn open_with_home(server: &FakeServer, home: &tempfile::TempDir) -> Neovim {
 #[test]
 fn a_plan_is_shown_reloaded_and_approved_by_its_lens() {
     let (home, path, uri) = home_with_a_plan();
-    let plan = |state: &str| event(&json!({ "kind": "plan", "uri": uri, "hash": "h2", "round": 2, "state": state, "open": 0 }));
+    let plan = |state: &str| {
+        event(&json!({ "kind": "plan", "uri": uri, "hash": "h2", "round": 2, "state": state, "open": 0 }))
+    };
     let shown = json!({ "send": { "id": "s1", "method": "window/showDocument", "params": { "uri": uri, "takeFocus": false } } });
     let on = json!({
         "finch.plan": [event(&json!({ "kind": "began", "title": "add a cache", "task": "plan" })), shown],
@@ -240,7 +247,9 @@ fn a_plan_is_shown_reloaded_and_approved_by_its_lens() {
     // One server for the code and its plan.
     assert_eq!(neovim.lua("#vim.lsp.get_clients({ name = 'finch' })"), "1");
     assert_eq!(server.received("initialize").len(), 1);
-    neovim.feed(":Finch choose<CR>2<CR>");
+    neovim.feed(":Finch choose<CR>");
+    neovim.wait_for_screen("2: Revise…");
+    neovim.feed("2<CR>");
     neovim.wait_for_screen("what should be different?");
     neovim.feed("smaller steps<CR>");
     neovim.wait(|| server.received("workspace/executeCommand").len() == 3, "the direction");
@@ -332,7 +341,10 @@ fn diagnostics_are_told_once_they_stand_still() {
     neovim.wait(|| server.received("workspace/executeCommand").len() == 2, "the command");
     let fix = &server.received("workspace/executeCommand")[1]["arguments"][0];
     let range = json!({ "start": place(10), "end": place(11) });
-    assert_eq!(*fix, json!({ "uri": uri, "range": range, "diagnostic": { "message": "bad", "source": "lint", "range": range } }));
+    assert_eq!(
+        *fix,
+        json!({ "uri": uri, "range": range, "diagnostic": { "message": "bad", "source": "lint", "range": range } })
+    );
 }
 
 #[test]
@@ -343,7 +355,10 @@ fn the_server_is_started_anew_when_it_asks_for_it() {
     let first = neovim.expr("b:finch_client");
     neovim.feed(":Finch plan x<CR>");
     neovim.wait(|| server.received("initialize").len() == 2, "another server");
-    neovim.wait(|| neovim.expr("get(b:, 'finch_client', 0)").is_some_and(|id| id != "0" && Some(id) != first), "it to serve");
+    neovim.wait(
+        || neovim.expr("get(b:, 'finch_client', 0)").is_some_and(|id| id != "0" && Some(id) != first),
+        "it to serve",
+    );
     let messages = neovim.expr("execute('messages')").unwrap_or_default();
     assert!(!messages.contains("the server ended"), "{messages}");
 }

@@ -81,17 +81,43 @@ function M.refresh(buf)
   end
 end
 
+--- Neovim draws lenses above their line, and makes room above the first line in the current window only.
+---@param buf integer
+local function make_room(buf)
+  vim.cmd.redraw()
+  for _, win in ipairs(vim.fn.win_findbuf(buf)) do
+    vim.api.nvim_win_call(win, function()
+      if vim.fn.line('w0') == 1 then
+        vim.fn.winrestview({ topfill = 1 })
+      end
+    end)
+  end
+end
+
 --- Show the code lenses of a document that the server has begun to serve.
 ---@param buf integer
 function M.attach(buf)
   if not M.is_ours(buf) then
     return
   end
+  local group = vim.api.nvim_create_augroup('finch.documents.' .. buf, { clear = true })
   if vim.lsp.codelens.enable then
+    vim.api.nvim_create_autocmd('LspRequest', {
+      group = group,
+      buffer = buf,
+      callback = function(args)
+        local request = args.data.request
+        if request.type == 'complete' and request.method == 'textDocument/codeLens' then
+          vim.schedule(function()
+            make_room(buf)
+          end)
+        end
+      end,
+    })
     return vim.lsp.codelens.enable(true, { bufnr = buf })
   end
   vim.api.nvim_create_autocmd({ 'BufEnter', 'InsertLeave', 'TextChanged' }, {
-    group = vim.api.nvim_create_augroup('finch.documents.' .. buf, { clear = true }),
+    group = group,
     buffer = buf,
     callback = function()
       M.refresh(buf)
