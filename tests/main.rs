@@ -23,6 +23,9 @@ mod completes_a_place;
 mod configures;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
+mod confines_commands;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod emacs;
 #[cfg(test)]
 mod imports_an_export;

@@ -192,8 +192,8 @@ pub(crate) const PLAN_READING_TIME_MAX: Duration = Duration::from_secs(600);
 pub(crate) const PLAN_SOURCE_BYTES_MAX: usize = 4 << 20;
 /// Turns that a step of a plan gets until its check passes.
 pub(crate) const CHECK_TRIES_MAX: usize = 3;
-/// Tasks that can be taken back.
-pub(crate) const TASKS_UNDOABLE_MAX: usize = 50;
+/// Sets of changes that can be taken back where there is no store to keep them.
+pub(crate) const CHANGE_SETS_HERE_MAX: usize = 200;
 /// Tasks whose edits wait to be looked at.
 pub(crate) const TASKS_STAGED_MAX: usize = 10;
 /// Steering by the user: bytes of it.
@@ -293,3 +293,20 @@ pub(crate) const STORE_LOG_BYTES: u64 = 4 << 20;
 pub(crate) const STORE_BAD_MAX: usize = 3;
 /// A process that cannot be seen from here is gone when its task has not changed for so long.
 pub(crate) const OWNER_SILENT_MAX: Duration = Duration::from_secs(15 * 60);
+
+// Instructions of the user and of a repository.
+
+/// Bytes of one file of instructions, as it is shown.
+pub(crate) const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
+/// A file that has room for less is left out.
+pub(crate) const INSTRUCTION_BYTES_MIN: usize = 256;
+/// Bytes of all of them.
+pub(crate) const INSTRUCTIONS_BYTES_MAX: usize = 32 * 1024;
+/// What the user's own may take of it. The repository's cannot push them out.
+pub(crate) const OWN_INSTRUCTIONS_BYTES_MAX: usize = 16 * 1024;
+/// Folders above the workspace that are looked at.
+pub(crate) const INSTRUCTION_PARENTS_MAX: usize = 32;
+/// Folders below the workspace that are looked at.
+pub(crate) const INSTRUCTION_FOLDERS_MAX: usize = 128;
+/// A file that was written so shortly before it was read may have been written again without a sign of it.
+pub(crate) const INSTRUCTION_SETTLED: Duration = Duration::from_secs(2);

@@ -11,7 +11,7 @@ mod carrying;
 mod disk;
 mod door;
 mod event;
-mod id;
+mod kept;
 mod made;
 mod plan_file;
 mod planning;
@@ -29,6 +29,7 @@ use crate::changes::ChangeError;
 use crate::gatekeeper::Guard;
 use crate::plan::PlanError;
 use crate::rules::{Decision, Rules};
+use crate::store::Store;
 use crate::tools::Runner;
 use crate::turn::{Agent, TurnLimits};
 use crate::view::View;
@@ -39,11 +40,13 @@ pub use carrying::{Carried, WorkEnd};
 pub use disk::FilesOnDisk;
 pub use door::{Door, Edits};
 pub use event::{PlanState, StepState, TaskEvent};
-pub use id::TaskId;
+pub use kept::Interrupted;
 pub use made::Made;
 pub use planning::{Planned, Wish};
 pub use review::Chosen;
 pub use undoing::Undone;
+
+pub use crate::store::{Kind, TaskId};
 
 /// All that stands behind the tasks in one folder, whichever door they come in by.
 pub struct Workbench {
@@ -62,6 +65,8 @@ pub struct Workbench {
     /// What the user and the project ask for in their own files, as it is now. Called for every task; may block.
     pub briefing: Arc<dyn Fn() -> Briefing + Send + Sync>,
     pub rounds_max: u32,
+    /// Without one, tasks do not outlive finch.
+    pub store: Option<Store>,
     /// What tasks have changed, and what they have staged.
     pub made: Made,
     /// A task that changes files is under way: one at a time.
@@ -102,12 +107,6 @@ impl Workbench {
     #[must_use]
     pub fn workspace(&self) -> &Path {
         &self.rules.scope().workspace
-    }
-
-    /// The name of a new task.
-    #[must_use]
-    pub fn begin(&self) -> TaskId {
-        TaskId::new()
     }
 
     /// What tools work on. What would have to be asked about is left out of searches.

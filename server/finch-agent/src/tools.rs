@@ -20,7 +20,7 @@ pub use edit::Edit;
 pub use glob::Glob;
 pub use grep::Grep;
 pub use read::Read;
-pub use restart::Restart;
+pub use restart::{Restart, Restarter};
 pub use web_fetch::WebFetch;
 pub use write::Write;
 

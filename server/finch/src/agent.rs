@@ -6,8 +6,9 @@ use std::sync::Arc;
 use finch_agent::Gate;
 use finch_agent::permissions::Permissions;
 use finch_agent::rules::{Rules, Scope};
+use finch_agent::store::Store;
 use finch_agent::task::{Briefing, Workbench};
-use finch_agent::tools::{Runner, Shell};
+use finch_agent::tools::{Runner, Shell, WebFetch};
 use finch_llm::{ClientId, Origin, Provider, ProviderId};
 
 use crate::surroundings::Surroundings;
@@ -39,12 +40,24 @@ pub(crate) fn workbench(surroundings: &Surroundings, workspace: &Path, worker: W
         gate: Arc::new(Gate::new(rules.clone(), permissions)),
         rules,
         runner: runner(),
-        more_tools: Vec::new(),
+        more_tools: vec![Arc::new(WebFetch::default())],
         plans: plans(home, workspace),
         briefing: Arc::new(Briefing::default),
         rounds_max,
+        store: store(home),
         made: finch_agent::task::Made::default(),
         working: Arc::default(),
+    }
+}
+
+/// Tasks can be worked on without it.
+fn store(home: &Path) -> Option<Store> {
+    match Store::open(&home.join("state.db")) {
+        Ok(store) => Some(store),
+        Err(error) => {
+            tracing::warn!("{error}");
+            None
+        }
     }
 }
 

@@ -58,6 +58,10 @@ impl FromStr for TaskId {
 
 impl TaskId {
     /// A new one.
+    pub(crate) fn new() -> Self {
+        Self::at(now_ms())
+    }
+
     fn at(now_ms: i64) -> Self {
         // Keys of a hasher are random for each process, and no two are alike.
         let mut random = RandomState::new().build_hasher();

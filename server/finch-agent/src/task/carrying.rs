@@ -8,12 +8,14 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use super::event::tell;
+use super::kept::Keeping;
 use super::settling::{Remembered, settle};
 use super::{Door, Edits, PlanState, StepState, TaskError, TaskEvent, TaskId, Workbench, brief};
 use crate::limits::{CHECK_TRIES_MAX, EVENTS_MAX};
 use crate::plan::{Plan, Step};
+use crate::store::State;
 use crate::tool::Live;
-use crate::tools::{AskUser, Bash, Diagnostics, Documents, Edit, Glob, Grep, Read, Write};
+use crate::tools::{AskUser, Bash, Diagnostics, Documents, Edit, Glob, Grep, Read, Restart, Write};
 use crate::turn::{Agent, Conversation, End, Event, Pinned};
 use crate::{Outcome, Tool, ToolContext};
 
@@ -40,6 +42,7 @@ struct Work<'a> {
     agent: Agent,
     bash: Bash,
     documents: Arc<Remembered>,
+    keeping: Keeping,
     door: &'a Door,
     events: &'a mpsc::Sender<TaskEvent>,
 }
@@ -69,49 +72,88 @@ impl Workbench {
         if plan.hash().to_string() != hash {
             return Err(TaskError::PlanChanged { path: path.to_owned() });
         }
+        let keeping = self.keeping(id);
+        let under_way = keeping.take_up(State::Working).await?;
+        keeping.plan(path, Some(plan.hash())).await;
         let work = self.work(id, door, events);
+        let mut conversation = self.taken_up(&work, &plan).await;
+        self.note(path, &plan, PlanState::Working, &work).await?;
+        let ended = self.steps(&work, path, &mut plan, &mut conversation).await?;
+        let (state, end) = match &ended {
+            WorkEnd::Done => (PlanState::Done, State::Done),
+            WorkEnd::Stopped { .. } => (PlanState::Stopped, State::Interrupted),
+            WorkEnd::NotDone { .. } => (PlanState::Stopped, State::Failed),
+        };
+        self.note(path, &plan, state, &work).await?;
+        under_way.ended(end).await;
+        self.stage_for_review(id, &work.agent.context.view, events).await;
+        Ok(Carried { path: path.to_owned(), ended })
+    }
+
+    /// What was said before finch ended, or the beginning.
+    async fn taken_up(&self, work: &Work<'_>, plan: &Plan) -> Conversation {
         let briefing = self.briefing().await;
         let mut conversation = Conversation::new(brief::system(brief::WORKER, self, &briefing), &plan.task);
         briefing.files.iter().for_each(|file| conversation.add_file(file.clone()));
-        self.note(path, &plan, PlanState::Working, &work).await?;
-        let mut ended = WorkEnd::Done;
+        match work.keeping.conversation().await {
+            Some(before) => {
+                let mut before = before;
+                before.system = conversation.system;
+                briefing.files.iter().for_each(|file| before.add_file(file.clone()));
+                before
+            }
+            None => {
+                conversation.pinned = vec![pinned(plan)];
+                work.keeping.begun(&conversation).await;
+                conversation
+            }
+        }
+    }
+
+    /// Every step that is not ticked, in order.
+    async fn steps(
+        &self,
+        work: &Work<'_>,
+        path: &Path,
+        plan: &mut Plan,
+        conversation: &mut Conversation,
+    ) -> Result<WorkEnd, TaskError> {
         for at in 0..plan.steps.len() {
             if plan.steps[at].is_done {
                 continue;
             }
-            conversation.pinned = vec![Pinned { title: "The plan".to_owned(), text: plan.to_markdown() }];
-            let number = at + 1;
-            let step = plan.steps[at].clone();
+            conversation.pinned = vec![pinned(plan)];
+            let (number, step) = (at + 1, plan.steps[at].clone());
             work.tell_step(number, &step, StepState::Working).await;
-            let end = self.step(&work, number, &step, &mut conversation).await;
-            let state = if end.is_some() { StepState::Failed } else { StepState::Done };
-            if end.is_none() {
-                self.tick(path, door, &plan, number).await?;
-                plan.steps[at].is_done = true;
+            if let Some(end) = self.step(work, number, &step, conversation).await {
+                work.tell_step(number, &step, StepState::Failed).await;
+                return Ok(end);
             }
-            work.tell_step(number, &step, state).await;
-            if let Some(end) = end {
-                ended = end;
-                break;
-            }
+            self.tick(path, work.door, plan, number).await?;
+            plan.steps[at].is_done = true;
+            work.tell_step(number, &step, StepState::Done).await;
+            let event =
+                TaskEvent::PlanFile { path: path.to_owned(), hash: plan.hash(), state: PlanState::Working, open: 0 };
+            tell(work.events, event).await;
         }
-        let state = if ended == WorkEnd::Done { PlanState::Done } else { PlanState::Stopped };
-        self.note(path, &plan, state, &work).await?;
-        self.stage_for_review(id, &work.agent.context.view, events).await;
-        Ok(Carried { path: path.to_owned(), ended })
+        Ok(WorkEnd::Done)
     }
 
     fn work<'a>(self: &Arc<Self>, id: &TaskId, door: &'a Door, events: &'a mpsc::Sender<TaskEvent>) -> Work<'a> {
         let documents = Arc::new(Remembered::new(self, id, door, events));
         let for_tools: Arc<dyn Documents> = Arc::clone(&documents) as _;
-        let bash = || Bash::new(Arc::clone(&self.runner), Arc::clone(&for_tools));
+        let bash = || match door.edits {
+            Edits::Apply => Bash::new(Arc::clone(&self.runner), Arc::clone(&for_tools)),
+            Edits::Review => Bash::reviewed(Arc::clone(&self.runner)),
+        };
         let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(Read), Arc::new(Glob), Arc::new(Grep)];
         tools.extend([Arc::new(Edit) as Arc<dyn Tool>, Arc::new(Write), Arc::new(bash())]);
         tools.extend(door.user.iter().map(|user| Arc::new(AskUser::new(Arc::clone(user))) as Arc<dyn Tool>));
         tools.extend(door.reports.iter().map(|all| Arc::new(Diagnostics::new(Arc::clone(all))) as Arc<dyn Tool>));
+        tools.extend(door.restarter.iter().map(|it| Arc::new(Restart::new(Arc::clone(it))) as Arc<dyn Tool>));
         tools.extend(self.more_tools.iter().cloned());
         let agent = self.agent(tools, &self.context(door), door.asker.clone());
-        Work { agent, bash: bash(), documents, door, events }
+        Work { agent, bash: bash(), documents, keeping: self.keeping(id), door, events }
     }
 
     /// One step. `None` if it is done.
@@ -125,8 +167,10 @@ impl Workbench {
         let mut told = assignment(number, step);
         let mut why = String::new();
         for attempt in 1..=CHECK_TRIES_MAX {
-            conversation.add(Message::User(told));
-            match self.run(&work.agent, conversation, work.events).await {
+            let told_now = Message::User(told);
+            work.keeping.said(&told_now).await;
+            conversation.add(told_now);
+            match self.run(&work.agent, conversation, Some(&work.keeping), work.events).await {
                 (End::Answered, _) => {}
                 (end, _) => return Some(WorkEnd::Stopped { step: number, end }),
             }
@@ -213,6 +257,10 @@ impl Work<'_> {
             Err(denied) => Err(format!("its check was {denied}")),
         }
     }
+}
+
+fn pinned(plan: &Plan) -> Pinned {
+    Pinned { title: "The plan".to_owned(), text: plan.to_markdown() }
 }
 
 fn assignment(number: usize, step: &Step) -> String {

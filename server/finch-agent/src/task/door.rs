@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Asker;
-use crate::tools::{Documents, NoDocuments, Reports, User};
+use crate::tools::{Documents, NoDocuments, Reports, Restarter, User};
 use crate::view::{Buffers, NoBuffers};
 
 /// The place at which the user sits. A clone is the same place.
@@ -17,6 +17,8 @@ pub struct Door {
     pub documents: Arc<dyn Documents>,
     /// Without one, there are no diagnostics.
     pub reports: Option<Arc<dyn Reports>>,
+    /// Without one, finch cannot be restarted.
+    pub restarter: Option<Arc<dyn Restarter>>,
     pub edits: Edits,
 }
 
@@ -40,6 +42,7 @@ impl Door {
             buffers: Arc::new(NoBuffers),
             documents: Arc::new(NoDocuments),
             reports: None,
+            restarter: None,
             edits: Edits::Apply,
         }
     }

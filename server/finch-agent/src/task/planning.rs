@@ -12,6 +12,7 @@ use super::reading::Files;
 use super::{Door, PlanState, TaskError, TaskEvent, TaskId, Workbench};
 use crate::limits::{EVENTS_MAX, PLAN_ROUNDS_MAX};
 use crate::plan::{Ended, Outcome, Plan, PlanEvent, PlanLoop, Review, Steering};
+use crate::store::State;
 
 /// What is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +47,24 @@ impl Workbench {
     /// # Errors
     /// [`TaskError`] if there is no plan. If it stops half-way, the file holds what there is.
     pub async fn plan(
+        &self,
+        id: &TaskId,
+        wish: &Wish,
+        steering: &dyn Steering,
+        door: &Door,
+        events: &mpsc::Sender<TaskEvent>,
+    ) -> Result<Planned, TaskError> {
+        let keeping = self.keeping(id);
+        let under_way = keeping.take_up(State::Planning).await?;
+        let planned = self.made_plan(id, wish, steering, door, events).await;
+        if let Ok(planned) = &planned {
+            keeping.plan(&planned.path, None).await;
+        }
+        under_way.ended(if planned.is_ok() { State::Planned } else { State::Failed }).await;
+        planned
+    }
+
+    async fn made_plan(
         &self,
         id: &TaskId,
         wish: &Wish,

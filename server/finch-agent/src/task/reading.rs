@@ -7,6 +7,7 @@ use finch_llm::{Message, Origin, Task};
 use tokio::sync::mpsc;
 
 use super::brief::{self, Briefing};
+use super::kept::Keeping;
 use super::{Door, TaskError, TaskEvent, Workbench, event::tell};
 use crate::limits::{EVENTS_MAX, PLAN_READING_ANSWERS_MAX, PLAN_READING_TIME_MAX, PLAN_SOURCE_BYTES_MAX};
 use crate::plan::Source;
@@ -48,7 +49,7 @@ impl Workbench {
         };
         let mut conversation = Conversation::new(brief::system(brief::READER, self, briefing), task);
         briefing.files.iter().for_each(|file| conversation.add_file(file.clone()));
-        let (end, mut files) = self.run(&agent, &mut conversation, events).await;
+        let (end, mut files) = self.run(&agent, &mut conversation, None, events).await;
         files.extend(briefing.files.iter().cloned());
         files.sort();
         files.dedup();
@@ -67,15 +68,21 @@ impl Workbench {
         &self,
         agent: &Agent,
         conversation: &mut Conversation,
+        keeping: Option<&Keeping>,
         events: &mpsc::Sender<TaskEvent>,
     ) -> (End, Vec<String>) {
         let (sender, mut happened) = mpsc::channel(EVENTS_MAX);
         let mut files = Vec::new();
         let telling = async {
             while let Some(event) = happened.recv().await {
-                if let Event::Called { outcome, .. } = &event {
-                    files.extend(outcome.files.iter().map(|file| self.name(file)));
+                let seen: Vec<String> = match &event {
+                    Event::Called { outcome, .. } => outcome.files.iter().map(|file| self.name(file)).collect(),
+                    _ => Vec::new(),
+                };
+                if let Some(keeping) = keeping {
+                    keeping.happened(&event, &seen).await;
                 }
+                files.extend(seen);
                 let is_last = matches!(event, Event::Ended(_));
                 tell(events, TaskEvent::Turn(event)).await;
                 if is_last {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::event::tell;
+use super::kept::Keeping;
 use super::{Door, Edits, TaskEvent, TaskId, Workbench};
 use crate::changes::ChangeSet;
 use crate::tools::{Documents, Settled};
@@ -14,7 +15,7 @@ use crate::view::View;
 /// The documents of a door, with a memory.
 pub(super) struct Remembered {
     bench: Arc<Workbench>,
-    id: TaskId,
+    keeping: Keeping,
     documents: Arc<dyn Documents>,
     edits: Edits,
     events: mpsc::Sender<TaskEvent>,
@@ -22,13 +23,16 @@ pub(super) struct Remembered {
 
 impl Remembered {
     pub(super) fn new(bench: &Arc<Workbench>, id: &TaskId, door: &Door, events: &mpsc::Sender<TaskEvent>) -> Self {
-        let (bench, documents) = (Arc::clone(bench), Arc::clone(&door.documents));
-        Self { bench, id: id.clone(), documents, edits: door.edits, events: events.clone() }
+        let (keeping, documents) = (bench.keeping(id), Arc::clone(&door.documents));
+        Self { bench: Arc::clone(bench), keeping, documents, edits: door.edits, events: events.clone() }
     }
 
     async fn apply_now(&self, changes: &ChangeSet) -> Result<(), String> {
-        self.documents.apply(changes).await?;
-        self.bench.made.add(&self.id, changes.clone());
+        let mark = self.bench.made.applying(&self.keeping, changes).await;
+        if let Err(why) = self.documents.apply(changes).await {
+            self.bench.made.take_back(&self.keeping, mark).await;
+            return Err(why);
+        }
         let paths = changes.paths().map(Path::to_owned).collect();
         tell(&self.events, TaskEvent::Applied { paths }).await;
         Ok(())

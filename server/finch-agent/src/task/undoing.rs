@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::event::tell;
 use super::{Door, TaskError, TaskEvent, TaskId, Workbench};
 use crate::changes::{Base, ChangeSet, Standing};
+use crate::store::State;
 use crate::view::{Content, View};
 
 /// What was taken back.
@@ -18,10 +19,11 @@ pub struct Undone {
 }
 
 impl Workbench {
-    /// Takes back what a task changed; the newest that changed anything if none is named.
+    /// Takes back what a task changed; the newest that changed anything if none is named. What its commands changed is
+    /// not known, and stays.
     ///
     /// # Errors
-    /// [`TaskError`] if nothing was, or something else was changed where the task had; all of it stays then.
+    /// [`TaskError`] if nothing was, or something else was changed where the task had; that stays then.
     pub async fn undo(
         &self,
         id: Option<&TaskId>,
@@ -29,20 +31,31 @@ impl Workbench {
         events: &mpsc::Sender<TaskEvent>,
     ) -> Result<Undone, TaskError> {
         let _working = self.working.try_lock().map_err(|_| TaskError::Busy)?;
-        let applied = self.made.applied(id).ok_or(TaskError::NothingToUndo)?;
+        let id = match id {
+            Some(id) => id.clone(),
+            None => self.made.newest(&self.keeping(&TaskId::new()), self.workspace()).await?,
+        };
+        let keeping = self.keeping(&id);
+        let applied = self.made.applied(&keeping).await;
+        if applied.layers.is_empty() {
+            return Err(TaskError::NothingToUndo);
+        }
         let mut paths: Vec<PathBuf> = Vec::new();
-        for layer in applied.layers.iter().rev() {
+        for (marks, layer) in applied.layers.iter().rev() {
             let back = back(layer, door).await?;
             if !back.is_empty() {
                 door.documents.apply(&back).await.map_err(|reason| TaskError::NotApplied { reason })?;
             }
-            self.made.take_back(&applied.id);
+            for mark in marks.iter().rev() {
+                self.made.take_back(&keeping, *mark).await;
+            }
             paths.extend(back.paths().map(Path::to_owned));
         }
         paths.sort();
         paths.dedup();
+        keeping.with("the end of a task", |store, id| store.set_state(id, State::Undone)).await;
         tell(events, TaskEvent::Applied { paths: paths.clone() }).await;
-        Ok(Undone { id: applied.id, paths })
+        Ok(Undone { id, paths })
     }
 }
 

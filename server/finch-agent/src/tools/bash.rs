@@ -29,6 +29,8 @@ pub use runner::{Documents, Job, NoDocuments, Prepared, Preparing, Runner, Settl
 pub struct Bash {
     runner: Arc<dyn Runner>,
     staging: Staging,
+    /// How long a command runs that asks for nothing else.
+    time: Duration,
 }
 
 /// How commands come to see the staged edits.
@@ -52,18 +54,24 @@ impl Bash {
     /// Commands are started by `runner`, after the staged edits have reached the files by `documents`.
     #[must_use]
     pub fn new(runner: Arc<dyn Runner>, documents: Arc<dyn Documents>) -> Self {
-        Self { runner, staging: Staging::Applied(documents) }
+        Self { runner, staging: Staging::Applied(documents), time: COMMAND_TIME }
     }
 
     /// The user reviews edits first: commands are started by `runner` on a throw-away view of the workspace with the
     /// staged edits, and only their output comes back.
     #[must_use]
     pub fn reviewed(runner: Arc<dyn Runner>) -> Self {
-        Self { runner, staging: Staging::Reviewed }
+        Self { runner, staging: Staging::Reviewed, time: COMMAND_TIME }
+    }
+
+    /// The same with another time for commands that ask for none.
+    #[must_use]
+    pub fn lasting(self, time: Duration) -> Self {
+        Self { time: time.clamp(Duration::from_secs(1), COMMAND_TIME_MAX), ..self }
     }
 
     async fn run(&self, permit: Permit, arguments: &Map<String, Value>, context: &ToolContext) -> Outcome {
-        let mut job = match job(arguments, context) {
+        let mut job = match self.job(arguments, context) {
             Ok(job) => job,
             Err(bad) => return Outcome::failed(bad.0),
         };
@@ -80,6 +88,29 @@ impl Bash {
             Ok(prepared) => process::run(prepared, &job, context).await,
             Err(why) => Outcome::failed(format!("the command was not run: {why}")),
         }
+    }
+
+    /// What is asked for, before it is permitted.
+    fn job(&self, arguments: &Map<String, Value>, context: &ToolContext) -> Result<Job, BadCall> {
+        let arguments: Arguments = tool::read(arguments)?;
+        if arguments.command.trim().is_empty() {
+            return Err(BadCall("the command is empty".to_owned()));
+        }
+        if arguments.command.contains('\0') || arguments.command.len() > COMMAND_BYTES_MAX {
+            return Err(BadCall(format!("a command has at most {COMMAND_BYTES_MAX} bytes and no NUL; write a script")));
+        }
+        let time = match arguments.timeout_seconds.map(Duration::from_secs) {
+            None => self.time,
+            Some(time) if !time.is_zero() && time <= COMMAND_TIME_MAX => time,
+            Some(_) => {
+                return Err(BadCall(format!("timeout_seconds goes from 1 to {}", COMMAND_TIME_MAX.as_secs())));
+            }
+        };
+        let cwd = folder(arguments.cwd.as_deref().unwrap_or("."), context)?;
+        let network = if arguments.network == Some(true) { Network::On } else { Network::Off };
+        let workspace = context.workspace.to_path_buf();
+        let (permitted, staged) = (Permitted::ByRule, None);
+        Ok(Job { command: arguments.command, cwd, workspace, network, time, permitted, staged })
     }
 
     /// A command sees the edits that were made before it: in the files, or those that are returned.
@@ -117,7 +148,7 @@ impl Tool for Bash {
                 "Runs a command with bash and gives what it printed, errors too, and its exit code. {edits} \
                  There is no input and no terminal; what still runs at the end is killed. Stops after \
                  {} s unless timeout_seconds says otherwise. No network unless network is true.",
-                COMMAND_TIME.as_secs()
+                self.time.as_secs()
             ),
             parameters: json!({
                 "type": "object",
@@ -134,7 +165,7 @@ impl Tool for Bash {
     }
 
     fn access(&self, arguments: &Map<String, Value>, context: &ToolContext) -> Result<Vec<Access>, BadCall> {
-        Ok(vec![job(arguments, context)?.access()])
+        Ok(vec![self.job(arguments, context)?.access()])
     }
 
     fn call<'a>(&'a self, permit: Permit, arguments: Map<String, Value>, context: &'a ToolContext) -> Call<'a> {
@@ -146,29 +177,6 @@ impl Job {
     fn access(&self) -> Access {
         Access::Run { command: self.command.clone(), cwd: self.cwd.clone(), network: self.network }
     }
-}
-
-/// What is asked for, before it is permitted.
-fn job(arguments: &Map<String, Value>, context: &ToolContext) -> Result<Job, BadCall> {
-    let arguments: Arguments = tool::read(arguments)?;
-    if arguments.command.trim().is_empty() {
-        return Err(BadCall("the command is empty".to_owned()));
-    }
-    if arguments.command.contains('\0') || arguments.command.len() > COMMAND_BYTES_MAX {
-        return Err(BadCall(format!("a command has at most {COMMAND_BYTES_MAX} bytes and no NUL; write a script")));
-    }
-    let time = match arguments.timeout_seconds.map(Duration::from_secs) {
-        None => COMMAND_TIME,
-        Some(time) if !time.is_zero() && time <= COMMAND_TIME_MAX => time,
-        Some(_) => {
-            return Err(BadCall(format!("timeout_seconds goes from 1 to {}", COMMAND_TIME_MAX.as_secs())));
-        }
-    };
-    let cwd = folder(arguments.cwd.as_deref().unwrap_or("."), context)?;
-    let network = if arguments.network == Some(true) { Network::On } else { Network::Off };
-    let workspace = context.workspace.to_path_buf();
-    let (permitted, staged) = (Permitted::ByRule, None);
-    Ok(Job { command: arguments.command, cwd, workspace, network, time, permitted, staged })
 }
 
 /// A folder within the workspace, wherever its links lead.

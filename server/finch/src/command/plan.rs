@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use finch_agent::plan::{Outcome, Plan, Round, Steer, Steering, Weight};
-use finch_agent::task::{Carried, Door, FilesOnDisk, TaskEvent, TaskId, Wish, WorkEnd, Workbench};
+use finch_agent::task::{Carried, Door, FilesOnDisk, Kind, TaskEvent, TaskId, Wish, WorkEnd, Workbench};
 use finch_agent::{Asker, EVENTS_MAX};
 use finch_llm::ClientId;
 use tokio::sync::mpsc;
@@ -59,10 +59,13 @@ struct Made {
 }
 
 async fn work(bench: &Arc<Workbench>, arguments: &cli::Plan) -> Result<Exit> {
-    let id = bench.begin();
-    let made = match (&arguments.task, &arguments.plan) {
+    let (id, made) = match (&arguments.task, &arguments.plan) {
         (_, Some(path)) => given(bench, path).await?,
-        (Some(task), None) => plan(bench, &id, task).await?,
+        (Some(task), None) => {
+            let id = bench.begin(Kind::Plan, task).await;
+            let made = plan(bench, &id, task).await?;
+            (id, made)
+        }
         (None, None) => bail!("say what is to be done, or name a plan's file by --plan"),
     };
     if !arguments.json {
@@ -96,10 +99,14 @@ async fn plan(bench: &Arc<Workbench>, id: &TaskId, task: &str) -> Result<Made> {
     Ok(Made { path: planned.path, plan, outcome: Some(planned.outcome) })
 }
 
-async fn given(bench: &Workbench, path: &Path) -> Result<Made> {
+async fn given(bench: &Workbench, path: &Path) -> Result<(TaskId, Made)> {
     let path = std::fs::canonicalize(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let plan = bench.read_plan(&path, &Door::closed()).await?;
-    Ok(Made { path, plan, outcome: None })
+    let id = match bench.task_of(&path).await {
+        Some(id) => id,
+        None => bench.begin(Kind::Plan, &plan.task).await,
+    };
+    Ok((id, Made { path, plan, outcome: None }))
 }
 
 async fn carry_out(bench: &Arc<Workbench>, id: &TaskId, made: &Made) -> Result<Carried> {
