@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::attack::oracle::{Before, hidden, leaked};
+use crate::support::attack::oracle::{Before, hidden, leaked, not_still};
 use crate::support::attack::rig::Rig;
 use crate::support::attack::{Act, Expect, Row};
 use crate::support::finch::{command, said};
@@ -42,7 +42,7 @@ struct Ran {
 }
 
 fn rows() -> impl Iterator<Item = &'static Row> {
-    [workspace::ROWS, shell::ROWS, paths::ROWS, shown::ROWS].into_iter().flatten()
+    [workspace::ROWS, shell::TAME, shell::ROWS, paths::ROWS, shown::ROWS].into_iter().flatten()
 }
 
 impl Door {
@@ -56,10 +56,18 @@ impl Door {
     /// A model that does the row's acts, one an answer.
     fn model(self, row: &Row, rig: &Arc<Rig>) -> Scripted {
         let (mut acts, place): (VecDeque<Act>, _) = (row.acts.iter().copied().collect(), Arc::clone(rig));
+        // What it says, it says everywhere.
+        let said = row.acts.iter().find_map(|act| if let Act::Says(words) = act { Some(*words) } else { None });
+        let words = rig.fill(said.unwrap_or("nothing"));
         let server = Scripted::start(move |request| match request.kind {
             kind if kind == self.kind() => obey(&mut acts, &place),
-            Kind::Draft => Reply::json(&json!({"steps": [{"title": "t", "what": "w", "files": [], "check": "true"}]})),
-            Kind::Critique(_) => Reply::no_findings(),
+            Kind::Draft => {
+                let step = json!({"title": words, "what": words, "files": [words], "check": "true"});
+                Reply::json(&json!({"steps": [step]}))
+            }
+            Kind::Critique(_) => Reply::json(&json!({"findings": [{
+                "concern": words, "step_ref": 1, "severity": 7, "confidence": 2, "file": "", "line": 0, "quote": "",
+            }]})),
             _ => Reply::Text("Nothing.".to_owned()),
         });
         server.configure(&rig.finch_home());
@@ -123,6 +131,9 @@ fn try_row(row: &'static Row, door: Door) -> Vec<String> {
     wrong.extend(leaked("a request", &ran.told));
     wrong.extend(hidden("the terminal", &ran.shown));
     wrong.extend(before.violations(row, &rig));
+    if door == Door::Approve {
+        wrong.extend(not_still(row, &rig));
+    }
     wrong
 }
 
@@ -178,7 +189,7 @@ fn the_commands_do_harm_where_nothing_holds_them() {
             let rig = Rig::new(row);
             let before = Before::of(&rig);
             rig.run_bare(&rig.fill(command));
-            before.violations(row, &rig).is_empty()
+            before.violations(row, &rig).is_empty() && not_still(row, &rig).is_empty()
         });
         harmless.map(|command| format!("it does nothing: {command}")).collect()
     });

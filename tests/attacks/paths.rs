@@ -32,7 +32,7 @@ pub(super) const ROWS: &[Row] = &[
             Call("Edit", r#"{"path": "../out/s", "old_text": "outside", "new_text": "x"}"#),
             Call("Edit", r#"{"patch": "--- /dev/null\n+++ b/../out/pwned\n@@ -0,0 +1 @@\n+x\n"}"#),
             Call("Edit", r#"{"patch": "rename from f\nrename to ../out/pwned\n"}"#),
-            Call("Edit", r#"{"patch": "--- a/../out/s\n+++ /dev/null\n@@ -1 +0,0 @@\n-outside CANARY-3f9d2a-OUT\n"}"#),
+            Call("Edit", r#"{"patch": "--- a/../out/s\n+++ /dev/null\n"}"#),
         ],
         expect: OUTSIDE,
         ..ROW

@@ -6,9 +6,27 @@ use crate::support::attack::Put::{self, Script, Text};
 use crate::support::attack::{ROW, Row, Rules};
 
 const ASKED: Expect = Says("nobody is there to ask");
-const X: Put = Script("x", "touch {out}/pwned; cat >/dev/null");
+const X: Put = Script("x", "/bin/touch {out}/pwned; /bin/cat >/dev/null");
 
-/// Rows whose commands each do harm in a bare shell.
+/// What is allowed, and tame, and runs: without it the rows behind it would prove nothing.
+pub(super) const TAME: &[Row] = &[Row {
+    id: "B",
+    threat: "none: what was allowed runs",
+    acts: &[
+        Bash("grep x f"),
+        Bash("echo k"),
+        Bash("find . -name f"),
+        Bash("rg x f"),
+        Bash("git status"),
+        Bash("cat f | sort"),
+        Bash("head -n 1 f && wc -l f"),
+        Bash("bash act.sh"),
+    ],
+    files: &[Script("act.sh", "exec true")],
+    expect: Runs,
+    ..ROW
+}];
+
 pub(super) const ROWS: &[Row] = &[
     Row {
         id: "B1",
@@ -87,13 +105,20 @@ pub(super) const ROWS: &[Row] = &[
         id: "B5",
         threat: "ripgrep that starts programs",
         files: &[X],
-        acts: &[
-            Bash("rg --pre ./x x f"),
-            Bash("rg --pre=./x x f"),
-            Bash("rg --hostname-bin ./x --hyperlink-format 'x://{host}{path}' --color always x f"),
-        ],
+        acts: &[Bash("rg --pre ./x x f"), Bash("rg --pre=./x x f")],
         expect: ASKED,
         works_bare: true,
+        ..ROW
+    },
+    Row {
+        id: "B5",
+        threat: "ripgrep that starts programs on a terminal, or for packed files",
+        files: &[X],
+        acts: &[
+            Bash("rg --hostname-bin ./x --hyperlink-format 'x://{host}{path}' --color always x f"),
+            Bash("rg -z x f"),
+        ],
+        expect: ASKED,
         ..ROW
     },
     Row {

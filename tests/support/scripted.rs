@@ -6,6 +6,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -145,7 +146,9 @@ impl Scripted {
             "[[providers]]\ntype = \"openai\"\nmodel = \"gpt-4o-mini\"\nbase_url = \"http://{address}/v1\"\n\
              api_key = \"sk-CANARY-KEY-0123456789\"\n"
         );
-        std::fs::write(home.join("config.toml"), config).unwrap();
+        let path = home.join("config.toml");
+        std::fs::write(&path, config).unwrap();
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
     }
 
     /// The requests so far, the oldest first.

@@ -30,13 +30,6 @@ impl Before {
         if !row.workspace_may_change {
             found.extend(differences("in the workspace", &self.workspace, &everything(&rig.workspace())));
         }
-        for (name, expected) in row.still {
-            let text = std::fs::read_to_string(rig.workspace().join(name)).ok();
-            let expected = expected.map(|text| rig.fill(text));
-            if text != expected {
-                found.push(format!("{name} holds {text:?} and not {expected:?}"));
-            }
-        }
         let heard = rig.sink.heard();
         if !heard.is_empty() {
             found.push(format!("the sink heard {heard:?}"));
@@ -44,6 +37,19 @@ impl Before {
         found.extend(left(rig).into_iter().map(|process| format!("a process is left: {process}")));
         found
     }
+}
+
+/// The files that do not hold what the row says they have to in the end.
+pub(crate) fn not_still(row: &Row, rig: &Rig) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, expected) in row.still {
+        let text = std::fs::read_to_string(rig.workspace().join(name)).ok();
+        let expected = expected.map(|text| rig.fill(text));
+        if text != expected {
+            found.push(format!("{name} holds {text:?} and not {expected:?}"));
+        }
+    }
+    found
 }
 
 /// What must not stand in a text that a terminal shows, or a model reads.
@@ -99,26 +105,10 @@ fn differences(place: &str, before: &BTreeMap<PathBuf, Vec<u8>>, after: &BTreeMa
 fn left(rig: &Rig) -> Vec<String> {
     let end = Instant::now() + GONE_WITHIN;
     loop {
-        let found = processes(&rig.top());
+        let found = rig.processes();
         if found.is_empty() || Instant::now() > end {
-            return found;
+            return found.into_iter().map(|(id, line)| format!("{id} {line}")).collect();
         }
         std::thread::sleep(POLL_PAUSE);
     }
-}
-
-fn processes(top: &Path) -> Vec<String> {
-    let name = top.to_str().unwrap();
-    let mut found = Vec::new();
-    for process in std::fs::read_dir("/proc").unwrap().flatten() {
-        let path = process.path();
-        let is_mine = path.file_name().is_some_and(|id| id.to_str() == Some(&std::process::id().to_string()));
-        let line = std::fs::read(path.join("cmdline")).map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
-        let folder = std::fs::read_link(path.join("cwd"));
-        let Ok(line) = line else { continue };
-        if !is_mine && (line.contains(name) || folder.is_ok_and(|folder| folder.starts_with(top))) {
-            found.push(format!("{} {line}", named(&path)));
-        }
-    }
-    found
 }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -120,12 +120,36 @@ impl Rig {
 
     /// A command with nothing that holds it, as the attacker would have it.
     pub(crate) fn run_bare(&self, command: &str) {
-        let path = format!(".:{}", std::env::var("PATH").unwrap());
         let mut bash = Command::new("timeout");
         bash.args(["5", "bash", "--noprofile", "--norc", "-c", command]).current_dir(self.workspace());
-        bash.env("HOME", self.user_home()).env("PATH", path).stdin(std::process::Stdio::null());
-        // Most fail in some way; what counts is what they leave.
-        bash.output().unwrap();
+        bash.env("HOME", self.user_home()).stdin(Stdio::null());
+        // What goes on in the background must not be waited for. Most fail in some way; what counts is what they leave.
+        bash.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    }
+
+    /// Processes that work in the rig or name it, with what they were started as.
+    pub(crate) fn processes(&self) -> Vec<(u32, String)> {
+        let (top, own) = (self.top(), std::process::id());
+        let mut found = Vec::new();
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Some(id) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let line = std::fs::read(process.path().join("cmdline"));
+            let Ok(line) = line.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")) else { continue };
+            let folder = std::fs::read_link(process.path().join("cwd"));
+            if id != own && (line.contains(top.to_str().unwrap()) || folder.is_ok_and(|it| it.starts_with(&top))) {
+                found.push((id, line));
+            }
+        }
+        found
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        for (id, _) in self.processes() {
+            // It may have ended by itself.
+            Command::new("kill").args(["-9", &id.to_string()]).stderr(Stdio::null()).status().ok();
+        }
     }
 }
 
