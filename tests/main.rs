@@ -15,6 +15,7 @@ mod attacks;
 mod bad_input;
 #[cfg(test)]
 mod carries_out_a_plan;
+#[cfg(test)]
 mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;
