@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Row] = &[
         threat: "find that does more than find",
         acts: &[
             Bash("find . -name f -exec touch {out}/pwned ';'"),
-            Bash("find . -name f -execdir touch {out}/pwned +"),
+            Bash("find . -name f -execdir touch {out}/pwned ';'"),
             Bash("find {out} -name s -delete"),
             Bash("find . -name f -fprintf {out}/pwned x"),
             Bash("find . -name f -fprint {out}/pwned"),
