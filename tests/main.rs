@@ -39,6 +39,8 @@ mod live;
 #[cfg(test)]
 mod neovim;
 #[cfg(test)]
+mod neovim_agent;
+#[cfg(test)]
 mod plans_a_task;
 #[cfg(test)]
 #[cfg(unix)]

@@ -617,7 +617,7 @@ fn explain_says_why_there_was_no_suggestion() {
     });
     let server = FakeServer::new(&json!({ "rules": [], "explain": explanation }));
     let neovim = open(&server, Drawn::ByFinch, "");
-    neovim.feed(":Finch explain<CR>");
+    neovim.feed(":Finch why<CR>");
     let screen = neovim.wait_for_screen("finch: too little text: type some more");
     assert!(screen.contains("reason: gate") && screen.contains("ms: total 0.25"), "{}", screen.text());
     assert!(!screen.contains("model:"), "{}", screen.text());

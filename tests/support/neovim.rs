@@ -315,13 +315,21 @@ impl FakeServer {
 
     /// The params of every message of a method received so far.
     pub(crate) fn received(&self, method: &str) -> Vec<Value> {
+        let messages = self.messages().into_iter().filter(|message| message["method"] == method);
+        messages.map(|message| message["params"].clone()).collect()
+    }
+
+    /// What the editor has answered to the server's request of this number, if it has; an error as it is.
+    pub(crate) fn answer(&self, id: &str) -> Option<Value> {
+        let answers = |message: &Value| message["id"] == id && message["method"].is_null();
+        let message = self.messages().into_iter().find(answers)?;
+        Some(message.get("result").or(message.get("error")).cloned().unwrap_or_default())
+    }
+
+    fn messages(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
         let messages = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        messages
-            .map(|line| serde_json::from_str::<Value>(line).expect("a message"))
-            .filter(|message| message["method"] == method)
-            .map(|message| message["params"].clone())
-            .collect()
+        messages.map(|line| serde_json::from_str::<Value>(line).expect("a message")).collect()
     }
 }
 

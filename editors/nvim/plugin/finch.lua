@@ -6,11 +6,18 @@ end
 vim.g.loaded_finch = true
 
 vim.api.nvim_create_user_command('Finch', function(opts)
-  require('finch.commands').run(opts.fargs, opts.bang)
+  local given = opts.range > 0
+  require('finch.commands').run({
+    args = opts.fargs,
+    bang = opts.bang,
+    first = given and opts.line1 or nil,
+    last = given and opts.line2 or nil,
+  })
 end, {
   nargs = '*',
   bang = true,
-  desc = 'finch: status, explain, good, bad, toggle, restart, log',
+  range = true,
+  desc = 'finch: plan, ask, explain, edit, fix, undo, stop, status, why, restart, log and more',
   complete = function(lead, line)
     return require('finch.commands').complete(lead, line)
   end,

@@ -9,10 +9,11 @@ import { Session } from './session.ts';
 let running: Session | undefined;
 
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
-  const session = new Session(context.extensionPath);
+  const session = new Session(context.extensionPath, context.workspaceState);
   running = session;
   context.subscriptions.push(session);
 
+  const { agent } = session;
   const commands: Record<string, () => unknown> = {
     'finch.explainLast': () => session.explain(),
     'finch.feedbackGood': () => session.feedback('good'),
@@ -21,7 +22,17 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     'finch.toggle': () => session.toggle(),
     'finch.restart': () => session.restart(),
     'finch.setup': () => session.setup(),
-    'finch.showLog': () => session.showLog(),
+    // Not finch.showLog, which is the server's.
+    'finch.openLog': () => session.showLog(),
+    'finch.planTask': () => agent.palette.plan(),
+    'finch.askQuestion': () => agent.palette.ask(),
+    'finch.explainCode': () => agent.palette.explain(),
+    'finch.editByInstruction': () => agent.palette.edit(),
+    'finch.undoLastTurn': () => agent.palette.undo(),
+    'finch.stopTurn': () => agent.palette.stop(),
+    'finch.resumeTurn': () => agent.palette.resume(),
+    'finch.showTurns': () => agent.showLog(),
+    'finch.turnMenu': () => agent.menu(),
     'finch.menu': () => showMenu(session.isEnabled()),
   };
   for (const [name, run] of Object.entries(commands)) {

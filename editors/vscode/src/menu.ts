@@ -8,6 +8,9 @@ interface Entry extends vscode.QuickPickItem {
 
 export async function showMenu(enabled: boolean): Promise<void> {
   const entries: Entry[] = [
+    { label: '$(checklist) Plan a task…', command: 'finch.planTask' },
+    { label: '$(comment) Ask…', command: 'finch.askQuestion' },
+    { label: '$(list-tree) Show what the agent does', command: 'finch.showTurns' },
     { label: '$(question) Why no suggestion?', command: 'finch.explainLast' },
     { label: '$(thumbsup) The last suggestion was good', command: 'finch.feedbackGood' },
     { label: '$(thumbsdown) The last suggestion was bad', command: 'finch.feedbackBad' },
@@ -17,7 +20,7 @@ export async function showMenu(enabled: boolean): Promise<void> {
       : { label: '$(sparkle) Switch suggestions on', command: 'finch.toggle' },
     { label: '$(debug-restart) Restart the server', command: 'finch.restart' },
     { label: '$(cloud-download) Set up a model', command: 'finch.setup' },
-    { label: '$(output) Show the log', command: 'finch.showLog' },
+    { label: '$(output) Show the log', command: 'finch.openLog' },
   ];
   const chosen = await vscode.window.showQuickPick(entries, { title: 'finch' });
   if (chosen) {

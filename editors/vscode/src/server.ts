@@ -3,6 +3,7 @@
 import type * as vscode from 'vscode';
 import { LanguageClient, type Middleware, State } from 'vscode-languageclient/node';
 
+import { CLIENT } from './agent/wire.ts';
 import type { Section } from './settings.ts';
 import type { Status, View } from './status.ts';
 import { within } from './within.ts';
@@ -24,6 +25,8 @@ export interface Start {
 export interface Events {
   onState(state: View['server']): void;
   onStatus(status: Status): void;
+  /** Before the client starts: for whoever else answers its server. */
+  onClient(client: LanguageClient): void;
 }
 
 export class Server {
@@ -45,7 +48,7 @@ export class Server {
       { command: program, args: ['lsp'], options: { env: { ...process.env, ...env } } },
       {
         documentSelector: SERVED,
-        initializationOptions: { finch: settings },
+        initializationOptions: { finch: { ...settings, client: CLIENT } },
         outputChannel: this.#log,
         middleware: this.#middleware,
       },
@@ -60,6 +63,7 @@ export class Server {
         this.#events.onStatus(status);
       }
     });
+    this.#events.onClient(client);
     this.#client = client;
     await within(START_MS_MAX, client.start());
   }

@@ -5,12 +5,14 @@
 
 import * as vscode from 'vscode';
 
+import { Agent } from './agent/agent.ts';
 import { Bar } from './bar.ts';
 import { find } from './binary.ts';
 import { Context } from './context.ts';
 import { type Explanation, lines } from './explain.ts';
 import { type Verdict, askFeedback } from './feedback.ts';
 import { environment, isEnabled, places, section, switchCompletion } from './options.ts';
+import { type Actions, say } from './say.ts';
 import { Server } from './server.ts';
 import { type Section, forgets } from './settings.ts';
 import { runSetup } from './setup.ts';
@@ -26,6 +28,7 @@ export class Session implements vscode.Disposable {
   readonly #bar = new Bar();
   readonly #suggestions: Suggestions;
   readonly #context: Context;
+  readonly #agent: Agent;
   readonly #server: Server;
   readonly #listeners: vscode.Disposable;
   #view: View = { server: 'stopped', enabled: isEnabled() };
@@ -35,18 +38,28 @@ export class Session implements vscode.Disposable {
   #turn: Promise<void> = Promise.resolve();
   #setupOffered = false;
 
-  constructor(extensionPath: string) {
+  constructor(extensionPath: string, memory: vscode.Memento) {
     this.#extensionPath = extensionPath;
     this.#suggestions = new Suggestions({
       tell: (method, params) => this.#server.tell(method, params),
       answered: () => this.#explainSoon(),
     });
     this.#context = new Context(this.#log, (params) => this.#server.tell('finch/context', params));
-    this.#server = new Server(this.#log, this.#suggestions.middleware, {
+    this.#agent = new Agent({
+      send: (command, argument) => this.#execute(command, argument),
+      restart: () => this.restart(),
+      log: this.#log,
+      memory,
+    });
+    this.#server = new Server(this.#log, { ...this.#suggestions.middleware, ...this.#agent.middleware }, {
       onState: (server) => {
         this.#show({ server, status: undefined, reason: undefined });
         this.#context.serverIs(server);
+        if (server === 'stopped') {
+          this.#agent.gone();
+        }
       },
+      onClient: (client) => this.#agent.serve(client),
       onStatus: (status) => this.#take(status),
     });
     this.#listeners = vscode.workspace.onDidChangeConfiguration((event) => this.#configure(event));
@@ -90,7 +103,7 @@ export class Session implements vscode.Disposable {
       this.#remember(explanation);
       const facts = lines(explanation);
       this.#log.info(facts);
-      await offer(vscode.window.showInformationMessage, `finch: ${explanation.message}`, {
+      await say(vscode.window.showInformationMessage, `finch: ${explanation.message}`, {
         'Show All': () => this.showLog(),
       });
     }
@@ -106,6 +119,11 @@ export class Session implements vscode.Disposable {
         vscode.window.setStatusBarMessage('finch: noted', 3000);
       }
     }
+  }
+
+  /** The user's commands for tasks. */
+  get agent(): Agent {
+    return this.#agent;
   }
 
   isEnabled(): boolean {
@@ -126,6 +144,7 @@ export class Session implements vscode.Disposable {
     this.#listeners.dispose();
     this.#suggestions.dispose();
     this.#context.dispose();
+    this.#agent.dispose();
     this.#bar.dispose();
     this.#log.dispose();
   }
@@ -176,7 +195,7 @@ export class Session implements vscode.Disposable {
     if (status.state === 'absent' && !this.#setupOffered) {
       this.#setupOffered = true;
       const question = 'finch has no model yet. It fetches one, about 0.5 GB, and keeps it on this machine.';
-      void offer(vscode.window.showInformationMessage, question, { 'Set Up finch': () => this.setup() });
+      void say(vscode.window.showInformationMessage, question, { 'Set Up finch': () => this.setup() });
     } else if (status.state === 'failed' && isNews) {
       const sentences = [status.error, status.next].filter(Boolean).join('; ');
       void this.#complain(`finch: ${sentences}`, { 'Show Log': () => this.showLog(), Restart: () => this.restart() });
@@ -203,6 +222,11 @@ export class Session implements vscode.Disposable {
     this.#bar.show(this.#view, this.#last && lines(this.#last));
   }
 
+  async #execute(command: string, argument?: object): Promise<void> {
+    const call = { command, ...(argument && { arguments: [argument] }) };
+    await this.#ask('workspace/executeCommand', call);
+  }
+
   async #ask<T>(method: string, params: object): Promise<T | undefined> {
     try {
       return await this.#server.ask<T>(method, params);
@@ -214,16 +238,8 @@ export class Session implements vscode.Disposable {
   }
 
   #complain(text: string, actions: Actions): Promise<void> {
-    return offer(vscode.window.showErrorMessage, text, actions);
+    return say(vscode.window.showErrorMessage, text, actions);
   }
-}
-
-type Actions = Record<string, () => unknown>;
-type Show = (text: string, ...names: string[]) => Thenable<string | undefined>;
-
-async function offer(show: Show, text: string, actions: Actions): Promise<void> {
-  const name = await show(text, ...Object.keys(actions));
-  await (name === undefined ? undefined : actions[name]?.());
 }
 
 function openSettings(): Thenable<unknown> {

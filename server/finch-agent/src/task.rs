@@ -22,6 +22,7 @@ mod undoing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use finch_llm::{ClientId, Lane, LlmError, Origin, Provider};
 
@@ -35,7 +36,7 @@ use crate::turn::{Agent, TurnLimits};
 use crate::view::View;
 use crate::{Access, Asker, Gate, Tool, ToolContext};
 
-pub use brief::Briefing;
+pub use brief::{Briefer, Briefing};
 pub use carrying::{Carried, WorkEnd};
 pub use disk::FilesOnDisk;
 pub use door::{Door, Edits};
@@ -62,8 +63,10 @@ pub struct Workbench {
     pub more_tools: Vec<Arc<dyn Tool>>,
     /// Where the plans of this folder are kept.
     pub plans: PathBuf,
-    /// What the user and the project ask for in their own files, as it is now. Called for every task; may block.
-    pub briefing: Arc<dyn Fn() -> Briefing + Send + Sync>,
+    /// What the user and the project ask for in their own files. Called for every task and step.
+    pub briefing: Briefer,
+    /// How long a command may run that asks for no other time.
+    pub command_time: Duration,
     pub rounds_max: u32,
     /// Without one, tasks do not outlive finch.
     pub store: Option<Store>,

@@ -14,7 +14,7 @@ pub mod web_fetch;
 mod write;
 
 pub use ask_user::{AskUser, User};
-pub use bash::{Bash, Documents, Job, NoDocuments, Runner, Settled, Shell};
+pub use bash::{Bash, Confined, Documents, Job, NoDocuments, Runner, Settled, Shell};
 pub use diagnostics::{Diagnostics, Reports};
 pub use edit::Edit;
 pub use glob::Glob;

@@ -28,7 +28,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::de::{DeTable, ValueDeserializer};
 
-pub(crate) use agent::AgentConfig;
+pub(crate) use agent::{AgentConfig, AgentEdits};
 pub(crate) use completion::CompletionConfig;
 pub(crate) use engine::{EngineConfig, KernelsConfig, ModelsConfig};
 pub(crate) use learning::LearningConfig;

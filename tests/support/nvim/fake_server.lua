@@ -14,6 +14,11 @@
 --   through    answer typed-through text with what is left of an item
 --   definitions  { name: [file, line] }: where textDocument/definition leads, the file beside the document asked about
 --   diagnostics  what is published of a document when it is opened
+--   commands   the commands it announces beside finch.accept
+--   lenses     { file: [{ line, title, command, arguments }] }: the code lenses of files whose path ends so
+--   on         { what: [action] }: what it does after a command (`what` is its name, and it is answered with a turn
+--              first) or after the client has answered its request (`what` is `answer ID`): { send: message } or
+--              { write: [file, text] }, with ROOT in texts for the address of the workspace's folder
 -- Without `rules` it offers no inline completion, without `definitions` none of these.
 -- Whatever fits no rule is answered with null.
 
@@ -22,6 +27,7 @@ local log = assert(io.open(arg[2], 'ab'))
 local encoding = script.encoding or 'utf-8'
 local documents = {}
 local late
+local root = ''
 
 local function send(message)
   message.jsonrpc = '2.0'
@@ -137,8 +143,41 @@ local function definition(id, params)
   send({ id = id, result = place and { uri = target, range = { start = at, ['end'] = at } } or vim.NIL })
 end
 
+-- Does what the script says follows on something.
+local function follow(what)
+  for _, action in ipairs((script.on or {})[what] or {}) do
+    local whole = vim.json.encode(action):gsub('ROOT', function()
+      return (root:gsub('/', '\\/'))
+    end)
+    action = vim.json.decode(whole)
+    if action.write then
+      vim.fn.mkdir(vim.fs.dirname(action.write[1]), 'p')
+      local file = assert(io.open(action.write[1], 'wb'))
+      file:write(action.write[2])
+      file:close()
+    else
+      send(action.send)
+    end
+  end
+end
+
+local function code_lens(id, params)
+  local found = {}
+  for file, lenses in pairs(script.lenses or {}) do
+    for _, lens in ipairs(vim.endswith(params.textDocument.uri, file) and lenses or {}) do
+      local at = { line = lens.line, character = 0 }
+      found[#found + 1] = {
+        range = { start = at, ['end'] = at },
+        command = { title = lens.title, command = lens.command, arguments = lens.arguments },
+      }
+    end
+  end
+  send({ id = id, result = found })
+end
+
 local handlers = {
   initialize = function(id, params)
+    root = params.rootUri ~= vim.NIL and params.rootUri or ''
     -- What the client does not offer may not be chosen, and utf-16 always may.
     if not vim.tbl_contains(vim.tbl_get(params, 'capabilities', 'general', 'positionEncodings') or {}, encoding) then
       encoding = 'utf-16'
@@ -151,7 +190,8 @@ local handlers = {
           textDocumentSync = { openClose = true, change = 1 },
           inlineCompletionProvider = script.rules and vim.empty_dict() or nil,
           definitionProvider = script.definitions ~= nil,
-          executeCommandProvider = { commands = { 'finch.accept' } },
+          executeCommandProvider = { commands = vim.list_extend({ 'finch.accept' }, script.commands or {}) },
+          codeLensProvider = script.lenses and vim.empty_dict() or nil,
         },
         serverInfo = { name = 'fake' },
       },
@@ -177,6 +217,11 @@ local handlers = {
   end,
   ['textDocument/inlineCompletion'] = inline_completion,
   ['textDocument/definition'] = definition,
+  ['textDocument/codeLens'] = code_lens,
+  ['workspace/executeCommand'] = function(id, params)
+    send({ id = id, result = { turn = 't1' } })
+    follow(params.command)
+  end,
   ['finch/explainLast'] = function(id)
     send({ id = id, result = script.explain or vim.NIL })
   end,
@@ -200,5 +245,7 @@ while true do
     handler(message.id, message.params)
   elseif message.id and message.method then
     send({ id = message.id, result = vim.NIL })
+  elseif message.id then
+    follow('answer ' .. message.id)
   end
 end

@@ -12,6 +12,13 @@ function M.of(buf)
   return vim.lsp.get_clients({ bufnr = buf, name = 'finch' })[1]
 end
 
+--- The client that serves a buffer, else one that runs.
+---@param buf integer
+---@return vim.lsp.Client?
+function M.near(buf)
+  return M.of(buf) or vim.lsp.get_clients({ name = 'finch' })[1]
+end
+
 ---@param client vim.lsp.Client
 ---@param method string
 ---@param params table

@@ -26,10 +26,8 @@ local notes = { good = feedback('good'), bad = feedback('bad') }
 
 local words = {
   status = show_status,
-  good = notes.good,
-  bad = notes.bad,
-  explain = function()
-    require('finch.explain').show()
+  why = function()
+    require('finch.why').show()
   end,
   toggle = function()
     local on = require('finch.suggestion').toggle()
@@ -39,22 +37,59 @@ local words = {
     require('finch.server').restart()
   end,
   log = show_log,
+  turns = function()
+    require('finch.turns').show()
+  end,
+  answer = function()
+    if not require('finch.approve').focus() then
+      vim.notify('finch: there is no question')
+    end
+  end,
 }
 
+-- Words for the agent: each is a function of `finch.tasks`, and whether the rest of the line is its text.
+local tasks = {
+  plan = true,
+  ask = true,
+  edit = true,
+  resume = true,
+  explain = false,
+  fix = false,
+  test = false,
+  document = false,
+  undo = false,
+  stop = false,
+  choose = false,
+}
+
+---@param word string
+---@return boolean
+local function takes_text(word)
+  return notes[word] ~= nil or tasks[word] == true
+end
+
+---@class finch.Command
+---@field args string[]
+---@field bang? boolean
+---@field first? integer the range of lines that was given
+---@field last? integer
+
 --- Run the command.
----@param args string[]
----@param bang? boolean
-function M.run(args, bang)
-  local word = args[1] or 'status'
-  local action = words[word]
-  if not action or (#args > 1 and not notes[word]) then
+---@param command finch.Command
+function M.run(command)
+  local word, text = command.args[1] or 'status', table.concat(command.args, ' ', 2)
+  if not vim.tbl_contains(M.complete(word, 'Finch '), word) or (text ~= '' and not takes_text(word)) then
     vim.notify(('finch: no command "%s"; there are %s'):format(
-      table.concat(args, ' '), table.concat(M.complete('', 'Finch '), ', ')
+      table.concat(command.args, ' '), table.concat(M.complete('', 'Finch '), ', ')
     ), vim.log.levels.ERROR)
   elseif not require('finch.config').is_set() then
     vim.notify("finch: call require('finch').setup() in your configuration first", vim.log.levels.ERROR)
+  elseif tasks[word] ~= nil then
+    require('finch.tasks')[word]({ text = text, first = command.first, last = command.last })
+  elseif notes[word] then
+    notes[word](text, command.bang)
   else
-    action(table.concat(args, ' ', 2), bang)
+    words[word]()
   end
 end
 
@@ -66,9 +101,10 @@ function M.complete(lead, line)
   if line:find('Finch%s+%S+%s') then
     return {}
   end
+  local all = vim.tbl_keys(vim.tbl_extend('error', words, notes, tasks))
   local matches = vim.tbl_filter(function(word)
     return vim.startswith(word, lead)
-  end, vim.tbl_keys(words))
+  end, all)
   table.sort(matches)
   return matches
 end

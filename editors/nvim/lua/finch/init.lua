@@ -1,5 +1,5 @@
---- What a user's configuration may call: `setup`, `status`, `text`, `toggle`, `restart`, `explain` and
---- `feedback`.
+--- What a user's configuration may call: `setup`, `status`, `text`, `toggle`, `restart`, `why`,
+--- `feedback`, `plan` and `ask`.
 --- It only joins the other modules; each of them answers one question of its own.
 
 local M = {}
@@ -48,8 +48,20 @@ function M.feedback(verdict, options)
 end
 
 --- Ask the server why it showed no ghost text last time, and show the answer.
-function M.explain()
-  require('finch.explain').show()
+function M.why()
+  require('finch.why').show()
+end
+
+--- Have a task planned.
+---@param task string
+function M.plan(task)
+  require('finch.tasks').plan({ text = task })
+end
+
+--- Ask a question about the code at the cursor.
+---@param question string
+function M.ask(question)
+  require('finch.tasks').ask({ text = question })
 end
 
 return M

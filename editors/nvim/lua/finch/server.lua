@@ -1,10 +1,12 @@
 --- Which buffers finch serves, and the server that serves them: start, attach, stop, restart. One
 --- server runs for each workspace; a file outside any workspace shares one with its like.
 
+local agent = require('finch.agent')
 local answers = require('finch.answers')
 local clients = require('finch.client')
 local config = require('finch.config')
 local context = require('finch.context')
+local documents = require('finch.documents')
 local keymaps = require('finch.keymaps')
 local status = require('finch.status')
 local suggestion = require('finch.suggestion')
@@ -15,6 +17,7 @@ local stop_ms_max = 3000
 
 local told_missing = false
 local stopping = {} ---@type table<integer, boolean> servers that were asked to go
+local replacing = {} ---@type table<integer, boolean> of these, servers that another one follows
 
 --- What to do about a missing program.
 ---@return string
@@ -64,8 +67,9 @@ end
 ---@param how string
 local function on_exit(client_id, how)
   vim.schedule(function()
-    local asked_to = stopping[client_id]
-    stopping[client_id] = nil
+    local asked_to, followed = stopping[client_id], replacing[client_id]
+    stopping[client_id], replacing[client_id] = nil, nil
+    agent.gone(client_id)
     for _, buf in ipairs(vim.api.nvim_list_bufs()) do
       if vim.b[buf].finch_client == client_id then
         vim.b[buf].finch_client = nil
@@ -75,11 +79,22 @@ local function on_exit(client_id, how)
       end
     end
     if asked_to or vim.v.exiting ~= vim.NIL then
-      return status.gone(client_id)
+      status.gone(client_id)
+      if followed and vim.v.exiting == vim.NIL then
+        M.consider_all()
+      end
+      return
     end
     status.gone(client_id, 'stopped')
     vim.notify(('finch: the server ended with %s (:Finch log, :Finch restart)'):format(how), vim.log.levels.WARN)
   end)
+end
+
+--- What the user says, and what this client can do.
+---@return table
+local function init_options()
+  local ours = { finch = { client = agent.capabilities } }
+  return vim.tbl_deep_extend('force', config.get().init_options, ours)
 end
 
 ---@param root string?
@@ -91,7 +106,8 @@ local function client_config(root)
     name = 'finch',
     root_dir = root,
     capabilities = capabilities(),
-    init_options = vim.tbl_isempty(options.init_options) and nil or options.init_options,
+    init_options = init_options(),
+    commands = agent.commands,
     cmd = function(dispatchers)
       local watched = vim.tbl_extend('force', dispatchers, {
         on_exit = function(code, signal)
@@ -103,11 +119,11 @@ local function client_config(root)
       local rpc = vim.lsp.rpc.start(options.cmd, watched, { cwd = root, env = options.env })
       return answers.watch(rpc, session)
     end,
-    handlers = {
+    handlers = vim.tbl_extend('error', agent.handlers, {
       ['finch/status'] = function(_, params, ctx)
         status.receive(params, ctx.client_id)
       end,
-    },
+    }),
     on_init = function(client)
       session.client_id = client.id
       session.encoding = client.offset_encoding
@@ -117,6 +133,7 @@ local function client_config(root)
       suggestion.attach(buf)
       keymaps.attach(buf)
       context.attach(buf)
+      agent.attach(buf)
     end,
     on_exit = function(_, _, client_id)
       on_exit(client_id, ended)
@@ -137,11 +154,17 @@ function M.consider(buf)
     end
     return
   end
-  local root = vim.fs.root(buf, config.get().root_markers)
+  local root
+  if documents.is_ours(buf) then
+    root = documents.root(buf)
+  else
+    root = vim.fs.root(buf, config.get().root_markers)
+  end
   vim.lsp.start(client_config(root), { bufnr = buf })
 end
 
-local function consider_all()
+--- Serve every buffer that is to be served and is not.
+function M.consider_all()
   for _, buf in ipairs(vim.api.nvim_list_bufs()) do
     M.consider(buf)
   end
@@ -156,7 +179,23 @@ function M.watch_buffers()
       M.consider(args.buf)
     end,
   })
-  consider_all()
+  M.consider_all()
+end
+
+--- Start a server anew without making the user wait for it.
+---@param client_id integer
+function M.replace(client_id)
+  local client = vim.lsp.get_client_by_id(client_id)
+  if not client or stopping[client_id] then
+    return
+  end
+  stopping[client_id], replacing[client_id] = true, true
+  clients.stop(client)
+  vim.defer_fn(function()
+    if stopping[client_id] then
+      clients.kill(client)
+    end
+  end, stop_ms_max)
 end
 
 --- Stop every server and start what is needed anew.
@@ -176,7 +215,7 @@ function M.restart()
     end
     vim.wait(stop_ms_max, all_gone, 20)
   end
-  consider_all()
+  M.consider_all()
 end
 
 return M

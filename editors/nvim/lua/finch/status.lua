@@ -64,11 +64,19 @@ local function progress(params)
   return ''
 end
 
---- One line: "finch qwen2.5-coder-0.5b", "finch downloading 42%", "finch off", "finch failed".
+--- One line: "finch qwen2.5-coder-0.5b", "finch downloading 42%", "finch off", "finch failed"; while the
+--- agent works what it does, and while it asks that it does.
 ---@return string
 function M.text()
   if not require('finch.config').is_set() then
     return ''
+  end
+  if require('finch.approve').count() > 0 then
+    return 'finch asks (:Finch answer)'
+  end
+  local doing = require('finch.turns').text()
+  if doing then
+    return doing
   end
   if not require('finch.suggestion').enabled() then
     return 'finch off'

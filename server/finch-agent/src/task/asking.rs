@@ -73,7 +73,7 @@ impl Workbench {
         agent: &Agent,
         events: &mpsc::Sender<TaskEvent>,
     ) -> Result<String, TaskError> {
-        let briefing = self.briefing().await;
+        let briefing = self.briefing(&[]).await;
         let mut conversation = Conversation::new(brief::system(role, self, &briefing), words);
         briefing.files.iter().for_each(|file| conversation.add_file(file.clone()));
         match self.run(agent, &mut conversation, None, events).await.0 {

@@ -1,5 +1,8 @@
 //! What a model is told before it works: who it is, where it is, and what the project's files ask for.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use super::Workbench;
 
 /// What the user and the project ask for in their own files. It is data: it permits nothing.
@@ -9,6 +12,9 @@ pub struct Briefing {
     /// The files that the text is of, as they are called in the workspace.
     pub files: Vec<String>,
 }
+
+/// Gives the briefing as it is now, when a task is about to touch these files. May block.
+pub type Briefer = Arc<dyn Fn(&[PathBuf]) -> Briefing + Send + Sync>;
 
 pub(super) const READER: &str = "\
 You prepare a plan. Find out with the tools what of this repository matters for the task: which files, which functions, which \

@@ -92,7 +92,7 @@ impl Workbench {
 
     /// What was said before finch ended, or the beginning.
     async fn taken_up(&self, work: &Work<'_>, plan: &Plan) -> Conversation {
-        let briefing = self.briefing().await;
+        let briefing = self.briefing(&[]).await;
         let mut conversation = Conversation::new(brief::system(brief::WORKER, self, &briefing), &plan.task);
         briefing.files.iter().for_each(|file| conversation.add_file(file.clone()));
         match work.keeping.conversation().await {
@@ -122,8 +122,11 @@ impl Workbench {
             if plan.steps[at].is_done {
                 continue;
             }
-            conversation.pinned = vec![pinned(plan)];
             let (number, step) = (at + 1, plan.steps[at].clone());
+            conversation.pinned = vec![pinned(plan)];
+            let briefing = self.briefing(&step.files).await;
+            conversation.system = brief::system(brief::WORKER, self, &briefing);
+            briefing.files.iter().for_each(|file| conversation.add_file(file.clone()));
             work.tell_step(number, &step, StepState::Working).await;
             if let Some(end) = self.step(work, number, &step, conversation).await {
                 work.tell_step(number, &step, StepState::Failed).await;
@@ -143,8 +146,8 @@ impl Workbench {
         let documents = Arc::new(Remembered::new(self, id, door, events));
         let for_tools: Arc<dyn Documents> = Arc::clone(&documents) as _;
         let bash = || match door.edits {
-            Edits::Apply => Bash::new(Arc::clone(&self.runner), Arc::clone(&for_tools)),
-            Edits::Review => Bash::reviewed(Arc::clone(&self.runner)),
+            Edits::Apply => Bash::new(Arc::clone(&self.runner), Arc::clone(&for_tools)).lasting(self.command_time),
+            Edits::Review => Bash::reviewed(Arc::clone(&self.runner)).lasting(self.command_time),
         };
         let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(Read), Arc::new(Glob), Arc::new(Grep)];
         tools.extend([Arc::new(Edit) as Arc<dyn Tool>, Arc::new(Write), Arc::new(bash())]);

@@ -73,7 +73,7 @@ impl Workbench {
         events: &mpsc::Sender<TaskEvent>,
     ) -> Result<Planned, TaskError> {
         let path = self.plan_path(id);
-        let briefing = self.briefing().await;
+        let briefing = self.briefing(&[]).await;
         let notes = self.read_around(&wish.task, &briefing, door, events).await?;
         let mut known = notes.text;
         if !briefing.text.is_empty() {
@@ -153,9 +153,15 @@ impl Workbench {
         Ok(())
     }
 
-    pub(super) async fn briefing(&self) -> super::Briefing {
-        let briefing = Arc::clone(&self.briefing);
-        tokio::task::spawn_blocking(move || briefing()).await.unwrap_or_else(|error| {
+    /// What the project asks for, given the files that the task is about to touch.
+    pub(super) async fn briefing(&self, files: &[String]) -> super::Briefing {
+        let (briefing, workspace) = (Arc::clone(&self.briefing), self.workspace().to_owned());
+        let files = files.to_vec();
+        let asking = move || {
+            let touched: Vec<_> = files.iter().filter_map(|file| crate::view::resolve(&workspace, file).ok()).collect();
+            briefing(&touched)
+        };
+        tokio::task::spawn_blocking(asking).await.unwrap_or_else(|error| {
             tracing::error!(%error, "the files with instructions could not be read");
             super::Briefing::default()
         })

@@ -39,8 +39,8 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Plan) -> Resu
         client: ClientId::new("plan"),
         rounds_max: arguments.rounds,
     };
-    let bench = Arc::new(workbench(&surroundings, &workspace, worker));
     let done = runtime.block_on(async {
+        let bench = Arc::new(workbench(&surroundings, &workspace, worker).await?);
         tokio::select! {
             done = work(&bench, arguments) => done.map(Some),
             _ = tokio::signal::ctrl_c() => Ok(None),

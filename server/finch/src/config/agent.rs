@@ -1,4 +1,4 @@
-//! `[agent]`: the commands that the agent runs.
+//! `[agent]`: the commands that the agent runs, and what becomes of its edits.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,19 @@ pub(crate) struct AgentConfig {
     pub(crate) environment: Vec<String>,
     /// Seconds that a command may run which asks for no other time.
     pub(crate) command_seconds: usize,
+    /// What becomes of edits in an editor.
+    pub(crate) edits: AgentEdits,
+}
+
+/// What becomes of edits in an editor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AgentEdits {
+    /// They are applied before a command runs and at the end of each step, and can be taken back.
+    #[default]
+    Apply,
+    /// They stay out of the files until you have looked at them.
+    Review,
 }
 
 const CACHES: &[&str] =
@@ -50,6 +63,12 @@ const ENVIRONMENT: &[&str] = &[
 impl Default for AgentConfig {
     fn default() -> Self {
         let owned = |list: &[&str]| list.iter().map(|&entry| entry.to_owned()).collect();
-        Self { caches: owned(CACHES), readable: owned(READABLE), environment: owned(ENVIRONMENT), command_seconds: 120 }
+        Self {
+            caches: owned(CACHES),
+            readable: owned(READABLE),
+            environment: owned(ENVIRONMENT),
+            command_seconds: 120,
+            edits: AgentEdits::Apply,
+        }
     }
 }
