@@ -16,7 +16,6 @@ pub(super) const TAME: &[Row] = &[Row {
         Bash("grep x f"),
         Bash("echo k"),
         Bash("find . -name f"),
-        Bash("rg x f"),
         Bash("git status"),
         Bash("cat f | sort"),
         Bash("head -n 1 f && wc -l f"),
