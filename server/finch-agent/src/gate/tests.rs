@@ -3,6 +3,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::{Asker, Denied, Gate};
 use crate::access::Network;
@@ -12,7 +13,7 @@ use crate::question::{Answer, Question};
 use crate::rules::{Confinement, Pattern, Rule, Rules, Scope, Verdict};
 use crate::{Access, Permit};
 
-/// Gives its answers in turn, after everybody had a turn to run; `None` never answers.
+/// Gives its answers in turn, a little later, which is after all that runs where time is paused; `None` never answers.
 #[derive(Default)]
 struct Scripted {
     answers: Mutex<Vec<Option<Answer>>>,
@@ -38,7 +39,7 @@ impl Asker for Scripted {
         self.effects.lock().unwrap().push(question.effect.clone());
         let answer = self.answers.lock().unwrap().pop().expect("a question more than answers");
         Box::pin(async move {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
             match answer {
                 Some(answer) => Some(answer),
                 None => std::future::pending().await,
@@ -174,7 +175,7 @@ async fn several_effects_are_one_question() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn parallel_calls_that_ask_the_same_ask_once() {
     let folder = tempfile::tempdir().unwrap();
     let gate = gate_with(folder.path(), Vec::new());

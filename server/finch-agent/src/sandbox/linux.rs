@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 
-use super::report::{Ending, Report};
+use super::report::Ending;
 use super::{NOT_SET_UP, Spec};
 use crate::limits::SPEC_BYTES_MAX;
 use crate::paths::PathError;
@@ -12,7 +12,10 @@ mod inner;
 mod keeper;
 mod mounts;
 mod overlay;
+mod report;
 mod tree;
+
+use report::Report;
 
 /// Why nothing was run.
 #[derive(Debug, thiserror::Error)]

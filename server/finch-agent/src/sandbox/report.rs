@@ -2,13 +2,11 @@
 //!
 //! The exit code of the keeper says it too, but a command may leave with any code: `xargs` with 123, `timeout` with 124.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
 use std::path::Path;
 
-use super::Spec;
-
-const NAME: &str = "report";
+/// The file, in the folder around the command's own.
+pub(super) const NAME: &str = "report";
 
 /// An end that is the keeper's doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,27 +19,13 @@ pub(crate) enum Ending {
 impl Ending {
     const ALL: [Self; 3] = [Self::NotSetUp, Self::OutOfTime, Self::TooManyProcesses];
 
-    fn word(self) -> &'static str {
+    /// As it stands in the file.
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::NotSetUp => "not-set-up",
             Self::OutOfTime => "out-of-time",
             Self::TooManyProcesses => "too-many-processes",
         }
-    }
-}
-
-/// The open file: opened before the rights are given up, and closed to the command.
-pub(super) struct Report(Option<File>);
-
-impl Report {
-    pub(super) fn open(spec: &Spec) -> io::Result<Self> {
-        let Some(scratch) = &spec.scratch else { return Ok(Self(None)) };
-        Ok(Self(Some(OpenOptions::new().create(true).append(true).open(scratch.join(NAME))?)))
-    }
-
-    pub(super) fn tell(&mut self, ending: Ending) {
-        // The exit code says it too.
-        let _is_untold = self.0.as_mut().is_some_and(|file| writeln!(file, "{}", ending.word()).is_err());
     }
 }
 

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, set_child_subreaper, set_parent_process_death_signal, wait};
 
+use super::report::Report;
 use super::{SetUpError, mounts, overlay, tree};
 use crate::limits::{KEEPER_COUNT_LOOK, KEEPER_LOOK};
-use crate::sandbox::report::{Ending, Report};
+use crate::sandbox::report::Ending;
 use crate::sandbox::{Inner, OUT_OF_TIME, Spec, TOO_MANY_PROCESSES, scratch};
 
 /// How it ended.

@@ -46,6 +46,8 @@ enum Kept {
     Untold,
     /// The keeper.
     Told,
+    /// Nothing of the command is left, nor its keeper.
+    Gone,
 }
 
 /// How a command ended.
@@ -63,9 +65,13 @@ const MARK: &str = "AGENT_COMMAND";
 
 /// Runs a command. Dropping the future kills it with everything it started.
 pub(super) async fn run(prepared: Prepared, job: &Job, context: &ToolContext) -> Outcome {
+    let hint = match prepared.hold {
+        Hold::Nothing => "is bash installed?",
+        Hold::Profile(_) | Hold::Keeper { .. } => "the sandbox did not start, as `finch doctor` may explain",
+    };
     let mut running = match Running::start(prepared, job).await {
         Ok(running) => running,
-        Err(error) => return Outcome::failed(format!("the command was not run: {error}; is bash installed?")),
+        Err(error) => return Outcome::failed(format!("the command was not run: {error}; {hint}")),
     };
     let mut captured = Captured::default();
     let ended = running.follow(job, context, &mut captured).await;
@@ -107,7 +113,7 @@ impl Running {
         };
         match kept {
             Kept::Here => command.current_dir(&job.cwd).env(MARK, &mark).stdin(Stdio::null()),
-            Kept::Untold | Kept::Told => command.stdin(Stdio::piped()),
+            Kept::Untold | Kept::Told | Kept::Gone => command.stdin(Stdio::piped()),
         };
         let (mut child, outputs) = spawn(command, kept)?;
         #[cfg(unix)]
@@ -134,7 +140,7 @@ impl Running {
     fn deadline(&self, job: &Job) -> Instant {
         let own = Instant::now() + job.time;
         match self.kept {
-            Kept::Here => own,
+            Kept::Here | Kept::Gone => own,
             Kept::Untold | Kept::Told => own + KEEPER_LATE,
         }
     }
@@ -166,7 +172,7 @@ impl Running {
     async fn end_keeper(&mut self) {
         drop(self.life_line.take());
         match timeout(KEEPER_END_WAIT, self.child.wait()).await {
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) => self.kept = Kept::Gone,
             Ok(Err(error)) => tracing::warn!("a keeper is lost: {error}"),
             Err(_) => {
                 tracing::warn!("a keeper does not end and is killed");

@@ -104,16 +104,17 @@ async fn the_network_and_what_is_listed_come_with_the_permit_and_the_grants() {
 async fn a_confined_command_out_of_time_or_stopped_is_killed_with_all_it_started() {
     let ws = Workspace::new(&[]);
     let mark = format!("finch-mark-confined-{}", std::process::id());
-    let command =
-        format!("echo TMPDIR=$TMPDIR; setsid bash -c 'sleep 1000; : {mark}' & trap '' TERM; sleep 1000; : {mark}");
+    let daemon = format!("setsid bash -c 'sleep 1000; : {mark}' &");
+    let command = format!("echo TMPDIR=$TMPDIR; {daemon} trap '' TERM; echo x > ready; sleep 1000; : {mark}");
     let began = Instant::now();
-    let outcome = ws.call(&bash(), json!({"command": command, "timeout_seconds": 1})).await;
-    assert!(outcome.is_error && outcome.text.contains("killed after 1 s"), "H42: {outcome:?}");
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    let outcome = ws.call(&bash(), json!({"command": command, "timeout_seconds": 3})).await;
+    assert!(outcome.is_error && outcome.text.contains("killed after 3 s"), "H42: {outcome:?}");
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     assert_eq!(left(&mark), 0, "O6");
     assert!(!scratch(&outcome).exists());
+    std::fs::remove_file(ws.root().join("ready")).unwrap();
     let stop = async {
-        while left(&mark) == 0 {
+        while !ws.root().join("ready").exists() || left(&mark) == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         ws.context.stop.cancel();
@@ -131,7 +132,7 @@ async fn a_confined_command_out_of_time_or_stopped_is_killed_with_all_it_started
 async fn dropping_the_call_of_a_confined_command_leaves_nothing() {
     let ws = Workspace::new(&[]);
     let mark = format!("finch-mark-call-{}", std::process::id());
-    let command = format!("echo $TMPDIR > where; setsid bash -c 'sleep 1000; : {mark}' & sleep 1000; : {mark}");
+    let command = format!("setsid bash -c 'sleep 1000; : {mark}' & echo $TMPDIR > where; sleep 1000; : {mark}");
     let (bash, place) = (bash(), ws.root().join("where"));
     let written = async {
         while !std::fs::read_to_string(&place).is_ok_and(|text| text.ends_with('\n')) || left(&mark) == 0 {
