@@ -170,6 +170,9 @@ pub(super) const ROWS: &[Row] = &[
             Call("Read", r#"{"path": "tls/server.pem"}"#),
             Bash("cat .env"),
             Bash("grep -r CANARY ."),
+            Bash("rg CANARY"),
+            Bash("rg --hidden CANARY ."),
+            Bash("head -n 1 ./keys/id_rsa"),
             Call("Edit", r#"{"path": ".env", "old_text": "nothing like it", "new_text": "x"}"#),
         ],
         ..ROW

@@ -16,7 +16,6 @@ pub(super) const TAME: &[Row] = &[Row {
         Bash("grep x f"),
         Bash("echo k"),
         Bash("find . -name f"),
-        Bash("rg x f"),
         Bash("git status"),
         Bash("cat f | sort"),
         Bash("head -n 1 f && wc -l f"),
@@ -84,7 +83,7 @@ pub(super) const ROWS: &[Row] = &[
         threat: "find that does more than find",
         acts: &[
             Bash("find . -name f -exec touch {out}/pwned ';'"),
-            Bash("find . -name f -execdir touch {out}/pwned +"),
+            Bash("find . -name f -execdir touch {out}/pwned ';'"),
             Bash("find {out} -name s -delete"),
             Bash("find . -name f -fprintf {out}/pwned x"),
             Bash("find . -name f -fprint {out}/pwned"),

@@ -69,15 +69,11 @@ const SHAPES: &[Shape] = &[
     shape("wc", "-l -w -c -m", Any, Tame),
     shape("sort", "-n -r -u -h -f -k= -t=", Any, Tame),
     shape("uniq", "-c -d -u", NoOperands, Tame),
+    // Not with `-r`, and ripgrep for names alone: what looks into all files of a folder shows the secrets among them.
+    shape("rg", "--files --hidden -g= -t= --glob= --type=", NoOperands, Tame),
     shape(
         "grep",
-        "-i -v -n -E -F -c -o -w -x -q -r -l -L -H -h -A= -B= -C= -e= --include= --exclude= --exclude-dir=",
-        Any,
-        Tame,
-    ),
-    shape(
-        "rg",
-        "-i -v -n -F -c -o -w -x -l -S -A= -B= -C= -e= -g= -t= --glob= --type= --files --hidden --no-heading",
+        "-i -v -n -E -F -c -o -w -x -q -l -L -H -h -A= -B= -C= -e= --include= --exclude= --exclude-dir=",
         Any,
         Tame,
     ),

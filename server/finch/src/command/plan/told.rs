@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use anyhow::Result;
+use finch_agent::characters;
 use finch_agent::plan::{Ended, Finding, Outcome, Plan, PlanEvent, Review, Weight};
 use finch_agent::task::{Carried, StepState, TaskEvent, WorkEnd};
 use finch_agent::turn::Event;
 use serde_json::{Value, json};
 
-use crate::command::{print, visible};
+use crate::command::print;
 use crate::progress::say;
 
 /// One thing that happened, on stderr.
@@ -56,7 +57,7 @@ fn planning(event: &PlanEvent) {
 
 /// On one line, with nothing that a terminal would obey.
 fn shown(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().map(visible).collect();
+    let line = characters::shown_on_one_line(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     let cut = line.floor_char_boundary(LINE_BYTES_MAX.min(line.len()));
     if cut < line.len() { format!("{}…", &line[..cut]) } else { line }
 }
@@ -73,8 +74,7 @@ fn line(finding: &Finding) -> String {
 
 /// The plan, and what is open.
 pub(super) fn plan(plan: &Plan, outcome: Option<&Outcome>, path: &Path) -> Result<()> {
-    let text: String = plan.to_markdown().split('\n').map(plain).collect::<Vec<_>>().join("\n");
-    print(&text)?;
+    print(&characters::shown(&plan.to_markdown()))?;
     let Some(outcome) = outcome else { return Ok(()) };
     for finding in outcome.findings(Weight::MustAddress) {
         say(&format!("still open: {}", line(finding)));
@@ -87,10 +87,6 @@ pub(super) fn plan(plan: &Plan, outcome: Option<&Outcome>, path: &Path) -> Resul
     }
     say(&format!("finch: {} after {} rounds, in {}", word(outcome.ended), outcome.rounds.len(), path.display()));
     Ok(())
-}
-
-fn plain(line: &str) -> String {
-    line.chars().map(visible).collect()
 }
 
 /// How the work ended.
