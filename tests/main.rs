@@ -9,14 +9,21 @@ mod asks_clouds;
 #[cfg(test)]
 mod asks_the_model;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod attacks;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod carries_out_a_plan;
 mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;
 #[cfg(test)]
 #[cfg(unix)]
 mod configures;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod confines_commands;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod emacs;
@@ -36,6 +43,9 @@ mod neovim_agent;
 #[cfg(test)]
 mod plans_a_task;
 #[cfg(test)]
+#[cfg(unix)]
+mod plays_a_script;
+#[cfg(test)]
 mod pulls_from_a_hub;
 #[cfg(test)]
 mod refuses_hostile_models;
@@ -45,6 +55,9 @@ mod remembers;
 #[cfg(test)]
 #[cfg(unix)]
 mod sets_up;
+#[cfg(test)]
+#[cfg(unix)]
+mod small_tasks;
 #[cfg(test)]
 mod speaks_lsp;
 #[cfg(test)]
@@ -63,6 +76,8 @@ mod tidy;
 
 #[cfg(test)]
 mod support {
+    #[cfg(target_os = "linux")]
+    pub(crate) mod attack;
     pub(crate) mod client;
     pub(crate) mod closed_port;
     pub(crate) mod cloud_faults;
@@ -83,7 +98,13 @@ mod support {
     pub(crate) mod record;
     pub(crate) mod screen;
     #[cfg(unix)]
+    pub(crate) mod scripted;
+    #[cfg(unix)]
+    pub(crate) mod tasks;
+    #[cfg(unix)]
     pub(crate) mod terminal;
     #[cfg(target_os = "linux")]
     pub(crate) mod vscode;
+    #[cfg(unix)]
+    pub(crate) mod workbench;
 }

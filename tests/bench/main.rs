@@ -20,6 +20,7 @@ mod evaluation;
 mod faults;
 #[path = "../support/faulty.rs"]
 mod faulty;
+mod grep;
 mod home;
 mod keys;
 #[path = "../support/llama.rs"]
@@ -31,7 +32,7 @@ mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | warm [MODEL] | keys | editor [MODEL] | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
+const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | warm [MODEL] | keys | editor [MODEL] | grep | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -56,6 +57,7 @@ fn main() -> Result<()> {
         ("editor", [model]) => editor::print(model),
         ("memory", models) => models.iter().try_for_each(|model| memory::print(model)),
         ("faults", []) => faults::print(),
+        ("grep", []) => grep::print(),
         ("evaluation", [model]) => evaluation::print(model, 200, 0),
         ("evaluation", [model, places]) => evaluation::print(model, places.parse()?, 0),
         ("evaluation", [model, places, skip]) => evaluation::print(model, places.parse()?, skip.parse()?),

@@ -15,6 +15,8 @@ pub enum Access {
     Fetch { url: String },
     /// Calls a tool of an MCP server; `arguments` is JSON.
     Mcp { server: String, tool: String, arguments: String },
+    /// Restarts finch itself: the program that runs, and no other.
+    Restart { reason: String },
 }
 
 /// Whether a command may reach the network.

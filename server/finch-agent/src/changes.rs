@@ -7,6 +7,7 @@
 mod effect;
 mod lines;
 mod merge;
+mod plain;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,6 +20,7 @@ use crate::view::Encoding;
 
 pub use effect::{Against, Effect, TextEdit};
 pub(crate) use lines::unified;
+pub use plain::PlainChange;
 
 /// A file as it was before the agent's edits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,6 +108,15 @@ impl ChangeSet {
     /// The files with staged edits, in order.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.keys().map(PathBuf::as_path)
+    }
+
+    /// What each file is to hold, as bytes; none if it goes. Files in conflict have nothing to hold yet.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = (&Path, Option<Vec<u8>>)> {
+        let settled = self.files.iter().filter(|(_, file)| file.conflict.is_none());
+        settled.map(|(path, file)| {
+            let bytes = file.after.as_ref().map(|text| file.base.encoding.encode(text));
+            (path.as_path(), bytes)
+        })
     }
 
     /// Stages the text that `path` is to have, none to remove it. `base` is the text it was made on. What was staged

@@ -49,7 +49,7 @@ impl Gate {
     pub async fn permit(&self, accesses: Vec<Access>, asker: Option<&dyn Asker>) -> Result<Permit, Denied> {
         let asked = self.asked(&accesses).await?;
         if asked.is_empty() {
-            return Ok(Permit::new(accesses));
+            return Ok(Permit::new(accesses, Vec::new()));
         }
         let question = Question::new(&asked).map_err(|error| denied(error.to_string()))?;
         let Some(asker) = asker else {
@@ -58,14 +58,14 @@ impl Gate {
                 question.why
             )));
         };
-        let key = asked.into_iter().map(|(access, _)| access).collect();
-        match self.answer(key, &question, asker).await? {
+        let key: Vec<Access> = asked.into_iter().map(|(access, _)| access).collect();
+        match self.answer(key.clone(), &question, asker).await? {
             Answer::No => Err(denied("the user said no")),
             Answer::NoBecause(reason) => {
                 let reason: String = reason.chars().take(REASON_CHARS_MAX).collect();
                 Err(denied(format!("the user said no: {reason}")))
             }
-            Answer::Once | Answer::Session | Answer::Always | Answer::AlwaysLike => Ok(Permit::new(accesses)),
+            Answer::Once | Answer::Session | Answer::Always | Answer::AlwaysLike => Ok(Permit::new(accesses, key)),
         }
     }
 

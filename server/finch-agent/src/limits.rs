@@ -127,6 +127,25 @@ pub(crate) const FETCH_HOPS_MAX: usize = 5;
 pub(crate) const FETCH_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// How long a page may take, redirects included.
 pub(crate) const FETCH_TIME_MAX: Duration = Duration::from_secs(20);
+/// Bytes of its text that the model is given.
+pub(crate) const FETCH_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Addresses of a name that are tried.
+pub(crate) const FETCH_ADDRESSES_MAX: usize = 16;
+/// Characters of the name of a type or a charset.
+pub(crate) const FETCH_TYPE_CHARS_MAX: usize = 100;
+/// Bytes of HTML that are converted, once scripts and the like are gone.
+pub(crate) const HTML_BYTES_MAX: usize = 512 * 1024;
+/// Tags of it.
+pub(crate) const HTML_TAGS_MAX: usize = 40_000;
+/// Tags of it that are open at once.
+pub(crate) const HTML_DEPTH_MAX: usize = 64;
+
+// Restarts.
+
+/// Characters of the reason for one.
+pub(crate) const RESTART_REASON_CHARS_MAX: usize = 500;
+/// How long one may take.
+pub(crate) const RESTART_WAIT: Duration = Duration::from_secs(30);
 
 // What a door answers.
 
@@ -165,6 +184,18 @@ pub(crate) const PERSONAS_AT_ONCE: usize = 3;
 pub(crate) const NOTES_BYTES_MAX: usize = 48 * 1024;
 /// What one request of the loop may take.
 pub(crate) const PLAN_ANSWER_WAIT: std::time::Duration = std::time::Duration::from_secs(600);
+/// Answers of the model while it reads the repository for a plan.
+pub(crate) const PLAN_READING_ANSWERS_MAX: usize = 20;
+/// The time for that.
+pub(crate) const PLAN_READING_TIME_MAX: Duration = Duration::from_secs(600);
+/// A file against which a claim about the code is held, in bytes.
+pub(crate) const PLAN_SOURCE_BYTES_MAX: usize = 4 << 20;
+/// Turns that a step of a plan gets until its check passes.
+pub(crate) const CHECK_TRIES_MAX: usize = 3;
+/// Sets of changes that can be taken back where there is no store to keep them.
+pub(crate) const CHANGE_SETS_HERE_MAX: usize = 200;
+/// Tasks whose edits wait to be looked at.
+pub(crate) const TASKS_STAGED_MAX: usize = 10;
 /// Steering by the user: bytes of it.
 pub(crate) const STEERING_BYTES_MAX: usize = 16 * 1024;
 /// Commands in one plain command line; with more it is asked about.
@@ -219,6 +250,12 @@ pub(crate) const GUARDED_ENTRIES_MAX: usize = 20_000;
 pub(crate) const KEEPER_LOOK: Duration = Duration::from_millis(10);
 /// It counts its processes this often.
 pub(crate) const KEEPER_COUNT_LOOK: Duration = Duration::from_millis(50);
+/// A keeper takes what it is told to run within this time.
+pub(crate) const KEEPER_TELL_WAIT: Duration = Duration::from_secs(10);
+/// A keeper that has not ended its command so long after the command's time is told to.
+pub(crate) const KEEPER_LATE: Duration = Duration::from_secs(2);
+/// A keeper that ends takes no longer than this, [`KILL_WAIT`] included.
+pub(crate) const KEEPER_END_WAIT: Duration = Duration::from_secs(7);
 /// Processes that do not go within this time are left to the system.
 pub(crate) const KILL_WAIT: Duration = Duration::from_secs(5);
 /// Time between two rounds of killing.
@@ -227,3 +264,51 @@ pub(crate) const KILL_LOOK: Duration = Duration::from_millis(2);
 pub(crate) const KILLED_AT_ONCE: usize = 4096;
 /// How much less of the processor a command gets than the editor, in steps of `nice`.
 pub(crate) const COMMAND_NICENESS: i32 = 5;
+
+// Tasks that are kept.
+
+/// A task that nothing happened to for so long is removed, with what belongs to it.
+pub(crate) const TASK_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Tasks of one workspace; the oldest go.
+pub(crate) const TASKS_MAX: usize = 200;
+/// Bytes of all tasks; the oldest go.
+pub(crate) const STORE_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of a task's text.
+pub(crate) const TASK_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one message, written down.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 32 << 20;
+/// Messages of one task that are not summed up.
+pub(crate) const MESSAGES_MAX: usize = 10_000;
+/// Names of files that one conversation has text of.
+pub(crate) const NAMED_FILES_MAX: usize = 20_000;
+/// Bytes of one set of changes: the texts before and after.
+pub(crate) const CHANGE_SET_BYTES_MAX: usize = 128 << 20;
+/// Sets of changes of one task.
+pub(crate) const CHANGE_SETS_MAX: usize = 2000;
+/// Another process may hold the store for so long.
+pub(crate) const STORE_WAIT: Duration = Duration::from_secs(5);
+/// Time between two looks whether it still does.
+pub(crate) const STORE_LOOK: Duration = Duration::from_millis(2);
+/// Bytes that the log of the store keeps when it is empty.
+pub(crate) const STORE_LOG_BYTES: u64 = 4 << 20;
+/// Damaged stores that are kept; the first name is used again after that.
+pub(crate) const STORE_BAD_MAX: usize = 3;
+/// A process that cannot be seen from here is gone when its task has not changed for so long.
+pub(crate) const OWNER_SILENT_MAX: Duration = Duration::from_secs(15 * 60);
+
+// Instructions of the user and of a repository.
+
+/// Bytes of one file of instructions, as it is shown.
+pub(crate) const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
+/// A file that has room for less is left out.
+pub(crate) const INSTRUCTION_BYTES_MIN: usize = 256;
+/// Bytes of all of them.
+pub(crate) const INSTRUCTIONS_BYTES_MAX: usize = 32 * 1024;
+/// What the user's own may take of it. The repository's cannot push them out.
+pub(crate) const OWN_INSTRUCTIONS_BYTES_MAX: usize = 16 * 1024;
+/// Folders above the workspace that are looked at.
+pub(crate) const INSTRUCTION_PARENTS_MAX: usize = 32;
+/// Folders below the workspace that are looked at.
+pub(crate) const INSTRUCTION_FOLDERS_MAX: usize = 128;
+/// A file that was written so shortly before it was read may have been written again without a sign of it.
+pub(crate) const INSTRUCTION_SETTLED: Duration = Duration::from_secs(2);

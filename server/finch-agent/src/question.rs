@@ -68,7 +68,7 @@ impl Question {
             if !effect.is_empty() {
                 effect.push_str("\n\n");
             }
-            effect.push_str(&shown_effect(access));
+            effect.push_str(&shown_effect(access, why));
             let why = characters::shown_on_one_line(&why.to_string());
             if !whys.contains(&why) {
                 whys.push(why);
@@ -78,7 +78,8 @@ impl Question {
             return Err(TooBig);
         }
         let may_be_kept = asked.iter().all(|(_, why)| why.may_be_kept());
-        let kept = if may_be_kept { asked.iter().map(|(access, _)| exactly(access)).collect() } else { Vec::new() };
+        let exact = || asked.iter().map(|(access, _)| exactly(access)).collect::<Option<Vec<Pattern>>>();
+        let kept = may_be_kept.then(exact).flatten().unwrap_or_default();
         let like = match asked {
             [(access, _)] if may_be_kept => like(access),
             _ => None,
@@ -121,10 +122,12 @@ fn title(asked: &[(Access, Why)]) -> String {
     match asked {
         [(Access::Read { .. }, _)] => "finch wants to read a file".to_owned(),
         [(Access::Write { .. }, _)] => "finch wants to change a file".to_owned(),
+        [(Access::Run { .. }, Why::NoSandbox(_))] => "finch wants to run a command without a sandbox".to_owned(),
         [(Access::Run { network: Network::Off, .. }, _)] => "finch wants to run a command".to_owned(),
         [(Access::Run { network: Network::On, .. }, _)] => "finch wants to run a command with the network".to_owned(),
         [(Access::Fetch { .. }, _)] => "finch wants to fetch an address".to_owned(),
         [(Access::Mcp { .. }, _)] => "finch wants to use a tool of an MCP server".to_owned(),
+        [(Access::Restart { .. }, _)] => "finch wants to restart itself".to_owned(),
         several => format!("finch wants to do {} things", several.len()),
     }
 }
@@ -136,24 +139,30 @@ fn raw_bytes(access: &Access) -> usize {
         Access::Run { command, cwd, .. } => command.len() + cwd.as_os_str().len(),
         Access::Fetch { url } => url.len(),
         Access::Mcp { server, tool, arguments } => server.len() + tool.len() + arguments.len(),
+        Access::Restart { reason } => reason.len(),
     }
 }
 
-fn shown_effect(access: &Access) -> String {
+fn shown_effect(access: &Access, why: &Why) -> String {
     let line = |text: &str| wrapped(&characters::shown_on_one_line(text));
     match access {
         Access::Read { path } => format!("Read {}", line(&path.to_string_lossy())),
         Access::Write { path, diff } => format!("Change {}\n{}", line(&path.to_string_lossy()), block(diff)),
         Access::Run { command, cwd, network } => {
-            let network = match network {
-                Network::Off => "without the network",
-                Network::On => "WITH THE NETWORK",
+            let network = match (why, network) {
+                // Nothing would keep it from the network.
+                (Why::NoSandbox(_), _) => "with your rights and WITH THE NETWORK",
+                (_, Network::Off) => "without the network",
+                (_, Network::On) => "WITH THE NETWORK",
             };
             format!("Run in {}, {network}:\n{}", line(&cwd.to_string_lossy()), block(command))
         }
         Access::Fetch { url } => format!("Fetch {}", line(url)),
         Access::Mcp { server, tool, arguments } => {
             format!("Call the tool {} of the server {} with\n{}", line(tool), line(server), block(arguments))
+        }
+        Access::Restart { reason } => {
+            format!("Restart the finch server, its state kept. The model gives as reason:\n{}", block(reason))
         }
     }
 }
@@ -221,9 +230,10 @@ fn counted(line: &str) -> String {
     shown
 }
 
-/// The pattern of exactly this. For a file it is the file: what it says will be another thing next time.
-fn exactly(access: &Access) -> Pattern {
-    match access {
+/// The pattern of exactly this. For a file it is the file: what it says will be another thing next time. A restart has
+/// none.
+fn exactly(access: &Access) -> Option<Pattern> {
+    Some(match access {
         Access::Read { path } => Pattern::Read(PathPattern::Exact(path.clone())),
         Access::Write { path, .. } => Pattern::Write(PathPattern::Exact(path.clone())),
         Access::Run { command, cwd, network } => {
@@ -233,7 +243,8 @@ fn exactly(access: &Access) -> Pattern {
         Access::Mcp { server, tool, arguments } => {
             Pattern::Mcp { server: server.clone(), tool: Some(tool.clone()), arguments: Some(arguments.clone()) }
         }
-    }
+        Access::Restart { .. } => return None,
+    })
 }
 
 /// The pattern of what is like this, where one can be given safely.
@@ -243,6 +254,6 @@ fn like(access: &Access) -> Option<Pattern> {
         Access::Mcp { server, tool, .. } => {
             Some(Pattern::Mcp { server: server.clone(), tool: Some(tool.clone()), arguments: None })
         }
-        Access::Read { .. } | Access::Write { .. } | Access::Fetch { .. } => None,
+        Access::Read { .. } | Access::Write { .. } | Access::Fetch { .. } | Access::Restart { .. } => None,
     }
 }

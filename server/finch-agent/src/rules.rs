@@ -18,8 +18,9 @@ mod shapes;
 mod tests;
 
 pub use pattern::{BadPattern, PathPattern, Pattern, Tail};
-pub(crate) use protected::is_guarded_name;
+pub(crate) use protected::{EDITOR_ENDINGS, EDITORS, is_guarded_name, is_system};
 pub(crate) use run::offered;
+pub(crate) use secret::is_secret;
 
 /// Where the rules hold. All folders are canonical.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,16 @@ pub enum Decision {
     },
 }
 
+/// What holds a command that is permitted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Confinement {
+    /// A sandbox, whatever the command's text says.
+    Whole,
+    /// Nothing: it runs with the rights of the user.
+    #[default]
+    None,
+}
+
 /// Why the user is asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
@@ -78,6 +89,10 @@ pub enum Why {
     Untame,
     #[error("the command would have the network")]
     Network,
+    #[error("there is no sandbox on this machine: it runs with your rights{}", also(.0.as_deref()))]
+    NoSandbox(Option<Box<Why>>),
+    #[error("finch asks each time before it restarts itself")]
+    Restart,
     #[error("the stored answers cannot be read, so none of them counts")]
     Unreadable,
 }
@@ -86,8 +101,21 @@ impl Why {
     /// Whether an answer may be kept. If not, it counts once.
     #[must_use]
     pub fn may_be_kept(&self) -> bool {
-        !matches!(self, Self::RunsInEditors | Self::Rule(_) | Self::NotPlain(_) | Self::Guarded(_))
+        !matches!(
+            self,
+            Self::RunsInEditors
+                | Self::Rule(_)
+                | Self::NotPlain(_)
+                | Self::Guarded(_)
+                | Self::NoSandbox(_)
+                | Self::Restart
+        )
     }
+}
+
+/// The reason for which it would be asked about with a sandbox too.
+fn also(why: Option<&Why>) -> String {
+    why.map_or_else(String::new, |why| format!("; {why}"))
 }
 
 /// The rules of the user over those that are built in.
@@ -95,12 +123,20 @@ impl Why {
 pub struct Rules {
     scope: Scope,
     rules: Vec<Rule>,
+    confinement: Confinement,
 }
 
 impl Rules {
+    /// Rules for a machine without a sandbox, until [`Rules::confined`] says otherwise.
     #[must_use]
     pub fn new(scope: Scope, rules: Vec<Rule>) -> Self {
-        Self { scope, rules }
+        Self { scope, rules, confinement: Confinement::None }
+    }
+
+    /// The same where commands are held by this.
+    #[must_use]
+    pub fn confined(self, confinement: Confinement) -> Self {
+        Self { confinement, ..self }
     }
 
     #[must_use]
@@ -113,7 +149,7 @@ impl Rules {
     pub fn and(&self, more: impl IntoIterator<Item = Rule>) -> Self {
         let mut rules = self.rules.clone();
         rules.extend(more);
-        Self { scope: self.scope.clone(), rules }
+        Self { scope: self.scope.clone(), rules, confinement: self.confinement }
     }
 
     #[must_use]
@@ -121,13 +157,26 @@ impl Rules {
         match access {
             Access::Read { path } => self.read(path),
             Access::Write { path, .. } => self.write(path),
-            Access::Run { command, cwd, network } => run::decide(self, command, cwd, *network),
+            Access::Run { command, cwd, network } => self.held(run::decide(self, command, cwd, *network)),
             Access::Fetch { url } => self.fetch(url),
             Access::Mcp { server, tool, arguments } => {
                 let matches = |pattern: &Pattern| pattern.is_mcp(server, tool, arguments);
                 self.by_rules(matches, None, Decision::Ask { why: Why::NoRule })
             }
+            // No rule can speak of it.
+            Access::Restart { .. } => Decision::Ask { why: Why::Restart },
         }
+    }
+
+    /// Without a sandbox no rule allows a command: each is asked about, each time.
+    fn held(&self, decision: Decision) -> Decision {
+        let why = match (self.confinement, decision) {
+            (Confinement::Whole, decision) => return decision,
+            (Confinement::None, denied @ Decision::Deny { .. }) => return denied,
+            (Confinement::None, Decision::Allow | Decision::Ask { why: Why::NoRule }) => None,
+            (Confinement::None, Decision::Ask { why }) => Some(Box::new(why)),
+        };
+        Decision::Ask { why: Why::NoSandbox(why) }
     }
 
     fn read(&self, path: &Path) -> Decision {

@@ -5,24 +5,35 @@
 //! input, never in its arguments, and that input is also the life line: when it closes, because the turn was stopped or
 //! because finch died, everything that the command started is killed. Where this cannot be set up whole, nothing runs.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::OnceCell;
 
 use crate::access::Network;
-use crate::limits::{SANDBOX_CHECK_WAIT, SANDBOX_FILE_BYTES_MAX, SANDBOX_PROCESSES_MAX};
+use crate::limits::{SANDBOX_CHECK_WAIT, SANDBOX_FILE_BYTES_MAX, SANDBOX_PROCESSES_MAX, SPEC_BYTES_MAX};
+use crate::rules::Confinement;
 
+mod grants;
 #[cfg(target_os = "linux")]
 mod linux;
+mod profile;
+mod report;
+mod scratch;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
-mod tests;
+pub(crate) mod tests;
+
+pub use grants::{Grants, Refused, Wishes};
+pub(crate) use profile::command as with_profile;
+pub(crate) use report::{Ending, read as read_report};
+pub(crate) use scratch::Scratch;
 
 /// The keeper could not set the sandbox up, and ran nothing.
 pub const NOT_SET_UP: u8 = 125;
@@ -40,6 +51,11 @@ pub struct Spec {
     pub workspace: PathBuf,
     /// A folder for temporary files that is this command's alone.
     pub temporary: PathBuf,
+    /// A folder around it that is finch's and the keeper's alone. The keeper reports in it, and removes it when finch
+    /// is gone or does not wait any more.
+    pub scratch: Option<PathBuf>,
+    /// The workspace as the command sees it is another one, and is thrown away.
+    pub overlay: Option<Overlay>,
     /// Build caches and the like that the user listed.
     pub writable: Vec<PathBuf>,
     /// Folders beside those of the system that may be read: toolchains.
@@ -52,6 +68,23 @@ pub struct Spec {
     pub seconds_max: u64,
     /// Set by the keeper for the inner process.
     inner: Option<Inner>,
+}
+
+/// A workspace that looks like the real one with edits on it, and takes all that is written to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlay {
+    /// An empty folder for what is written, where the command reaches nothing.
+    pub layers: PathBuf,
+    pub staged: Vec<Staged>,
+}
+
+/// An edit of the overlay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staged {
+    /// Canonical, in the workspace.
+    pub path: PathBuf,
+    /// The file that holds the content; none if there is no such file any more.
+    pub content: Option<PathBuf>,
 }
 
 /// What the keeper has prepared.
@@ -74,6 +107,51 @@ pub enum Availability {
     Unavailable { reason: String },
 }
 
+impl Availability {
+    /// What the rules must know of it.
+    #[must_use]
+    pub fn confinement(&self) -> Confinement {
+        match self {
+            Self::Whole | Self::ByEntry => Confinement::Whole,
+            Self::Unavailable { .. } => Confinement::None,
+        }
+    }
+}
+
+/// The sandbox of this process. Whether there is one is tried once.
+#[derive(Debug)]
+pub struct Sandbox {
+    helper: Vec<OsString>,
+    found: OnceCell<Availability>,
+}
+
+impl Sandbox {
+    /// `helper` is the program, by its whole path, and the arguments that call [`helper_main`].
+    #[must_use]
+    pub fn new(helper: Vec<OsString>) -> Self {
+        Self { helper, found: OnceCell::new() }
+    }
+
+    /// For tests: as if it had been tried out.
+    #[cfg(test)]
+    pub(crate) fn found_for_test(helper: Vec<OsString>, found: Availability) -> Self {
+        Self { helper, found: OnceCell::new_with(Some(found)) }
+    }
+
+    pub(crate) fn helper(&self) -> &[OsString] {
+        &self.helper
+    }
+
+    /// What it can do; the first to ask waits until it is tried out.
+    pub async fn availability(&self) -> &Availability {
+        let tried = || async {
+            let helper: Vec<&OsStr> = self.helper.iter().map(OsString::as_os_str).collect();
+            check(&helper).await
+        };
+        self.found.get_or_init(tried).await
+    }
+}
+
 /// A command that runs. Dropping it kills everything that it started.
 #[derive(Debug)]
 pub struct Sandboxed {
@@ -91,6 +169,8 @@ impl Spec {
             cwd: workspace.to_owned(),
             workspace: workspace.to_owned(),
             temporary: temporary.to_owned(),
+            scratch: None,
+            overlay: None,
             writable: Vec::new(),
             readable: Vec::new(),
             has_network: network == Network::On,
@@ -108,17 +188,29 @@ impl Spec {
 /// # Errors
 /// If the keeper cannot be started. If the sandbox cannot be set up, it ends with [`NOT_SET_UP`].
 pub async fn spawn(helper: &[&OsStr], spec: &Spec) -> io::Result<Sandboxed> {
-    let [program, arguments @ ..] = helper else { return Err(io::ErrorKind::InvalidInput.into()) };
-    let mut command = Command::new(program);
-    command.args(arguments).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (command, line) = keeper(helper, spec)?;
+    let mut command = Command::from(command);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     #[cfg(unix)]
     command.process_group(0);
     let mut keeper = command.spawn()?;
     let mut life_line = keeper.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    let mut line = serde_json::to_vec(spec)?;
-    line.push(b'\n');
     life_line.write_all(&line).await?;
     Ok(Sandboxed { keeper, life_line })
+}
+
+/// The keeper, not started, and the line that it is to be told.
+pub(crate) fn keeper(helper: &[impl AsRef<OsStr>], spec: &Spec) -> io::Result<(std::process::Command, Vec<u8>)> {
+    let [program, arguments @ ..] = helper else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let mut command = std::process::Command::new(program);
+    // It stands in no folder: where the workspace is laid over, that would be a way to the real one.
+    command.args(arguments).env_clear().current_dir("/");
+    let mut line = serde_json::to_vec(spec)?;
+    line.push(b'\n');
+    if line.len() > SPEC_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok((command, line))
 }
 
 impl Sandboxed {
@@ -148,13 +240,15 @@ async fn tried(helper: &[&OsStr]) -> io::Result<Availability> {
     let probe = "(true > ../out) && exit 9; (true > .git/x) && exit 9; echo held; (true > new) || exit 3; exit 0";
     let mut spec = Spec::new(probe, &workspace, &temporary, Network::Off, SANDBOX_CHECK_WAIT);
     spec.environment = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
-    let mut sandboxed = spawn(helper, &spec).await?;
-    let (mut said, mut held) = (Vec::new(), Vec::new());
-    if let (Some(mut errors), Some(mut out)) = (sandboxed.keeper.stderr.take(), sandboxed.keeper.stdout.take()) {
-        out.read_to_end(&mut held).await?;
-        errors.read_to_end(&mut said).await?;
-    }
-    let status = sandboxed.keeper.wait().await?;
+    let Output { status, stdout: held, stderr: said } = if cfg!(target_os = "macos") {
+        let mut command = Command::from(with_profile(&spec)?);
+        command.stdin(Stdio::null()).kill_on_drop(true).output().await?
+    } else {
+        let Sandboxed { keeper, life_line } = spawn(helper, &spec).await?;
+        let ended = keeper.wait_with_output().await?;
+        drop(life_line);
+        ended
+    };
     Ok(match status.code() {
         Some(0) if held == b"held\n" => Availability::Whole,
         Some(3) if held == b"held\n" => Availability::ByEntry,

@@ -29,5 +29,8 @@ pub use http::{Header, Waits};
 pub use provider::{BadSpec, CloudProvider, CloudSpec, Thinking};
 pub use service::{InfillWay, Service};
 
+/// The dialects that keep parts of their answers.
+pub(crate) const KEEPING_DIALECTS: &[&str] = &[claude::NAME, gemini::NAME];
+
 #[cfg(test)]
 mod testing;

@@ -53,6 +53,15 @@ pub struct Kept {
     pub json: String,
 }
 
+impl Kept {
+    /// The part as it was before it was written down. None if no provider speaks its dialect.
+    #[must_use]
+    pub fn restored(dialect: &str, before_call: usize, json: String) -> Option<Self> {
+        let dialect = crate::cloud::KEEPING_DIALECTS.iter().find(|known| **known == dialect)?;
+        Some(Self { dialect, before_call, json })
+    }
+}
+
 impl Answer {
     /// An answer that is text alone.
     #[must_use]

@@ -10,11 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower_lsp::jsonrpc::{self, Error, ErrorCode};
+use tower_lsp::lsp_types::notification::{Notification, WorkDoneProgressCancel};
 use tower_lsp::lsp_types::{
-    DidChangeConfigurationParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
+    CodeActionParams, CodeActionResponse, CodeLens, CodeLensParams, DidChangeConfigurationParams, ExecuteCommandParams,
+    InitializeParams, InitializeResult, InitializedParams, WorkDoneProgressCancelParams,
 };
 use tower_lsp::{ClientSocket, LanguageServer, LspService};
 
+use crate::agent::{self, Agent};
 use crate::announce::{Known, Show, announce};
 use crate::clouds::follow;
 use crate::configured;
@@ -28,6 +31,7 @@ use crate::path::{folder_of, path_of};
 use crate::serve::Backend;
 use crate::session::Session;
 use crate::tasks::Tasks;
+use crate::wire::agent::Turn;
 use crate::wire::context::Surroundings;
 use crate::wire::explain::Explanation;
 use crate::wire::feedback::{Feedback, Recorded};
@@ -42,6 +46,7 @@ pub(crate) struct Shared {
     session: Mutex<Session>,
     pub(crate) tasks: Tasks,
     pub(crate) editor: Editor,
+    pub(crate) agent: Option<Agent>,
     pub(crate) parent_gone: CancellationToken,
 }
 
@@ -86,8 +91,25 @@ impl Shared {
         self.tasks.spawn_for_session(workspace::reading(workspace, looks, Arc::clone(session.completer.context())));
     }
 
+    /// Ends what was asked for and is not done.
     pub(crate) fn stop_asks(&self) {
         self.with_session(|session| session.asks.stop());
+        self.stop_turns(None);
+    }
+
+    /// Stops one turn of the agent, or all of them.
+    fn stop_turns(&self, turn: Option<&str>) {
+        if let Some(agent) = &self.agent {
+            agent.turns.stop(turn);
+        }
+    }
+
+    fn start_agent(self: &Arc<Self>) {
+        let Some(agent) = &self.agent else { return };
+        if self.with_session(|session| session.facts.refreshes_lenses) == Some(true) {
+            self.tasks.spawn_for_session(agent.refresh_lenses(self.editor.clone()));
+        }
+        self.tasks.spawn_for_session(agent::offer_to_go_on(Arc::clone(self)));
     }
 
     fn start_announcing(self: &Arc<Self>) {
@@ -106,6 +128,7 @@ impl Shared {
             self.tasks.spawn_for_session(configured::follow(Arc::clone(self), changes));
         }
         if let Some((announcing, following)) = started.flatten() {
+            self.start_agent();
             self.tasks.spawn_for_session(announcing);
             if let Some(following) = following {
                 self.tasks.spawn_for_session(following);
@@ -123,11 +146,12 @@ pub(crate) struct Dispatch {
 pub(crate) fn service(backend: Backend, tasks: &Tasks) -> (OrderedService, ClientSocket, Arc<Shared>) {
     let building = LspService::build(|client| {
         let editor = Editor::new(client, tasks.clone());
+        let agent = backend.agent.clone().map(Agent::new);
         let session = Session::new(backend, editor.log().clone());
         tasks.spawn_for_session(Arc::clone(&session.outcomes).keep_time());
         let session = Mutex::new(session);
         let parent_gone = CancellationToken::new();
-        Dispatch { shared: Arc::new(Shared { session, tasks: tasks.clone(), editor, parent_gone }) }
+        Dispatch { shared: Arc::new(Shared { session, tasks: tasks.clone(), editor, agent, parent_gone }) }
     })
     .custom_method(method::INLINE_COMPLETION, Dispatch::inline_completion)
     .custom_method(method::DID_SHOW, Dispatch::did_show)
@@ -136,7 +160,9 @@ pub(crate) fn service(backend: Backend, tasks: &Tasks) -> (OrderedService, Clien
     .custom_method(method::CONTEXT, Dispatch::context)
     .custom_method(method::FEEDBACK, Dispatch::feedback)
     .custom_method(method::EXPLAIN_LAST, Dispatch::explain_last)
-    .custom_method(method::STATUS, Dispatch::status);
+    .custom_method(method::STATUS, Dispatch::status)
+    .custom_method(method::TURN_CANCEL, Dispatch::turn_cancel)
+    .custom_method(WorkDoneProgressCancel::METHOD, Dispatch::progress_cancel);
     #[cfg(test)]
     let building = crate::tests::with_test_methods(building);
     let (service, socket) = building.finish();
@@ -152,15 +178,7 @@ impl Dispatch {
         R: Send + 'static,
     {
         let work = self.shared.with_session(|session| handler(session, params)).ok_or_else(Error::internal_error)?;
-        match self.shared.tasks.spawn_bound(work).await {
-            Ok(Some(answer)) => answer.map_err(error_of),
-            // The session ends.
-            Ok(None) => Err(Error::request_cancelled()),
-            Err(error) => {
-                tracing::error!(%error, "a handler failed");
-                Err(Error::internal_error())
-            }
-        }
+        self.run_task(work).await?.map_err(error_of)
     }
 
     fn answer<P, R>(&self, handler: fn(&mut Session, P) -> Result<R, HandlerError>, params: P) -> jsonrpc::Result<R> {
@@ -203,6 +221,29 @@ impl Dispatch {
     async fn status(&self) -> jsonrpc::Result<Status> {
         self.answer(handlers::status::status, ())
     }
+
+    async fn turn_cancel(&self, params: Turn) {
+        self.shared.stop_turns(Some(&params.turn));
+    }
+
+    async fn progress_cancel(&self, params: WorkDoneProgressCancelParams) {
+        if let Some(turn) = agent::turn_of(&params.token) {
+            self.shared.stop_turns(Some(turn));
+        }
+    }
+
+    /// Runs as a task what was begun in wire order; it ends when the request is cancelled.
+    async fn run_task<R: Send + 'static>(&self, work: impl Future<Output = R> + Send + 'static) -> jsonrpc::Result<R> {
+        match self.shared.tasks.spawn_bound(work).await {
+            Ok(Some(answer)) => Ok(answer),
+            // The session ends.
+            Ok(None) => Err(Error::request_cancelled()),
+            Err(error) => {
+                tracing::error!(%error, "a handler failed");
+                Err(Error::internal_error())
+            }
+        }
+    }
 }
 
 #[tower_lsp::async_trait]
@@ -219,7 +260,22 @@ impl LanguageServer for Dispatch {
         Ok(())
     }
 
+    async fn code_action(&self, params: CodeActionParams) -> jsonrpc::Result<Option<CodeActionResponse>> {
+        self.run_task(agent::code_actions(&self.shared, params)).await.map(Some)
+    }
+
+    async fn code_lens(&self, params: CodeLensParams) -> jsonrpc::Result<Option<Vec<CodeLens>>> {
+        let uri = params.text_document.uri.to_string();
+        self.run_task(agent::code_lenses(&self.shared, uri)).await.map(Some)
+    }
+
     async fn execute_command(&self, params: ExecuteCommandParams) -> jsonrpc::Result<Option<Value>> {
+        if self.shared.agent.is_some()
+            && let Some(command) = agent::Command::read(&params)
+        {
+            let command = command.map_err(error_of)?;
+            return self.run_task(agent::execute(&self.shared, command)).await?.map_err(error_of);
+        }
         self.run(handlers::execute_command::execute_command, params).await
     }
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tower::Service;
 use tower_lsp::Client;
 use tower_lsp::jsonrpc;
-use tower_lsp::lsp_types::MessageType;
-use tower_lsp::lsp_types::notification::Notification;
+use tower_lsp::lsp_types::notification::{Cancel, Notification};
 use tower_lsp::lsp_types::request::Request;
+use tower_lsp::lsp_types::{CancelParams, MessageType, NumberOrString};
 
 use crate::limits::{ANSWER_WAIT, LOG_LINES_MAX, QUESTIONS_MAX};
 use crate::tasks::Tasks;
@@ -85,14 +86,26 @@ impl Editor {
     where
         R: Request<Params: Send + 'static, Result: Send + 'static>,
     {
-        self.ask_person::<R>(params, ANSWER_WAIT)
+        self.ask::<R>(params, ANSWER_WAIT, Unheard::StillAsked)
     }
 
-    /// The same, where somebody may have to think about it.
+    /// Asks where somebody may have to think about it. Dropping it, or the end of the wait, takes the question back.
     pub(crate) fn ask_person<R>(
         &self,
         params: R::Params,
         wait: Duration,
+    ) -> impl Future<Output = Result<R::Result, AskError>> + Send + use<R>
+    where
+        R: Request<Params: Send + 'static, Result: Send + 'static>,
+    {
+        self.ask::<R>(params, wait, Unheard::TakenBack)
+    }
+
+    fn ask<R>(
+        &self,
+        params: R::Params,
+        wait: Duration,
+        unheard: Unheard,
     ) -> impl Future<Output = Result<R::Result, AskError>> + Send + use<R>
     where
         R: Request<Params: Send + 'static, Result: Send + 'static>,
@@ -102,11 +115,8 @@ impl Editor {
         let asked = permit.map(|permit| {
             let client = self.client.clone();
             self.tasks.spawn_for_session(async move {
-                let result = client.send_request::<R>(params).await;
+                put::<R>(client, params, reply, unheard).await;
                 drop(permit);
-                if reply.send(result).is_err() {
-                    tracing::debug!(method = R::METHOD, "nobody waits for that answer any more");
-                }
             })
         });
         async move {
@@ -118,4 +128,55 @@ impl Editor {
             }
         }
     }
+}
+
+/// What becomes of a question when nobody waits for its answer any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unheard {
+    StillAsked,
+    TakenBack,
+}
+
+/// Puts a question and hands on the answer. It waits for an answer whatever becomes of the one who asked.
+async fn put<R: Request>(
+    mut client: Client,
+    params: R::Params,
+    mut reply: oneshot::Sender<jsonrpc::Result<R::Result>>,
+    unheard: Unheard,
+) {
+    let id = client.next_request_id();
+    let params = serde_json::to_value(params).unwrap_or_default();
+    let request = jsonrpc::Request::build(R::METHOD).params(params).id(id.clone()).finish();
+    // The first poll puts it into the queue, so that nothing overtakes it.
+    let mut answering = client.call(request);
+    let answer = tokio::select! {
+        biased;
+        answer = &mut answering => answer,
+        () = reply.closed(), if unheard == Unheard::TakenBack => {
+            let number = match id {
+                jsonrpc::Id::Number(number) => i32::try_from(number).unwrap_or_default(),
+                jsonrpc::Id::String(_) | jsonrpc::Id::Null => 0,
+            };
+            let (answer, ()) = tokio::join!(
+                answering,
+                client.send_notification::<Cancel>(CancelParams { id: NumberOrString::Number(number) }),
+            );
+            answer
+        }
+    };
+    let result = match answer {
+        Ok(Some(response)) => response.into_parts().1.and_then(read::<R>),
+        Ok(None) | Err(_) => Err(jsonrpc::Error::internal_error()),
+    };
+    if reply.send(result).is_err() {
+        tracing::debug!(method = R::METHOD, "nobody waits for that answer any more");
+    }
+}
+
+fn read<R: Request>(result: serde_json::Value) -> jsonrpc::Result<R::Result> {
+    serde_json::from_value(result).map_err(|error| jsonrpc::Error {
+        code: jsonrpc::ErrorCode::ParseError,
+        message: error.to_string().into(),
+        data: None,
+    })
 }

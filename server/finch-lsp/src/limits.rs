@@ -89,3 +89,53 @@ pub(crate) const PACE_COUNT_MAX: usize = 8;
 pub(crate) const PACE_COUNT_MIN: usize = 3;
 /// The wait doubles after each so many rejections in a row.
 pub(crate) const PATIENT_REJECTIONS: u32 = 5;
+
+/// Folders of the workspace that are looked at.
+pub(crate) const FOLDERS_MAX: usize = 64;
+/// Turns under way at once, those that only look at something included. One of them in a folder may change files.
+pub(crate) const TURNS_MAX: usize = 8;
+/// Events of a turn that wait for a slow client, and the bytes of them; output and text are left out past that.
+pub(crate) const WAITING_EVENTS_MAX: usize = 512;
+pub(crate) const WAITING_EVENT_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of one piece of text, or of one call's arguments or result, that a client is told.
+pub(crate) const EVENT_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// How long the last event of a turn waits for a slow client before the next turn may begin.
+pub(crate) const LAST_EVENT_WAIT: Duration = Duration::from_secs(2);
+/// Between two lines of a turn's progress.
+pub(crate) const TURN_PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// Bytes of one line of progress, and of one message to the user.
+pub(crate) const PROGRESS_BYTES_MAX: usize = 200;
+/// How long the editor may take to make an edit; some ask the user.
+pub(crate) const APPLY_WAIT: Duration = Duration::from_secs(600);
+/// How often an edit is tried that came too late for its version.
+pub(crate) const APPLY_TRIES_MAX: usize = 4;
+/// How long the editor may take to tell of the edit that it says it made.
+pub(crate) const ARRIVAL_WAIT: Duration = Duration::from_secs(5);
+/// How long the editor may take to save, and how long the user where the editor cannot.
+pub(crate) const SAVE_WAIT: Duration = Duration::from_secs(60);
+pub(crate) const SAVED_BY_HAND_WAIT: Duration = Duration::from_secs(300);
+/// Between two looks at whether files are saved.
+pub(crate) const SAVED_LOOK: Duration = Duration::from_millis(200);
+/// Files that are named in one message.
+pub(crate) const NAMED_FILES_MAX: usize = 5;
+/// Plans and reviews whose state is remembered; the oldest goes.
+pub(crate) const PAPERS_MAX: usize = 256;
+/// Words of the user that wait for the next round of a plan.
+pub(crate) const DIRECTIONS_MAX: usize = 16;
+/// Lines of a review around a place that stay as they are.
+pub(crate) const REVIEW_CONTEXT_LINES: usize = 3;
+/// Lines that are looked at for the function around a place.
+pub(crate) const FUNCTION_HEAD_LINES_MAX: usize = 1000;
+pub(crate) const FUNCTION_LINES_MAX: usize = 2000;
+/// Bytes of these lines; with more there is no function to be found.
+pub(crate) const FUNCTION_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of a line that are looked at for code actions.
+pub(crate) const ACTION_LINE_BYTES_MAX: usize = 4096;
+/// Diagnostics that get an action of their own.
+pub(crate) const ACTION_DIAGNOSTICS_MAX: usize = 8;
+/// Bytes of text that a command carries into a task.
+pub(crate) const TASK_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Diagnostics of the editor that are read.
+pub(crate) const REPORTED_MAX: usize = 2000;
+/// Bytes of an option as it stands on a button.
+pub(crate) const BUTTON_BYTES_MAX: usize = 120;

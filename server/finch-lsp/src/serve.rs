@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::agent::AgentBackend;
 use crate::clouds::Clouds;
 use crate::configured::Configuration;
 use crate::dispatch;
@@ -35,6 +36,8 @@ pub struct Backend {
     pub clouds: Option<Clouds>,
     /// Absent where the settings stay what they are.
     pub configuration: Option<Configuration>,
+    /// Absent where no tasks are carried out.
+    pub agent: Option<AgentBackend>,
 }
 
 /// The user's switches. The editor may set them anew for its session.

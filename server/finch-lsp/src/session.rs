@@ -3,6 +3,7 @@
 //! Invariant: it is locked for the synchronous part of a handler only, well under a millisecond, and never across
 //! an await; work happens on snapshots.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use finch_complete::{Completer, Options};
@@ -20,6 +21,7 @@ use crate::editor::Log;
 use crate::facts::ClientFacts;
 use crate::outcomes::Outcomes;
 use crate::path::path_of;
+use crate::places::Places;
 use crate::records::Records;
 use crate::serve::{Backend, Settings};
 use crate::wire::settings::CompletionSettings;
@@ -28,6 +30,10 @@ use crate::workspace::Look;
 pub(crate) struct Session {
     pub(crate) facts: ClientFacts,
     pub(crate) documents: Documents,
+    /// Which files the open documents are.
+    pub(crate) places: Places,
+    /// Counts what happens to documents, for who waits for it.
+    pub(crate) touched: watch::Sender<u64>,
     pub(crate) asks: Asks,
     pub(crate) records: Arc<Records>,
     pub(crate) outcomes: Arc<Outcomes>,
@@ -54,17 +60,20 @@ pub(crate) struct Session {
     pub(crate) seen: watch::Sender<Seen>,
     /// The client is being told about the model.
     pub(crate) is_announced: bool,
+    pub(crate) has_agent: bool,
 }
 
 impl Session {
     pub(crate) fn new(backend: Backend, log: Log) -> Self {
-        let Backend { provider, state, options, settings, journal, clouds, configuration } = backend;
+        let Backend { provider, state, options, settings, journal, clouds, configuration, agent } = backend;
         let (began, changes) = configuration.map(|files| (files.began, files.changes)).unzip();
         let completer = Arc::new(Completer::new(Arc::clone(&provider), state.clone(), options.clone()));
         let pace = Arc::new(Pace::default());
         Self {
             facts: ClientFacts::default(),
             documents: Documents::default(),
+            places: Places::default(),
+            touched: watch::Sender::default(),
             asks: Asks::default(),
             records: Arc::new(Records::default()),
             outcomes: Arc::new(Outcomes::new(journal, Arc::clone(&completer), Arc::clone(&pace))),
@@ -73,6 +82,7 @@ impl Session {
             looks: None,
             files: (options.clone(), settings.clone()),
             chosen: CompletionSettings::default(),
+            has_agent: agent.is_some(),
             began,
             changes,
             options,
@@ -94,14 +104,19 @@ impl Session {
         version: Option<i64>,
         language: String,
         text: Result<Document, Missing>,
+        place: Option<PathBuf>,
     ) {
         self.asks.stop_for(&uri);
+        if let Some(place) = place {
+            self.places.open(uri.clone(), place);
+        }
         self.outcomes.opened(&uri, language);
         if let Ok(document) = &text {
             self.completer.context().opened(&path_of(&uri), document);
             self.look_around(&uri, document);
         }
         let opened = self.documents.open(uri, version, text);
+        self.touch();
         self.report(opened);
     }
 
@@ -117,7 +132,12 @@ impl Session {
             }
             Ok(Applied::Unknown) | Err(_) => self.outcomes.lost(uri),
         }
+        self.touch();
         self.report(changed.map(drop));
+    }
+
+    fn touch(&self) {
+        self.touched.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     fn remember(&self, uri: &str, before: Option<Snapshot>, splices: &[Splice]) {
@@ -135,6 +155,7 @@ impl Session {
 
     pub(crate) fn save(&mut self, uri: &str) {
         self.completer.context().saved(&path_of(uri));
+        self.touch();
         if let Ok(snapshot) = self.documents.snapshot(uri) {
             self.look_around(uri, &snapshot.document);
         }
@@ -153,7 +174,9 @@ impl Session {
         self.asks.stop_for(uri);
         self.outcomes.closed(uri);
         self.completer.context().closed(&path_of(uri));
+        self.places.close(uri);
         let closed = self.documents.close(uri);
+        self.touch();
         self.report(closed);
     }
 

@@ -1,5 +1,6 @@
 //! Sessions over a pipe in memory, with a model whose every word the test decides. Waiting is by message only.
 
+mod agent;
 mod clouds;
 mod completion;
 mod configured;

@@ -121,8 +121,15 @@ pub(crate) struct Ask {
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     /// What is to be done.
-    pub(crate) task: String,
-    /// Print JSON: the steps, what is still open, and where the plan is.
+    #[arg(required_unless_present = "plan", conflicts_with = "plan")]
+    pub(crate) task: Option<String>,
+    /// The file of a plan that was made before, in place of a task.
+    #[arg(long, value_name = "FILE", requires = "approve")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Approve the plan: carry it out, and ask about every effect that no rule allows.
+    #[arg(long)]
+    pub(crate) approve: bool,
+    /// Print JSON: the steps, what is still open, where the plan is, and what came of the work.
     #[arg(long)]
     pub(crate) json: bool,
     /// Rounds of writing and attacking at most.

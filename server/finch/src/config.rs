@@ -4,6 +4,7 @@
 //! problem that costs that entry alone. A key that finch does not know is a warning with the nearest known key, so that a
 //! typing error never passes in silence. docs/configuration.md names every key.
 
+mod agent;
 mod bounds;
 mod check;
 mod completion;
@@ -27,10 +28,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::de::{DeTable, ValueDeserializer};
 
+pub(crate) use agent::{AgentConfig, AgentEdits};
 pub(crate) use completion::CompletionConfig;
 pub(crate) use engine::{EngineConfig, KernelsConfig, ModelsConfig};
 pub(crate) use learning::LearningConfig;
-pub(crate) use problem::Problem;
+pub(crate) use problem::{Place, Problem};
 pub(crate) use providers::{CloudConfig, CostConfig, KeyCommand, LocalConfig, Provider};
 pub(crate) use router::RouterConfig;
 
@@ -44,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) engine: EngineConfig,
     /// Ghost text.
     pub(crate) completion: CompletionConfig,
+    /// The commands that the agent runs.
+    pub(crate) agent: AgentConfig,
     /// Where model files come from.
     pub(crate) models: ModelsConfig,
     /// What finch remembers of its suggestions.
@@ -60,6 +64,7 @@ impl Default for Config {
         Self {
             engine: EngineConfig::default(),
             completion: CompletionConfig::default(),
+            agent: AgentConfig::default(),
             models: ModelsConfig::default(),
             learning: LearningConfig::default(),
             providers: vec![Provider::Local(LocalConfig::default())],
@@ -136,6 +141,7 @@ impl Config {
         let mut config = Self {
             engine: sections.take("engine"),
             completion: sections.take("completion"),
+            agent: sections.take("agent"),
             models: sections.take("models"),
             learning: sections.take("learning"),
             router: router::read(sections.root.remove("router"), page, &mut notes),

@@ -60,9 +60,3 @@ pub(crate) const BACKUPS_MAX: usize = 10;
 pub(crate) const CONFIG_LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// A configuration file in a project that is larger is none.
 pub(crate) const PROJECT_FILE_BYTES_MAX: u64 = 1 << 20;
-
-/// Answers of the model while it reads the repository for a plan, and the time for it.
-pub(crate) const PLAN_READING_ANSWERS_MAX: usize = 20;
-pub(crate) const PLAN_READING_TIME_MAX: Duration = Duration::from_secs(600);
-/// A file against which a claim about the code is held.
-pub(crate) const PLAN_SOURCE_BYTES_MAX: u64 = 4 << 20;

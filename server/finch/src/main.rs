@@ -4,12 +4,14 @@
 //! code. stdout carries a command's result, or the language server's protocol, and nothing else.
 
 mod acceptance;
+mod agent;
 mod calendar;
 mod choice;
 mod cli;
 mod clouds;
 mod command;
 mod config;
+mod confinement;
 mod install;
 mod interrupt;
 mod ledger;
@@ -22,6 +24,7 @@ mod routing;
 mod services;
 mod setup;
 mod surroundings;
+mod terminal_asker;
 mod trial;
 mod trust;
 
@@ -62,6 +65,10 @@ impl From<Exit> for ExitCode {
 }
 
 fn main() -> ExitCode {
+    // A keeper of a command is nothing else: it starts no thread, reads no configuration and writes no log.
+    if std::env::args_os().nth(1).is_some_and(|first| first == confinement::SUBCOMMAND) {
+        return finch_agent::sandbox::helper_main();
+    }
     keep_the_runtime_quiet();
     let cli = cli::Cli::parse();
     log_to_stderr(cli.global.verbose);
@@ -83,7 +90,7 @@ fn main() -> ExitCode {
 /// late for what it says first. It asks this variable before.
 #[expect(unsafe_code, reason = "the environment is written before there is a second thread")]
 fn keep_the_runtime_quiet() {
-    // SAFETY: `main` begins with this, and no other thread exists that could read the environment meanwhile.
+    // SAFETY: `main` has done nothing before, and no other thread exists that could read the environment meanwhile.
     unsafe { std::env::set_var(finch_engine::runtime::QUIET, "1") };
 }
 

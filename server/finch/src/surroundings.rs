@@ -104,10 +104,22 @@ pub(crate) fn set_variables<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSe
     names.filter(is_set).map(str::to_owned).collect()
 }
 
+/// The file of this process, also where an update has put another in its place.
+pub(crate) fn own_binary() -> Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok("/proc/self/exe".into());
+    }
+    std::env::current_exe().context("finding the finch binary to start it anew")
+}
+
+/// Where programs are looked for.
+pub(crate) fn program_folders() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
+
 /// Which of these programs are on the `PATH`. None is run.
 pub(crate) fn programs<'a>(names: &[&'a str]) -> Vec<&'a str> {
-    let folders: Vec<PathBuf> =
-        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    let folders = program_folders();
     names.iter().copied().filter(|name| folders.iter().any(|folder| is_program(&folder.join(name)))).collect()
 }
 
@@ -137,7 +149,7 @@ pub(crate) fn config_path(global: &Global) -> Result<PathBuf> {
 }
 
 /// `FINCH_HOME`, or `.finch` in the user's folder.
-fn home() -> Result<PathBuf> {
+pub(crate) fn home() -> Result<PathBuf> {
     match std::env::var_os("FINCH_HOME").filter(|path| !path.is_empty()) {
         Some(path) => std::path::absolute(PathBuf::from(path)).context("FINCH_HOME is not a path"),
         None => Ok(std::env::home_dir().context("this user has no home folder; set FINCH_HOME")?.join(".finch")),

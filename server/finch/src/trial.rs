@@ -9,7 +9,7 @@ mod child;
 mod memory;
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(crate) fn vouch(surroundings: &Surroundings, folder: &Path) -> Result<()> {
 /// Loads a model in a child process.
 pub(crate) fn try_out(surroundings: &Surroundings, folder: &Path) -> Result<()> {
     let bytes = Manifest::read(folder)?.bytes();
-    let mut command = Command::new(own_binary()?);
+    let mut command = Command::new(crate::surroundings::own_binary()?);
     command.arg(SUBCOMMAND).arg(folder).arg("--config").arg(&surroundings.config_path);
     command.env("FINCH_HOME", surroundings.home.root());
     // It reads what somebody else made, and needs no key for it.
@@ -74,14 +74,6 @@ pub(crate) fn try_out(surroundings: &Surroundings, folder: &Path) -> Result<()> 
 
 fn time(bytes: u64) -> Duration {
     limits::TRIAL_TIME + Duration::from_secs(bytes / limits::TRIAL_BYTES_PER_S)
-}
-
-/// The file of this process, also where an update has put another in its place.
-fn own_binary() -> Result<PathBuf> {
-    if cfg!(target_os = "linux") {
-        return Ok("/proc/self/exe".into());
-    }
-    std::env::current_exe().context("finding the finch binary to try the model with")
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -3,15 +3,17 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::{Asker, Denied, Gate};
 use crate::access::Network;
 use crate::permissions::Permissions;
+use crate::permit::Permitted;
 use crate::question::{Answer, Question};
-use crate::rules::{Pattern, Rule, Rules, Scope, Verdict};
+use crate::rules::{Confinement, Pattern, Rule, Rules, Scope, Verdict};
 use crate::{Access, Permit};
 
-/// Gives its answers in turn, after everybody had a turn to run; `None` never answers.
+/// Gives its answers in turn, a little later, which is after all that runs where time is paused; `None` never answers.
 #[derive(Default)]
 struct Scripted {
     answers: Mutex<Vec<Option<Answer>>>,
@@ -37,7 +39,7 @@ impl Asker for Scripted {
         self.effects.lock().unwrap().push(question.effect.clone());
         let answer = self.answers.lock().unwrap().pop().expect("a question more than answers");
         Box::pin(async move {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
             match answer {
                 Some(answer) => Some(answer),
                 None => std::future::pending().await,
@@ -48,7 +50,7 @@ impl Asker for Scripted {
 
 fn gate_with(folder: &Path, rules: Vec<Rule>) -> Gate {
     let scope = Scope { workspace: "/t/ws".into(), finch_home: "/home/u/.finch".into(), user_home: None };
-    Gate::new(Rules::new(scope, rules), Permissions::open(folder.join("permissions.toml")))
+    Gate::new(Rules::new(scope, rules).confined(Confinement::Whole), Permissions::open(folder.join("permissions.toml")))
 }
 
 fn run(command: &str) -> Access {
@@ -107,7 +109,10 @@ async fn always_is_stored_for_this_workspace() {
         next.permit(vec![run(command)], None).await.unwrap_err();
     }
     let scope = Scope { workspace: "/t/ws-evil".into(), finch_home: "/home/u/.finch".into(), user_home: None };
-    let other = Gate::new(Rules::new(scope, Vec::new()), Permissions::open(folder.path().join("permissions.toml")));
+    let other = Gate::new(
+        Rules::new(scope, Vec::new()).confined(Confinement::Whole),
+        Permissions::open(folder.path().join("permissions.toml")),
+    );
     let there = Access::Run { command: "cargo test".into(), cwd: "/t/ws-evil".into(), network: Network::Off };
     other.permit(vec![there], None).await.unwrap_err();
 }
@@ -121,6 +126,24 @@ async fn an_answer_that_was_not_offered_is_no() {
         let told = reason(gate.permit(vec![run(command)], Some(&asker)).await);
         assert!(told.contains("none of those offered"), "{command}: {told}");
     }
+    assert!(!folder.path().join("permissions.toml").exists());
+}
+
+#[tokio::test]
+async fn a_restart_is_asked_about_each_time_and_nothing_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = gate_with(folder.path(), Vec::new());
+    let restart = || vec![Access::Restart { reason: "new settings".into() }];
+    assert!(reason(gate.permit(restart(), None).await).contains("nobody is there to ask"));
+    let answers = [Answer::Once, Answer::Once, Answer::Session, Answer::Always, Answer::AlwaysLike];
+    let asker = Scripted::new(answers.map(Some));
+    for _ in 0..2 {
+        gate.permit(restart(), Some(&asker)).await.unwrap();
+    }
+    for _ in 0..3 {
+        assert!(reason(gate.permit(restart(), Some(&asker)).await).contains("none of those offered"));
+    }
+    assert_eq!(asker.asked(), 5);
     assert!(!folder.path().join("permissions.toml").exists());
 }
 
@@ -152,7 +175,7 @@ async fn several_effects_are_one_question() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn parallel_calls_that_ask_the_same_ask_once() {
     let folder = tempfile::tempdir().unwrap();
     let gate = gate_with(folder.path(), Vec::new());
@@ -210,4 +233,26 @@ async fn damaged_permissions_allow_nothing_and_do_not_lose_a_deny_quietly() {
     gate.permit(vec![run("make x")], Some(&asker)).await.unwrap();
     gate.permit(vec![run("make x"), run("make")], None).await.unwrap();
     assert!(folder.path().join("permissions.toml.bad").exists());
+}
+
+#[tokio::test]
+async fn without_a_sandbox_no_answer_and_no_rule_outlives_its_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let stored = gate_with(folder.path(), Vec::new());
+    stored.permit(vec![run("make")], Some(&Scripted::new([Some(Answer::Always)]))).await.unwrap();
+    let by_rule = stored.permit(vec![run("make")], None).await.unwrap();
+    assert!(by_rule.covers(&run("make")) && by_rule.permitted(&run("make")) == Permitted::ByRule);
+    let scope = stored.rules.scope().clone();
+    let gate = Gate::new(Rules::new(scope, Vec::new()), Permissions::open(folder.path().join("permissions.toml")));
+    for command in ["make", "ls"] {
+        assert!(reason(gate.permit(vec![run(command)], None).await).contains("it runs with your rights"), "{command}");
+    }
+    let asker = Scripted::new([Some(Answer::Session), Some(Answer::Once), Some(Answer::Once)]);
+    assert!(reason(gate.permit(vec![run("make")], Some(&asker)).await).contains("none of those offered"));
+    for _ in 0..2 {
+        let permit = gate.permit(vec![run("make")], Some(&asker)).await.unwrap();
+        assert_eq!(permit.permitted(&run("make")), Permitted::ByAnswer);
+    }
+    assert_eq!(asker.asked(), 3);
+    assert!(asker.effects.lock().unwrap()[0].contains("with your rights and WITH THE NETWORK"));
 }

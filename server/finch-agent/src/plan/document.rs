@@ -10,6 +10,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::limits::{PLAN_BYTES_MAX, PLAN_STEPS_MAX};
 
+/// The line that says how far a plan is.
+const STATE: &str = "State:";
+/// Behind this line the file says what was found wrong with the plan; no step of it stands there.
+const FINDINGS: &str = "# Findings";
+
 /// One step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Step {
@@ -39,6 +44,14 @@ pub struct PlanHash(String);
 impl fmt::Display for PlanHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl PlanHash {
+    /// The hash of this spelling, as [`PlanHash`] is shown; none if it is no such spelling.
+    pub(crate) fn read(shown: &str) -> Option<Self> {
+        let is_hash = shown.len() == 64 && shown.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        is_hash.then(|| Self(shown.to_owned()))
     }
 }
 
@@ -131,10 +144,20 @@ impl Plan {
         Self { task: one_text(task), steps }.checked()
     }
 
-    /// The file.
+    /// The plan alone.
     #[must_use]
     pub fn to_markdown(&self) -> String {
+        self.to_markdown_with("", "")
+    }
+
+    /// The file: the plan with how far it is, and with what was said of it, neither of which is part of the plan.
+    #[must_use]
+    pub fn to_markdown_with(&self, state: &str, findings: &str) -> String {
         let mut text = format!("# Plan\n\n{}\n", quoted(&self.task));
+        if !state.is_empty() {
+            // Writing to a string cannot fail.
+            write!(text, "\n{STATE} {state}\n").ok();
+        }
         for (number, step) in (1..).zip(&self.steps) {
             let tick = if step.is_done { 'x' } else { ' ' };
             // Writing to a string cannot fail.
@@ -147,7 +170,39 @@ impl Plan {
                 writeln!(text, "- check: `{}`", step.check).ok();
             }
         }
+        if !findings.is_empty() {
+            write!(text, "\n{FINDINGS}\n\n{findings}").ok();
+        }
         text
+    }
+
+    /// The text of a plan's file with this step, from 1, ticked; `None` if it has no such step.
+    #[must_use]
+    pub fn ticked(text: &str, step: usize) -> Option<String> {
+        let (mut number, mut ticked) = (0, None);
+        let lines = text.split_inclusive('\n').map(|line| {
+            number += usize::from(line.starts_with("## "));
+            match line.starts_with("## ") && number == step {
+                true => {
+                    let done = line.replacen("[ ]", "[x]", 1);
+                    ticked = Some(());
+                    done
+                }
+                false => line.to_owned(),
+            }
+        });
+        let text: String = lines.collect();
+        ticked.map(|()| text)
+    }
+
+    /// The text with this said of how far it is; unchanged where it does not say so.
+    #[must_use]
+    pub fn with_state(text: &str, state: &str) -> String {
+        let lines = text.split_inclusive('\n').map(|line| match line.starts_with(STATE) {
+            true => format!("{STATE} {state}\n"),
+            false => line.to_owned(),
+        });
+        lines.collect()
     }
 
     /// Reads a file, whoever has edited it.
@@ -160,7 +215,7 @@ impl Plan {
         }
         let mut plan = Self::default();
         let mut task = Vec::new();
-        for (number, line) in (1..).zip(text.lines()) {
+        for (number, line) in (1..).zip(text.lines().take_while(|line| line.trim_end() != FINDINGS)) {
             if let Some(head) = line.strip_prefix("## ") {
                 let bad = BadPlan::Line { line: number, problem: "a step begins with `## 1. [ ] Title`" };
                 plan.steps.push(step_head(head).ok_or(bad)?);
@@ -216,7 +271,7 @@ fn step_head(head: &str) -> Option<Step> {
 
 /// Without what would make it something else in the file: blank ends, and lines that look like steps or items.
 fn one_text(text: &str) -> String {
-    let plain = |line: &str| match ["## ", "- file:", "- check:"].iter().any(|mark| line.starts_with(mark)) {
+    let plain = |line: &str| match ["## ", "- file:", "- check:", FINDINGS].iter().any(|mark| line.starts_with(mark)) {
         true => format!(" {line}"),
         false => line.to_owned(),
     };

@@ -66,7 +66,21 @@ fn answers_are_offered_only_where_they_can_be_kept() {
     offers(Access::Write { path: "/t/ws/.vscode/x".into(), diff: String::new() }, Why::RunsInEditors, once);
     offers(Access::Write { path: "/t/ws/x".into(), diff: String::new() }, Why::NoRule, &exact);
     offers(Access::Fetch { url: "https://a.b".into() }, Why::NoRule, &exact);
+    offers(Access::Restart { reason: "new settings".into() }, Why::Restart, once);
+    // Even if a rule forgot that it is asked about each time.
+    offers(Access::Restart { reason: "new settings".into() }, Why::NoRule, once);
     offers(Access::Mcp { server: "s".into(), tool: "t".into(), arguments: "{}".into() }, Why::NoRule, &like);
+}
+
+#[test]
+fn a_restart_is_shown_with_the_reason_of_the_model() {
+    let question = asked(Access::Restart { reason: "new\u{202e} settings".into() }, Why::Restart);
+    assert_eq!(question.title, "finch wants to restart itself");
+    assert_eq!(
+        question.effect,
+        "Restart the finch server, its state kept. The model gives as reason:\nnew\\u{202E} settings"
+    );
+    assert_eq!(question.why, "finch asks each time before it restarts itself");
 }
 
 #[test]

@@ -15,7 +15,7 @@ const OWN: &[&str] = &[".finch", "finch~1"];
 /// Names that stand for git's own data.
 const GIT: &[&str] = &[".git", "git~1"];
 /// Files and folders from which editors, shells and other agents run commands, or take permissions, when they see them.
-const EDITORS: &[&str] = &[
+pub(crate) const EDITORS: &[&str] = &[
     ".claude",
     ".codex",
     ".continue",
@@ -48,7 +48,7 @@ const EDITORS: &[&str] = &[
     "mcp.json",
 ];
 /// Endings of such files.
-const EDITOR_ENDINGS: &[&str] = &[".code-workspace", ".sublime-project", ".sublime-workspace"];
+pub(crate) const EDITOR_ENDINGS: &[&str] = &[".code-workspace", ".sublime-project", ".sublime-workspace"];
 /// Folders of the system that are no files of anybody.
 const SYSTEM: &[&str] = &["dev", "proc", "sys"];
 
@@ -90,7 +90,8 @@ pub(super) fn runs_in_editors(path: &Path) -> bool {
         .any(|name| EDITORS.contains(&name.as_str()) || EDITOR_ENDINGS.iter().any(|ending| name.ends_with(ending)))
 }
 
-pub(super) fn is_system(path: &Path) -> bool {
+/// Whether the path is of devices or of the state of the system.
+pub(crate) fn is_system(path: &Path) -> bool {
     names(path).next().is_some_and(|first| SYSTEM.contains(&first.as_str()))
 }
 

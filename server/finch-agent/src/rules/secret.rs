@@ -48,7 +48,7 @@ const FOLDERS: &[&str] =
 const GIT_FILES: &[&str] = &["config", "config.worktree", "credentials"];
 
 /// Whether the file, by its name and its folders, looks like one that holds secrets.
-pub(super) fn is_secret(path: &Path) -> bool {
+pub(crate) fn is_secret(path: &Path) -> bool {
     let names: Vec<String> = path.iter().map(|name| folded(&name.to_string_lossy())).collect();
     let Some((last, folders)) = names.split_last() else { return false };
     let last = last.as_str();

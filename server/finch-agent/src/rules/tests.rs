@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::{Decision, PathPattern, Pattern, Rule, Rules, Scope, Verdict, offered};
+use super::{Confinement, Decision, PathPattern, Pattern, Rule, Rules, Scope, Verdict, Why, offered};
 use crate::Access;
 use crate::access::Network;
 
@@ -14,6 +14,7 @@ fn rule(verdict: Verdict, command: &str) -> Rule {
 
 fn rules(rules: &[(Verdict, &str)]) -> Rules {
     Rules::new(scope(), rules.iter().map(|(verdict, command)| rule(*verdict, command)).collect())
+        .confined(Confinement::Whole)
 }
 
 fn run(command: &str) -> Access {
@@ -337,7 +338,8 @@ fn deny_beats_ask_and_ask_beats_allow() {
 #[test]
 fn an_exact_command_is_allowed_in_its_folder_alone() {
     let exact = Pattern::ExactCommand { command: "make all".into(), cwd: "/t/ws/a".into(), network: Network::Off };
-    let rules = Rules::new(scope(), vec![Rule { verdict: Verdict::Allow, pattern: exact }]);
+    let rules =
+        Rules::new(scope(), vec![Rule { verdict: Verdict::Allow, pattern: exact }]).confined(Confinement::Whole);
     let make = |cwd: &str, network| Access::Run { command: "make all".into(), cwd: cwd.into(), network };
     check("exact", &rules, &make("/t/ws/a", Network::Off), Allow);
     check("exact", &rules, &make("/t/ws", Network::Off), Ask);
@@ -370,6 +372,7 @@ fn every_path() -> Rules {
             allow(Pattern::Write(glob("/**"))),
         ],
     )
+    .confined(Confinement::Whole)
 }
 
 #[test]
@@ -409,7 +412,7 @@ fn own_configuration_is_never_written_in_any_spelling() {
 #[test]
 fn a_home_with_accents_is_one_folder_in_both_forms() {
     let accents = Scope { finch_home: "/home/jérôme/keys".into(), ..scope() };
-    let rules = Rules::new(accents, every_path().rules);
+    let rules = Rules::new(accents, every_path().rules).confined(Confinement::Whole);
     check("A7", &rules, &read("/home/je\u{301}ro\u{302}me/keys/config.toml"), Deny);
     check("A7", &rules, &read("/home/j\u{e9}r\u{f4}me/keys/config.toml"), Deny);
 }
@@ -514,7 +517,8 @@ fn addresses_are_asked_about_and_odd_ones_refused() {
             allow(Pattern::Url("https://a.b/c".into())),
             Rule { verdict: Verdict::Deny, pattern: Pattern::Host("bad.com".into()) },
         ],
-    );
+    )
+    .confined(Confinement::Whole);
     for url in ["https://allowed.com/x", "https://ALLOWED.com", "https://a.b/c"] {
         check("fetch", &rules, &fetch(url), Allow);
     }
@@ -562,7 +566,8 @@ fn tools_of_servers_are_asked_about() {
             Rule { verdict: Verdict::Allow, pattern: pattern(Some("b"), None) },
             Rule { verdict: Verdict::Deny, pattern: pattern(Some("c"), None) },
         ],
-    );
+    )
+    .confined(Confinement::Whole);
     check("MCP", &rules, &mcp("a", "{}"), Allow);
     check("MCP", &rules, &mcp("a", "{\"x\":1}"), Ask);
     check("MCP", &rules, &mcp("b", "{\"x\":1}"), Allow);
@@ -605,9 +610,30 @@ fn a_pattern_of_one_path_is_that_path() {
     let rules = Rules::new(
         scope(),
         vec![Rule { verdict: Verdict::Allow, pattern: Pattern::Write(PathPattern::Exact(PathBuf::from("/t/ws/a*"))) }],
-    );
+    )
+    .confined(Confinement::Whole);
     check("exact", &rules, &write("/t/ws/a*"), Allow);
     check("exact", &rules, &write("/t/ws/ab"), Ask);
     assert!(PathPattern::glob("src/**").unwrap().matches(Path::new("/t/ws/src/a/b"), Path::new("/t/ws")));
     assert!(!PathPattern::glob("src/*").unwrap().matches(Path::new("/t/ws/src/a/b"), Path::new("/t/ws")));
+}
+
+#[test]
+fn without_a_sandbox_every_command_is_asked_about_each_time() {
+    let generous = generous().confined(Confinement::None);
+    let also = |command: &str| match generous.decide(&run(command)) {
+        Decision::Ask { why: why @ Why::NoSandbox(_) } => why.to_string(),
+        other => panic!("{command}: {other:?}"),
+    };
+    let bare = "there is no sandbox on this machine: it runs with your rights";
+    for command in ["ls", "pwd", "cargo test", "git status", "make"] {
+        check("no sandbox", &generous, &run(command), AskEachTime);
+        assert_eq!(also(command), bare, "{command}");
+    }
+    assert_eq!(also("ls .git"), format!("{bare}; the command names what is guarded: .git"));
+    let exact = Pattern::ExactCommand { command: "make all".into(), cwd: "/t/ws".into(), network: Network::Off };
+    let rules = Rules::new(scope(), vec![Rule { verdict: Verdict::Allow, pattern: exact }]);
+    check("no sandbox", &rules.and([rule(Verdict::Allow, "make *")]), &run("make all"), AskEachTime);
+    check("no sandbox", &rules.and([rule(Verdict::Deny, "make")]), &run("make all"), Deny);
+    check("no sandbox", &rules, &read("/t/ws/a"), Allow);
 }

@@ -3,13 +3,19 @@
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 
+use super::report::Ending;
 use super::{NOT_SET_UP, Spec};
 use crate::limits::SPEC_BYTES_MAX;
+use crate::paths::PathError;
 
 mod inner;
 mod keeper;
 mod mounts;
+mod overlay;
+mod report;
 mod tree;
+
+use report::Report;
 
 /// Why nothing was run.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +24,10 @@ enum SetUpError {
     Spec(io::Error),
     #[error("{0}")]
     Io(#[from] io::Error),
+    #[error("this system lets finch make no throw-away view of the workspace ({0}); apply the staged edits first")]
+    Overlay(io::Error),
+    #[error("a staged edit cannot be shown to the command: {0}")]
+    Staged(#[from] PathError),
     #[error("the kernel has no Landlock, so files cannot be guarded")]
     NoLandlock,
     #[error("Landlock: {0}")]
@@ -35,16 +45,25 @@ impl From<rustix::io::Errno> for SetUpError {
 }
 
 pub(super) fn main() -> ExitCode {
-    let done = read().map_err(SetUpError::Spec).and_then(|spec| match spec.inner {
-        None => keeper::keep(spec),
+    let (spec, mut report) = match read().and_then(|spec| Ok((Report::open(&spec)?, spec))) {
+        Ok((report, spec)) => (spec, report),
+        Err(error) => return refusal(&SetUpError::Spec(error)),
+    };
+    let done = match spec.inner {
+        None => keeper::keep(spec, &mut report),
         Some(_) if std::process::id() == 1 => keeper::be_first(&spec),
         Some(prepared) => inner::become_command(&spec, prepared).map(|never| match never {}),
-    });
+    };
     done.unwrap_or_else(|error| {
-        let said = writeln!(io::stderr(), "the sandbox cannot be set up, and nothing was run: {error}");
-        // Nobody may be there to read it; the code says it too.
-        said.map_or(ExitCode::from(NOT_SET_UP), |()| ExitCode::from(NOT_SET_UP))
+        report.tell(Ending::NotSetUp);
+        refusal(&error)
     })
+}
+
+fn refusal(error: &SetUpError) -> ExitCode {
+    let said = writeln!(io::stderr(), "the sandbox cannot be set up, and nothing was run: {error}");
+    // Nobody may be there to read it; the code says it too.
+    said.map_or(ExitCode::from(NOT_SET_UP), |()| ExitCode::from(NOT_SET_UP))
 }
 
 /// One line, byte by byte: what follows is the life line.

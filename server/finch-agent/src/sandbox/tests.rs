@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt as _;
 
-use super::{Availability, NOT_SET_UP, OUT_OF_TIME, Spec, TOO_MANY_PROCESSES, check, environment, spawn};
+use super::{
+    Availability, Ending, NOT_SET_UP, OUT_OF_TIME, Overlay, Spec, Staged, TOO_MANY_PROCESSES, check, environment,
+    read_report, spawn,
+};
 use crate::access::Network;
 
 /// The example of this crate, which `cargo test` builds beside the tests, but not if it is told which tests to run.
-fn helper() -> PathBuf {
+pub(crate) fn helper() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let helper = tests.parent().unwrap().parent().unwrap().join("examples/sandbox-helper");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sandbox/linux");
@@ -77,7 +80,7 @@ async fn run(spec: &Spec) -> Run {
 }
 
 /// Processes whose command line has the mark.
-fn left(mark: &str) -> usize {
+pub(crate) fn left(mark: &str) -> usize {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     processes
         .filter(|entry| {
@@ -341,4 +344,164 @@ fn the_environment_has_no_keys_and_a_path_of_absolute_folders() {
     let given = environment(all, &["CARGO_HOME".to_owned()], Path::new("/t/ws"));
     let given: Vec<(&str, &str)> = given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(given, [("PATH", "/usr/bin:/bin"), ("HOME", "/home/u"), ("CARGO_HOME", "/c")], "A3 B14 G13");
+}
+
+impl Place {
+    /// The same on a throw-away workspace.
+    fn over(&self, command: &str, staged: &[(&str, Option<&str>)]) -> Spec {
+        let layers = self.at(&format!("layers{}", fs::read_dir(self.at("")).unwrap().count()));
+        fs::create_dir(&layers).unwrap();
+        let staged = staged.iter().enumerate().map(|(number, (path, text))| {
+            let content = text.map(|text| {
+                let content = layers.join(number.to_string());
+                fs::write(&content, text).unwrap();
+                content
+            });
+            Staged { path: self.at("ws").join(path), content }
+        });
+        let staged = staged.collect();
+        Spec { overlay: Some(Overlay { layers, staged }), ..self.spec(command) }
+    }
+
+    /// Every file of the workspace with its text.
+    fn all(&self) -> Vec<(PathBuf, String)> {
+        let (mut all, mut folders) = (Vec::new(), vec![self.at("ws")]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => all.push((path.clone(), String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned())),
+                }
+            }
+        }
+        all.sort();
+        all
+    }
+}
+
+/// Bytes that the layers of an overlay hold.
+fn held(layers: &Path) -> u64 {
+    let (mut bytes, mut folders) = (0, vec![layers.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => bytes += entry.metadata().unwrap().len(),
+            }
+        }
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn a_command_sees_staged_edits_and_nothing_that_it_writes_stays() {
+    let place = Place::new();
+    for name in ["gone", "kept", "both"] {
+        fs::write(place.at("ws/src").join(name), name).unwrap();
+    }
+    fs::write(place.at("ws/tool"), "#!/bin/sh\necho ran\n").unwrap();
+    fs::set_permissions(place.at("ws/tool"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let before = place.all();
+    fs::File::create(place.at("ws/big")).unwrap().set_len(1 << 30).unwrap();
+    let staged = [
+        ("src/a", Some("staged")),
+        ("new/deep/b", Some("made")),
+        ("src/gone", None),
+        ("src/never-there", None),
+        ("tool", Some("#!/bin/sh\necho staged\n")),
+        (".vscode/tasks.json", Some("{}")),
+    ];
+    let command = "cat src/a new/deep/b .vscode/tasks.json; ./tool; test ! -e src/gone || exit 4; pwd; \
+        echo x > made; echo x >> src/both; rm src/kept; mkdir -p target/debug && echo x > target/debug/o; \
+        test -e made -a ! -e src/kept -a -e target/debug/o || exit 5; mv src/both moved && cat moved; \
+        test $(stat -c %s big) = 1073741824 || exit 6; (echo x > .git/x) && exit 7; (echo y > .vscode/tasks.json) && exit 8; \
+        (echo x > .mcp.json) && exit 9; mkdir .finch; exit 0";
+    let spec = place.over(command, &staged);
+    let ran = run(&spec).await;
+    let seen = format!("stagedmade{{}}staged\n{}\nbothx\n", place.at("ws").display());
+    assert_eq!((ran.code, ran.out.as_str()), (0, seen.as_str()), "{ran:?}");
+    assert!(!ran.errors.contains("may not be made here"), "{ran:?}");
+    let layers = spec.overlay.unwrap().layers;
+    assert!(held(&layers) < 10_000, "a big tree is not copied");
+    fs::remove_file(place.at("ws/big")).unwrap();
+    assert_eq!(place.all(), before);
+}
+
+/// What holds of the real workspace holds of the other one, and the real one cannot be reached.
+#[tokio::test]
+async fn a_throw_away_workspace_is_no_way_out() {
+    let place = Place::new();
+    let before = place.all();
+    for command in [
+        "echo x > \"$OUT/out/pwned\"",
+        "cat \"$OUT/home/.ssh/id_rsa\"",
+        "umount .",
+        "umount -l \"$OUT/ws\"",
+        "ls \"$OUT\"/layers*",
+        "echo x > \"$OUT\"/layers*/upper/x",
+        "echo x > .git/config",
+        "ln \"$OUT/out/s\" h && echo x > h",
+        "unshare -Urm umount .",
+        "ls /proc/FINCH/cwd/",
+        "ls /proc/$PPID/cwd/ /proc/$PPID/root/",
+    ] {
+        let command = command.replace("FINCH", &std::process::id().to_string());
+        let ran = run(&place.over(&command, &[])).await;
+        assert!(ran.code != 0 && ran.code != NOT_SET_UP, "{command}: {ran:?}");
+    }
+    assert_eq!(place.all(), before);
+    assert_eq!(fs::read_dir(place.at("out")).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_staged_edit_goes_through_no_link_and_no_throw_away_workspace_runs_nothing() {
+    let place = Place::new();
+    std::os::unix::fs::symlink(place.at("out"), place.at("ws/link")).unwrap();
+    for path in ["link/pwned", "../out/pwned", "/t/elsewhere"] {
+        let ran = run(&place.over("echo ran", &[(path, Some("x"))])).await;
+        assert_eq!((ran.code, ran.out.as_str()), (NOT_SET_UP, ""), "C3: {path}: {ran:?}");
+        assert!(ran.errors.contains("a staged edit cannot be shown"), "{ran:?}");
+    }
+    assert_eq!(fs::read_dir(place.at("out")).unwrap().count(), 1, "C3");
+    // Within a sandbox no namespaces can be made, and no workspace laid over another.
+    let inner = place.over("echo ran", &[]);
+    fs::write(place.at("ws/src/spec"), format!("{}\n", serde_json::to_string(&inner).unwrap())).unwrap();
+    let helper = helper();
+    let command = format!("{{ cat src/spec; exec sleep 5; }} | {}; exit ${{PIPESTATUS[1]}}", helper.display());
+    let mut outer = place.spec(&command);
+    outer.readable = vec![helper.parent().unwrap().to_owned()];
+    let ran = run(&outer).await;
+    assert_eq!((ran.code, ran.out.as_str()), (NOT_SET_UP, ""), "{ran:?}");
+    assert!(ran.errors.contains("lets finch make no throw-away view"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn an_end_that_is_the_keepers_doing_is_told_apart_from_the_commands_own() {
+    let place = Place::new();
+    let scratch = place.at("scratch");
+    let with = |spec: Spec| Spec { scratch: Some(scratch.clone()), ..spec };
+    for (mut spec, code, told) in [
+        (place.spec("exit 123"), TOO_MANY_PROCESSES, None),
+        (place.spec("exit 124"), OUT_OF_TIME, None),
+        (place.spec("echo not-set-up > \"$OUT/scratch/report\"; exit 125"), NOT_SET_UP, None),
+        (place.spec("sleep 100"), OUT_OF_TIME, Some(Ending::OutOfTime)),
+        (place.over("true", &[("../out", Some("x"))]), NOT_SET_UP, Some(Ending::NotSetUp)),
+    ] {
+        fs::create_dir(&scratch).unwrap();
+        spec.seconds_max = 2;
+        let ran = run(&with(spec)).await;
+        assert_eq!((ran.code, read_report(&scratch)), (code, told), "{ran:?}");
+        fs::remove_dir_all(&scratch).unwrap();
+    }
+    assert_eq!(read_report(&scratch), Some(Ending::NotSetUp), "without a report nothing is sure");
+    fs::create_dir(&scratch).unwrap();
+    let mut sandboxed = spawn(&[helper().as_os_str()], &with(place.spec("sleep 100"))).await.unwrap();
+    while !scratch.join("report").exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    sandboxed.keeper.stdout.take();
+    sandboxed.stop().wait().await.unwrap();
+    assert!(!scratch.exists(), "the keeper removes it when nobody else will");
 }

@@ -1,5 +1,6 @@
 //! `Bash`: a command, run to its end or to its time, with everything that it started.
 
+mod confined;
 mod environment;
 mod output;
 mod process;
@@ -14,16 +15,30 @@ use serde_json::{Map, Value, json};
 use crate::{
     Access, BadCall, Outcome, Permit, Tool, ToolContext,
     access::Network,
+    changes::ChangeSet,
     limits::{COMMAND_BYTES_MAX, COMMAND_TIME, COMMAND_TIME_MAX},
+    permit::Permitted,
     tool::{self, Call},
 };
 
-pub use runner::{Documents, Job, NoDocuments, Runner, Settled, Shell};
+pub use confined::Confined;
+pub(crate) use environment::may_be_seen;
+pub use runner::{Documents, Job, NoDocuments, Prepared, Preparing, Runner, Settled, Shell};
 
 /// The tool.
 pub struct Bash {
     runner: Arc<dyn Runner>,
-    documents: Arc<dyn Documents>,
+    staging: Staging,
+    /// How long a command runs that asks for nothing else.
+    time: Duration,
+}
+
+/// How commands come to see the staged edits.
+enum Staging {
+    /// The edits reach the files first.
+    Applied(Arc<dyn Documents>),
+    /// The edits stay staged, and commands work on a throw-away view of the workspace with them.
+    Reviewed,
 }
 
 #[derive(Debug, Deserialize)]
@@ -35,64 +50,105 @@ struct Arguments {
     network: Option<bool>,
 }
 
-/// What is asked for.
-struct Wish {
-    job: Job,
-    time: Duration,
-}
-
 impl Bash {
     /// Commands are started by `runner`, after the staged edits have reached the files by `documents`.
     #[must_use]
     pub fn new(runner: Arc<dyn Runner>, documents: Arc<dyn Documents>) -> Self {
-        Self { runner, documents }
+        Self { runner, staging: Staging::Applied(documents), time: COMMAND_TIME }
+    }
+
+    /// The user reviews edits first: commands are started by `runner` on a throw-away view of the workspace with the
+    /// staged edits, and only their output comes back.
+    #[must_use]
+    pub fn reviewed(runner: Arc<dyn Runner>) -> Self {
+        Self { runner, staging: Staging::Reviewed, time: COMMAND_TIME }
+    }
+
+    /// The same with another time for commands that ask for none.
+    #[must_use]
+    pub fn lasting(self, time: Duration) -> Self {
+        Self { time: time.clamp(Duration::from_secs(1), COMMAND_TIME_MAX), ..self }
     }
 
     async fn run(&self, permit: Permit, arguments: &Map<String, Value>, context: &ToolContext) -> Outcome {
-        let wish = match wish(arguments, context) {
-            Ok(wish) => wish,
+        let mut job = match self.job(arguments, context) {
+            Ok(job) => job,
             Err(bad) => return Outcome::failed(bad.0),
         };
-        if !permit.covers(&wish.access()) {
+        let access = job.access();
+        if !permit.covers(&access) {
             return Outcome::not_permitted();
         }
-        if let Err(why) = self.settle(context).await {
-            return Outcome::failed(format!("the command was not run: {why}"));
-        }
-        match self.runner.prepare(&wish.job) {
-            Ok(command) => process::run(command, &wish.job, wish.time, context).await,
+        job.permitted = permit.permitted(&access);
+        job.staged = match self.settle(context).await {
+            Ok(staged) => staged,
+            Err(why) => return Outcome::failed(format!("the command was not run: {why}")),
+        };
+        match self.runner.prepare(&job).await {
+            Ok(prepared) => process::run(prepared, &job, context).await,
             Err(why) => Outcome::failed(format!("the command was not run: {why}")),
         }
     }
 
-    /// A command sees the edits that were made before it.
-    async fn settle(&self, context: &ToolContext) -> Result<(), String> {
+    /// What is asked for, before it is permitted.
+    fn job(&self, arguments: &Map<String, Value>, context: &ToolContext) -> Result<Job, BadCall> {
+        let arguments: Arguments = tool::read(arguments)?;
+        if arguments.command.trim().is_empty() {
+            return Err(BadCall("the command is empty".to_owned()));
+        }
+        if arguments.command.contains('\0') || arguments.command.len() > COMMAND_BYTES_MAX {
+            return Err(BadCall(format!("a command has at most {COMMAND_BYTES_MAX} bytes and no NUL; write a script")));
+        }
+        let time = match arguments.timeout_seconds.map(Duration::from_secs) {
+            None => self.time,
+            Some(time) if !time.is_zero() && time <= COMMAND_TIME_MAX => time,
+            Some(_) => {
+                return Err(BadCall(format!("timeout_seconds goes from 1 to {}", COMMAND_TIME_MAX.as_secs())));
+            }
+        };
+        let cwd = folder(arguments.cwd.as_deref().unwrap_or("."), context)?;
+        let network = if arguments.network == Some(true) { Network::On } else { Network::Off };
+        let workspace = context.workspace.to_path_buf();
+        let (permitted, staged) = (Permitted::ByRule, None);
+        Ok(Job { command: arguments.command, cwd, workspace, network, time, permitted, staged })
+    }
+
+    /// A command sees the edits that were made before it: in the files, or those that are returned.
+    async fn settle(&self, context: &ToolContext) -> Result<Option<ChangeSet>, String> {
         let changes = context.view.changes().clone();
         if let Some((path, _)) = changes.conflicts().next() {
             return Err(format!("the user changed {} where you had; read and edit it again first", context.name(path)));
         }
-        if changes.is_empty() {
-            return Ok(());
-        }
-        self.documents.apply(&changes).await?;
+        let documents = match &self.staging {
+            Staging::Reviewed => return Ok(Some(changes)),
+            Staging::Applied(_) if changes.is_empty() => return Ok(None),
+            Staging::Applied(documents) => documents,
+        };
+        documents.apply(&changes).await?;
         let mut staged = context.view.changes();
         if staged.revision() == changes.revision() {
             // What has been applied is staged no longer.
             drop(staged.accept_all());
         }
-        Ok(())
+        Ok(None)
     }
 }
 
 impl Tool for Bash {
     fn spec(&self) -> ToolSpec {
+        let edits = match &self.staging {
+            Staging::Applied(_) => "Staged edits reach the files first.",
+            Staging::Reviewed => {
+                "It sees the staged edits; what it writes in the workspace is thrown away, and only its output stays."
+            }
+        };
         ToolSpec {
             name: "Bash".to_owned(),
             description: format!(
-                "Runs a command with bash and gives what it printed, errors too, and its exit code. Staged edits reach \
-                 the files first. There is no input and no terminal; what still runs at the end is killed. Stops after \
+                "Runs a command with bash and gives what it printed, errors too, and its exit code. {edits} \
+                 There is no input and no terminal; what still runs at the end is killed. Stops after \
                  {} s unless timeout_seconds says otherwise. No network unless network is true.",
-                COMMAND_TIME.as_secs()
+                self.time.as_secs()
             ),
             parameters: json!({
                 "type": "object",
@@ -109,7 +165,7 @@ impl Tool for Bash {
     }
 
     fn access(&self, arguments: &Map<String, Value>, context: &ToolContext) -> Result<Vec<Access>, BadCall> {
-        Ok(vec![wish(arguments, context)?.access()])
+        Ok(vec![self.job(arguments, context)?.access()])
     }
 
     fn call<'a>(&'a self, permit: Permit, arguments: Map<String, Value>, context: &'a ToolContext) -> Call<'a> {
@@ -117,32 +173,10 @@ impl Tool for Bash {
     }
 }
 
-impl Wish {
+impl Job {
     fn access(&self) -> Access {
-        let Job { command, cwd, network, .. } = &self.job;
-        Access::Run { command: command.clone(), cwd: cwd.clone(), network: *network }
+        Access::Run { command: self.command.clone(), cwd: self.cwd.clone(), network: self.network }
     }
-}
-
-fn wish(arguments: &Map<String, Value>, context: &ToolContext) -> Result<Wish, BadCall> {
-    let arguments: Arguments = tool::read(arguments)?;
-    if arguments.command.trim().is_empty() {
-        return Err(BadCall("the command is empty".to_owned()));
-    }
-    if arguments.command.contains('\0') || arguments.command.len() > COMMAND_BYTES_MAX {
-        return Err(BadCall(format!("a command has at most {COMMAND_BYTES_MAX} bytes and no NUL; write a script")));
-    }
-    let time = match arguments.timeout_seconds.map(Duration::from_secs) {
-        None => COMMAND_TIME,
-        Some(time) if !time.is_zero() && time <= COMMAND_TIME_MAX => time,
-        Some(_) => {
-            return Err(BadCall(format!("timeout_seconds goes from 1 to {}", COMMAND_TIME_MAX.as_secs())));
-        }
-    };
-    let cwd = folder(arguments.cwd.as_deref().unwrap_or("."), context)?;
-    let network = if arguments.network == Some(true) { Network::On } else { Network::Off };
-    let workspace = context.workspace.to_path_buf();
-    Ok(Wish { job: Job { command: arguments.command, cwd, workspace, network }, time })
 }
 
 /// A folder within the workspace, wherever its links lead.

@@ -33,6 +33,22 @@ impl ask_user::User for Door<Vec<&'static str>> {
     }
 }
 
+impl restart::Restarter for Door<Result<&'static str, &'static str>> {
+    fn restart(&self, reason: &str) -> restart::Restarting<'_> {
+        assert_eq!(reason, "new settings");
+        Box::pin(async { self.0.map(str::to_owned).map_err(str::to_owned) })
+    }
+}
+
+/// A door behind which nothing happens.
+struct Stuck;
+
+impl restart::Restarter for Stuck {
+    fn restart(&self, _reason: &str) -> restart::Restarting<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
 impl diagnostics::Reports for Door<Vec<diagnostics::Diagnostic>> {
     fn diagnostics<'a>(&'a self, _path: &'a std::path::Path) -> diagnostics::Reported<'a> {
         Box::pin(async { Ok(self.0.clone()) })
@@ -44,7 +60,10 @@ fn all() -> Vec<Box<dyn Tool>> {
     let diagnostics = Diagnostics::new(std::sync::Arc::new(Door(Vec::<diagnostics::Diagnostic>::new())));
     let bash = Bash::new(std::sync::Arc::new(bash::Shell), std::sync::Arc::new(bash::NoDocuments));
     let plain: [Box<dyn Tool>; 5] = [Box::new(Read), Box::new(Glob), Box::new(Grep), Box::new(Edit), Box::new(Write)];
-    plain.into_iter().chain([Box::new(ask) as Box<dyn Tool>, Box::new(diagnostics), Box::new(bash)]).collect()
+    let restart = Restart::new(std::sync::Arc::new(Stuck));
+    let others: [Box<dyn Tool>; 5] =
+        [Box::new(ask), Box::new(diagnostics), Box::new(bash), Box::new(restart), Box::new(WebFetch::default())];
+    plain.into_iter().chain(others).collect()
 }
 
 #[tokio::test]
@@ -57,6 +76,26 @@ async fn a_question_is_answered_or_said_not_to_be() {
     check(&ws.call(&ask(&[]), two).await, Err("nobody answered: the editor was closed"));
     check(&ws.call(&ask(&[]), json!({"questions": []})).await, Err("ask 1 to 4 questions"));
     check_part(&ws.call(&ask(&[]), json!({"questions": [{"question": " "}]})).await, "1 to 2000 characters");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_has_a_reason_and_an_end() {
+    let ws = Workspace::new(&[]);
+    let tool = |answer| Restart::new(std::sync::Arc::new(Door(answer)));
+    let reason = json!({"reason": " new settings\n"});
+    check(&ws.call(&tool(Ok("finch runs again")), reason.clone()).await, Ok("finch runs again"));
+    let no = "finch was not restarted: the editor has a question open";
+    check(&ws.call(&tool(Err("the editor has a question open")), reason.clone()).await, Err(no));
+    check_part(&ws.call(&Restart::new(std::sync::Arc::new(Stuck)), reason).await, "not restarted within 30 s");
+    for bad in [json!({}), json!({"reason": " "}), json!({"reason": "x".repeat(501)})] {
+        assert!(ws.call(&tool(Ok("")), bad).await.is_error);
+    }
+    // What is started cannot be named.
+    let other = json!({"reason": "new settings", "program": "/tmp/other"});
+    check_part(&ws.call(&tool(Ok("")), other).await, "unknown field `program`");
+    let elsewhere = Permit::for_test(&[Access::Restart { reason: "another".to_owned() }]);
+    let outcome = tool(Ok("")).call(elsewhere, object(json!({"reason": "new settings"})), &ws.context).await;
+    check_part(&outcome, "nothing was done");
 }
 
 #[tokio::test]

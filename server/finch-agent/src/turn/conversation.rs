@@ -22,9 +22,9 @@ pub struct Conversation {
     /// What the user wants, with the pictures that belong to it. Never summed up.
     pub task: Vec<Message>,
     /// What was said before `messages`, in short.
-    pub(super) summary: Option<String>,
+    pub(crate) summary: Option<String>,
     /// The files that it has text of, as they are called in the workspace. None is taken out again: a summary knows them.
-    pub(super) files: BTreeSet<String>,
+    pub(crate) files: BTreeSet<String>,
     pub(super) messages: Vec<Message>,
 }
 

@@ -1,5 +1,6 @@
 //! How far a turn may go, and how it ended.
 
+use std::fmt;
 use std::time::Duration;
 
 use finch_llm::LlmError;
@@ -38,6 +39,17 @@ pub enum Limit {
     Time,
 }
 
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Answers => "answers",
+            Self::Calls => "tool calls",
+            Self::Tokens => "tokens",
+            Self::Time => "time",
+        })
+    }
+}
+
 /// How a turn ended. What was said until then is in the conversation, which can go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
@@ -53,4 +65,17 @@ pub enum End {
     /// The model's answers were cut off again and again.
     CutOff,
     Failed(LlmError),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered => f.write_str("the model has answered"),
+            Self::Cancelled => f.write_str("it was stopped"),
+            Self::Limit(limit) => write!(f, "its limit of {limit} was reached"),
+            Self::Looping { tool } => write!(f, "the model called {tool} again and again with the same result"),
+            Self::CutOff => f.write_str("the model's answers were cut off again and again"),
+            Self::Failed(error) => write!(f, "the model gave no answer: {error}"),
+        }
+    }
 }

@@ -39,18 +39,18 @@ pub(crate) struct LoopGuard {
 
 impl LoopGuard {
     /// Takes note of a call and what it came to. A call that only looks or runs something counts anew once files have
-    /// changed (`revision`): testing again after an edit is no loop. An edit counts on.
+    /// changed (`revision`): testing again after an edit is no loop. An edit and a restart count on.
     pub(crate) fn saw(&mut self, call: &ToolCall, access: &[Access], outcome: &Outcome, revision: u64) -> Verdict {
         let mut hasher = DefaultHasher::new();
         (&outcome.text, outcome.is_error).hash(&mut hasher);
         let result = hasher.finish();
-        let writes = access.iter().any(|access| matches!(access, Access::Write { .. }));
+        let counts_on = access.iter().any(|access| matches!(access, Access::Write { .. } | Access::Restart { .. }));
         let repeat = self.seen.entry((call.name.clone(), call.arguments_json.clone())).or_insert(Repeat {
             result,
             revision,
             times: 0,
         });
-        let same = repeat.result == result && (writes || repeat.revision == revision);
+        let same = repeat.result == result && (counts_on || repeat.revision == revision);
         *repeat = Repeat { result, revision, times: if same { repeat.times + 1 } else { 1 } };
         match repeat.times {
             times if times >= REPEATS_MAX => Verdict::Stop,
@@ -96,6 +96,11 @@ mod tests {
         check(&read, &[("a", "x", 0), ("a", "y", 0), ("a", "x", 0), ("a", "y", 0), ("a", "x", 0)], &[Fine; 5]);
         check(&read, &[("a", "x", 0), ("a", "x", 1), ("a", "x", 2), ("a", "x", 3), ("a", "x", 4)], &[Fine; 5]);
         let edits = [("a", "x", 0), ("a", "x", 1), ("a", "x", 2), ("a", "x", 3), ("a", "x", 4)];
+        check(
+            &[Access::Restart { reason: "a".into() }],
+            &edits,
+            &[Fine, Fine, Warn { times: 3 }, Warn { times: 4 }, Stop],
+        );
         check(&write, &edits, &[Fine, Fine, Warn { times: 3 }, Warn { times: 4 }, Stop]);
     }
 }

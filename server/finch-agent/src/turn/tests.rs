@@ -1,5 +1,6 @@
 //! Turns with a scripted model.
 
+mod instructed;
 mod scripted;
 
 use std::{

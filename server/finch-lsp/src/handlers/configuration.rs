@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::wire::settings::{CompletionSettings, ContextSettings};
 
 /// Keys of the section that belong to clients, not to the server.
-const CLIENT_KEYS: [&str; 1] = ["trace"];
+const CLIENT_KEYS: [&str; 2] = ["trace", "client"];
 const COMPLETION_KEYS: &str =
     "enabled, prompt_tokens_max, suffix_tokens_max, tokens_max, deadline_ms, ahead and context";
 const CONTEXT_KEYS: &str = "path, definitions, recent, edits and diagnostics";

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::dispatch::Shared;
 use crate::documents::{Edit, hold};
+use crate::places::place_of;
 use crate::wire;
 use crate::wire::document::{DidChange, DidClose, DidOpen, OpenedDocument};
 
@@ -51,7 +52,9 @@ fn open(shared: &Shared, params: Value) -> Result<(), String> {
     let DidOpen { text_document } = read(params)?;
     let text = hold(&text_document.text);
     let OpenedDocument { uri, version, language_id, .. } = text_document;
-    shared.with_session(|session| session.open(uri, version, language_id, text)).ok_or_else(panicked)
+    // Links are followed once, before the session is locked; nobody asks where there is no agent.
+    let place = shared.agent.as_ref().and_then(|_| place_of(&uri));
+    shared.with_session(|session| session.open(uri, version, language_id, text, place)).ok_or_else(panicked)
 }
 
 fn change(shared: &Shared, params: Value) -> Result<(), String> {

@@ -2,8 +2,9 @@
 
 use finch_text::PositionEncoding;
 use tower_lsp::lsp_types::{
-    ExecuteCommandOptions, InitializeResult, PositionEncodingKind, ServerCapabilities, ServerInfo,
-    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
+    CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CodeLensOptions, ExecuteCommandOptions,
+    InitializeResult, PositionEncodingKind, ServerCapabilities, ServerInfo, TextDocumentSyncCapability,
+    TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WorkDoneProgressOptions,
 };
 
 use crate::handlers::HandlerError;
@@ -21,11 +22,24 @@ pub(crate) fn initialize(session: &mut Session, (): ()) -> Result<InitializeResu
         save: Some(TextDocumentSyncSaveOptions::Supported(true)),
         ..TextDocumentSyncOptions::default()
     };
-    let commands = vec![method::ACCEPT_COMMAND.to_owned(), method::FEEDBACK_COMMAND.to_owned()];
+    let mut commands = vec![method::ACCEPT_COMMAND.to_owned(), method::FEEDBACK_COMMAND.to_owned()];
+    if session.has_agent {
+        commands.extend(method::AGENT_COMMANDS.map(str::to_owned));
+    }
+    let code_lens_provider = session.has_agent.then_some(CodeLensOptions { resolve_provider: Some(false) });
+    let code_action_provider = session.has_agent.then(|| {
+        CodeActionProviderCapability::Options(CodeActionOptions {
+            code_action_kinds: Some(vec![CodeActionKind::QUICKFIX, CodeActionKind::REFACTOR, CodeActionKind::SOURCE]),
+            resolve_provider: Some(false),
+            work_done_progress_options: WorkDoneProgressOptions::default(),
+        })
+    });
     let capabilities = ServerCapabilities {
         position_encoding: Some(encoding),
         text_document_sync: Some(TextDocumentSyncCapability::Options(sync)),
         execute_command_provider: Some(ExecuteCommandOptions { commands, ..ExecuteCommandOptions::default() }),
+        code_lens_provider,
+        code_action_provider,
         ..ServerCapabilities::default()
     };
     let version = Some(env!("CARGO_PKG_VERSION").to_owned());

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::{Backend, Clouds, Configuration, Ended, Settings, serve};
+use crate::{AgentBackend, Backend, Clouds, Configuration, Ended, Settings, serve};
 
 pub(crate) const URI: &str = "file:///project/a.rs";
 /// Longer than anything here takes, so that a hang fails.
@@ -124,12 +124,29 @@ impl Client {
         Self::connect_behind(ready, PIPE_BYTES, None, None, Some(configuration))
     }
 
+    /// A session with an agent.
+    pub(crate) fn connect_with_agent(agent: AgentBackend, pipe_bytes: usize) -> Self {
+        let ready = ModelState::Ready { model: "parrot".to_owned() };
+        Self::connect_all(ready, pipe_bytes, None, None, None, Some(agent))
+    }
+
     fn connect_behind(
         model_state: ModelState,
         pipe_bytes: usize,
         journal: Option<Journal>,
         clouds: Option<Clouds>,
         configuration: Option<Configuration>,
+    ) -> Self {
+        Self::connect_all(model_state, pipe_bytes, journal, clouds, configuration, None)
+    }
+
+    fn connect_all(
+        model_state: ModelState,
+        pipe_bytes: usize,
+        journal: Option<Journal>,
+        clouds: Option<Clouds>,
+        configuration: Option<Configuration>,
+        agent: Option<AgentBackend>,
     ) -> Self {
         // Two pipes, so that each direction can be closed by itself.
         let (input, server_input) = duplex(pipe_bytes);
@@ -139,7 +156,7 @@ impl Client {
         state.send_replace(model_state);
         let provider = Arc::new(Scripted { asked, state: receiver.clone() });
         let (options, settings) = (Options { ahead: false, ..Options::default() }, Settings::default());
-        let backend = Backend { provider, state: receiver, options, settings, journal, clouds, configuration };
+        let backend = Backend { provider, state: receiver, options, settings, journal, clouds, configuration, agent };
         Self {
             input: Some(input),
             output: Some(output),

@@ -36,7 +36,7 @@ fn the_committed_schemas_are_those_of_the_types() {
 #[test]
 fn every_message_and_schema_is_documented() {
     let document = fs::read_to_string(repository().join("docs/protocol.md")).expect("the document is there");
-    for method in method::OWN.into_iter().chain([method::INLINE_COMPLETION]) {
+    for method in method::OWN.into_iter().chain(method::AGENT_COMMANDS).chain([method::INLINE_COMPLETION]) {
         assert!(document.contains(&format!("`{method}`")), "docs/protocol.md does not mention {method}");
     }
     for (name, _) in schemas() {

@@ -9,7 +9,8 @@ use crate::Exit;
 use crate::cli::{self, Global};
 use crate::clouds;
 use crate::config::migrate::{self, Outcome};
-use crate::config::{Config, Reading};
+use crate::config::{Config, Place, Problem, Reading};
+use crate::confinement;
 use crate::surroundings;
 
 pub(super) fn run(global: &Global, command: &cli::Config) -> Result<Exit> {
@@ -31,10 +32,18 @@ fn migrate(path: &Path) -> Result<String> {
     })
 }
 
+/// What of `[agent]` commands are not given.
+fn refused(config: &Config, path: &Path) -> Result<Vec<Problem>> {
+    let place = Place { file: path.to_owned(), line: 1, column: 1 };
+    let refused = confinement::grants(&config.agent, &surroundings::home()?).1;
+    Ok(refused.iter().map(|refused| place.problem(&format!("agent: {refused}"))).collect())
+}
+
 fn check(global: &Global) -> Result<Exit> {
     let path = surroundings::config_path(global)?;
     let Reading { config, mut notes } = Config::load(&path)?;
     notes.problems.extend(clouds::specs(&config, None, surroundings::variable).1);
+    notes.problems.extend(refused(&config, &path)?);
     let notes = notes.into_sorted();
     for note in &notes {
         crate::progress::say(&note.to_string());

@@ -12,6 +12,7 @@ use crate::Exit;
 use crate::cli::Json;
 use crate::clouds;
 use crate::config::{CloudConfig, Provider, RouterConfig};
+use crate::confinement;
 use crate::local;
 use crate::projects;
 use crate::services;
@@ -46,6 +47,7 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &Json) -> Result<Ex
             .iter()
             .map(|problem| Finding::of("configuration", Err(anyhow!("{}", problem.replace('\n', " "))))),
     );
+    findings.extend(commands(&surroundings));
     findings.extend(providers(&mut surroundings)?);
     let surroundings = &surroundings;
     findings.extend([
@@ -63,6 +65,17 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &Json) -> Result<Ex
         }
     }
     Ok(if good { Exit::Done } else { Exit::Failed })
+}
+
+/// What holds the agent's commands. Where nothing does, each is asked about, which is no failure.
+fn commands(surroundings: &Surroundings) -> Vec<Finding> {
+    let tried = || -> Result<String> {
+        let sandbox = confinement::sandbox()?;
+        Ok(confinement::said(super::runtime()?.block_on(sandbox.availability())))
+    };
+    let refused = confinement::grants(&surroundings.config.agent, surroundings.home.root()).1;
+    let refused = refused.into_iter().map(|refused| Finding::of("agent", Err(anyhow!(refused))));
+    std::iter::once(Finding::of("sandbox", tried())).chain(refused).collect()
 }
 
 /// finch must be able to write in its own folder.

@@ -6,11 +6,17 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
+use finch_agent::PLAN_ROUNDS_DEFAULT;
+use finch_agent::task::Edits;
+use finch_llm::ClientId;
 use finch_llm::router::{Consent, Router};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::Exit;
+use crate::agent::{Worker, workbench};
 use crate::clouds::Stop;
+use crate::config::AgentEdits;
 use crate::config::watch::Look;
 use crate::local::LocalProvider;
 use crate::routing::Desk;
@@ -31,6 +37,7 @@ pub(super) fn run(surroundings: Surroundings) -> Result<Exit> {
     let (options, settings) = (configured.options.clone(), configured.settings.clone());
     let (told, changes) = watch::channel(configured);
     let (clouds, provider) = (clouds(&desk, &router), Arc::new(router.clone()));
+    let agent = Some(agent(&surroundings, &router, runtime.handle()));
     let (running, stop) = watch::channel(());
     let runtime_handle = runtime.handle().clone();
     let live = Live::new(surroundings, desk, local, loader, (router, runtime_handle), told, Stop::With(stop));
@@ -49,6 +56,7 @@ pub(super) fn run(surroundings: Surroundings) -> Result<Exit> {
         journal: journal.clone(),
         clouds: Some(clouds),
         configuration,
+        agent,
     };
     let ended = runtime.block_on(finch_lsp::serve(tokio::io::stdin(), tokio::io::stdout(), backend));
     // First the commands that it may wait for, then the thread.
@@ -63,6 +71,32 @@ pub(super) fn run(surroundings: Surroundings) -> Result<Exit> {
         finch_lsp::Ended::Clean => Exit::Done,
         finch_lsp::Ended::WithoutShutdown => Exit::Failed,
     })
+}
+
+/// What carries out tasks, with the router's providers. What the project's file says of it holds from the first task on.
+fn agent(surroundings: &Surroundings, router: &Router, runtime: &Handle) -> finch_lsp::AgentBackend {
+    let home = surroundings.home.root();
+    let (answers, reviews) = (home.join("answers"), home.join("reviews"));
+    let edits = match surroundings.config.agent.edits {
+        AgentEdits::Apply => Edits::Apply,
+        AgentEdits::Review => Edits::Review,
+    };
+    let (surroundings, router, runtime) = (surroundings.clone(), router.clone(), runtime.clone());
+    let make = move |folder: &Path| {
+        let mut surroundings = surroundings.clone();
+        surroundings.enter(folder);
+        let worker = Worker {
+            provider: Arc::new(router.clone()),
+            named: None,
+            client: ClientId::new(format!("agent-{}", std::process::id())),
+            rounds_max: PLAN_ROUNDS_DEFAULT,
+        };
+        // Called on a thread that may block.
+        let made = runtime.block_on(workbench(&surroundings, folder, worker));
+        made.map(Arc::new).map_err(|error| format!("{error:#}"))
+    };
+    // finch logs to stderr, which the editor keeps.
+    finch_lsp::AgentBackend { workbench: Arc::new(make), edits, answers, reviews, log: None }
 }
 
 fn clouds(desk: &Desk, router: &Router) -> finch_lsp::Clouds {

@@ -42,6 +42,7 @@ pub(super) fn check(config: &Config, places: &Places, page: Page<'_>) -> Vec<Pro
         ("engine.context_tokens_max", engine.context_tokens_max, 64..=131_072),
         ("engine.slots", engine.slots, 2..=16),
         ("engine.cache_mib", engine.cache_mib, 0..=1_048_576),
+        ("agent.command_seconds", config.agent.command_seconds, 1..=1_800),
         ("completion.prompt_tokens_max", completion.prompt_tokens_max, 16..=65_536),
         ("completion.suffix_tokens_max", completion.suffix_tokens_max, 0..=16_384),
         ("completion.tokens_max", completion.tokens_max, 1..=1_024),

@@ -26,6 +26,7 @@ fn check(text: &str, expected: &str) {
 fn a_good_file_says_nothing() {
     check("", "");
     check("[engine]\ndevices = [\"cuda:1\", \"coreml\", \"openvino:npu\", \"cpu\"]", "");
+    check("[agent]\ncaches = []\nreadable = [\"~/sdk\"]\nenvironment = [\"CI\"]\ncommand_seconds = 600", "");
     check("[learning]\nenabled = false\ncollect = \"text\"", "");
     check("[engine]\nmodel = \"smollm2-135m\"\nthreads = 2\n[completion]\nexclude = [\"*.secret\"]", "");
 }
@@ -44,6 +45,8 @@ fn an_unknown_key_is_a_warning_with_the_nearest_one() {
 fn a_wrong_value_names_the_place() {
     check("[engine]\nthreads = \"two\"", "threads");
     check("[engine]\nthreads = 0", "config.toml:2:11: engine.threads is 0, and must be 1 to 1024");
+    check("[agent]\ncommand_seconds = 1801", "config.toml:2:19: agent.command_seconds is 1801, and must be 1 to 1800");
+    check("[agent]\ncaches = \"~/.npm\"", "caches");
     check("[engine", "config.toml:1:8: unclosed table");
     check("[learning]\ncollect = \"all\"", "expected `counts` or `text`");
     let unknown = "[engine]\nthreads = 1\ndevices = [\"cuda\", \"tpu\"]";

@@ -97,6 +97,8 @@ fn run(plans: &[Value], findings: fn(&str, usize) -> Option<Value>, steer: Steer
         source: Arc::new(NoFiles),
         notes: "it is small".to_owned(),
         rounds_max: 3,
+        first: None,
+        direction: None,
     };
     let steering = Says(steer, Mutex::default());
     let (sender, mut events) = mpsc::channel(256);

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, set_child_subreaper, set_parent_process_death_signal, wait};
 
-use super::{SetUpError, mounts, tree};
+use super::report::Report;
+use super::{SetUpError, mounts, overlay, tree};
 use crate::limits::{KEEPER_COUNT_LOOK, KEEPER_LOOK};
-use crate::sandbox::{Inner, OUT_OF_TIME, Spec, TOO_MANY_PROCESSES};
+use crate::sandbox::report::Ending;
+use crate::sandbox::{Inner, OUT_OF_TIME, Spec, TOO_MANY_PROCESSES, scratch};
 
 /// How it ended.
 enum End {
@@ -22,15 +24,11 @@ enum End {
     TooManyProcesses,
 }
 
-pub(super) fn keep(mut spec: Spec) -> Result<ExitCode, SetUpError> {
+pub(super) fn keep(mut spec: Spec, report: &mut Report) -> Result<ExitCode, SetUpError> {
     let before = mounts::guarded_at_top(&spec.workspace);
     // Orphans come to this process, so that none is lost where there is no namespace of processes.
     set_child_subreaper(Pid::from_raw(1))?;
-    let prepared = match mounts::enter().and_then(|()| mounts::guard(&spec)) {
-        Ok(()) => Inner::Mounted,
-        Err(_) => Inner::ByEntry,
-    };
-    spec.inner = Some(prepared);
+    spec.inner = Some(prepare(&spec)?);
     let mut child = start(&spec)?;
     let end = watch(&mut child, &spec);
     // In a namespace of processes the kernel kills all of it with its first one, faster than any of it can fork.
@@ -38,13 +36,50 @@ pub(super) fn keep(mut spec: Spec) -> Result<ExitCode, SetUpError> {
         tracing::debug!("the first process cannot be killed: {error}");
     }
     tree::kill_all();
-    set_aside(&spec, &before);
-    Ok(ExitCode::from(match end? {
+    // What was made in a throw-away workspace goes with it.
+    if spec.overlay.is_none() {
+        set_aside(&spec, &before);
+    }
+    let end = end?;
+    clear(&spec, &end)?;
+    match end {
+        End::OutOfTime => report.tell(Ending::OutOfTime),
+        End::TooManyProcesses => report.tell(Ending::TooManyProcesses),
+        End::Left(_) | End::Stopped => {}
+    }
+    Ok(ExitCode::from(match end {
         End::Left(status) => code(status.code(), status.signal()),
         End::Stopped => u8::MAX,
         End::OutOfTime => OUT_OF_TIME,
         End::TooManyProcesses => TOO_MANY_PROCESSES,
     }))
+}
+
+/// Puts namespaces around the command where there are any. A throw-away workspace needs them.
+fn prepare(spec: &Spec) -> Result<Inner, SetUpError> {
+    let entered = mounts::enter();
+    let Some(overlay) = &spec.overlay else {
+        return Ok(match entered.and_then(|()| mounts::guard(spec)) {
+            Ok(()) => Inner::Mounted,
+            Err(_) => Inner::ByEntry,
+        });
+    };
+    entered.map_err(|error| match error {
+        SetUpError::Io(error) => SetUpError::Overlay(error),
+        other => other,
+    })?;
+    overlay::mount(&spec.workspace, overlay)?;
+    mounts::guard(spec)?;
+    Ok(Inner::Mounted)
+}
+
+/// Removes what the command had for itself if nobody else will: finch is gone, or waits no more.
+fn clear(spec: &Spec, end: &End) -> Result<(), SetUpError> {
+    let Some(folder) = &spec.scratch else { return Ok(()) };
+    if matches!(end, End::Stopped) || is_cut(Duration::ZERO)? {
+        scratch::remove(folder)?;
+    }
+    Ok(())
 }
 
 /// The first process of a namespace ignores most signals, so the command is its child. When it leaves, the kernel kills

@@ -14,7 +14,7 @@ const NO_SECRETS: &[&str] = &["KEYBOARD", "XKB_DEFAULT_LAYOUT", "KEYTIMEOUT"];
 /// What a shell or a loader runs before the command.
 const STARTERS: &[&str] = &["BASH_ENV", "ENV", "PROMPT_COMMAND", "LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES"];
 /// What keeps programs from waiting for somebody.
-const QUIET: &[(&str, &str)] =
+pub(super) const QUIET: &[(&str, &str)] =
     &[("TERM", "dumb"), ("PAGER", "cat"), ("GIT_PAGER", "cat"), ("GIT_TERMINAL_PROMPT", "0"), ("NO_COLOR", "1")];
 
 /// Gives `command` the environment of finch, cleaned. Variables that it has already stay.
@@ -22,16 +22,16 @@ pub(super) fn clean(command: &mut Command) {
     let own: Vec<(OsString, OsString)> =
         command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
     command.env_clear();
-    for (name, value) in env::vars_os().filter(|(name, _)| may_be_seen(name)) {
+    // What is no text is nobody's setting.
+    for (name, value) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(may_be_seen)) {
         let value = if name == "PATH" { absolute(&value) } else { value };
         command.env(name, value);
     }
     command.envs(QUIET.iter().copied()).envs(own);
 }
 
-fn may_be_seen(name: &OsStr) -> bool {
-    // What is no text is nobody's setting.
-    let Some(name) = name.to_str() else { return false };
+/// Whether a variable of finch's own environment may reach a command.
+pub(crate) fn may_be_seen(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let is_secret = SECRETS.iter().any(|part| name.contains(part)) && !NO_SECRETS.contains(&name.as_str());
     let is_function = name.starts_with("BASH_FUNC_");
@@ -61,10 +61,10 @@ mod tests {
             "PGPASSWORD",
             "BASH_FUNC_ls%%",
         ] {
-            assert!(!may_be_seen(OsStr::new(name)), "{name}");
+            assert!(!may_be_seen(name), "{name}");
         }
         for name in ["HOME", "PATH", "LANG", "CARGO_HOME", "RUSTUP_TOOLCHAIN", "KEYBOARD"] {
-            assert!(may_be_seen(OsStr::new(name)), "{name}");
+            assert!(may_be_seen(name), "{name}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! How a command is started, and how the files come to hold what was staged before it: both are brought from outside.
 
-use std::{future::Future, path::PathBuf, pin::Pin, process::Command};
+use std::{future::Future, path::PathBuf, pin::Pin, process::Command, time::Duration};
 
-use crate::{access::Network, changes::ChangeSet};
+use crate::{access::Network, changes::ChangeSet, permit::Permitted, sandbox::Scratch};
 
 /// A command that was permitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,16 +12,47 @@ pub struct Job {
     pub cwd: PathBuf,
     pub workspace: PathBuf,
     pub network: Network,
+    /// How long it may run.
+    pub time: Duration,
+    pub permitted: Permitted,
+    /// Edits that the command sees and the files do not have. With them, even none, nothing that the command writes in
+    /// the workspace stays.
+    pub staged: Option<ChangeSet>,
 }
+
+/// A command that is ready to be started.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(super) command: Command,
+    pub(super) hold: Hold,
+}
+
+/// What holds a command that is started.
+#[derive(Debug)]
+pub(super) enum Hold {
+    /// Nothing: it is killed by its group and its mark.
+    Nothing,
+    /// The program that is started gives up its rights before it becomes the command. Its environment is settled.
+    Profile(Scratch),
+    /// A keeper is told what to run by a line on its standard input, and kills all of it when that closes.
+    Keeper { line: Vec<u8>, scratch: Scratch },
+}
+
+impl From<Command> for Prepared {
+    /// Runs as it is. Folder, input, output, environment and process group are set afterwards; variables that are set
+    /// here stay.
+    fn from(command: Command) -> Self {
+        Self { command, hold: Hold::Nothing }
+    }
+}
+
+/// A command on its way to be ready. Dropping it prepares nothing.
+pub type Preparing<'a> = Pin<Box<dyn Future<Output = Result<Prepared, String>> + Send + 'a>>;
 
 /// Makes the process that runs a command, with whatever confines it.
 pub trait Runner: Send + Sync + 'static {
-    /// The program to start and its arguments. Folder, input, output, environment and process group are set afterwards;
-    /// variables that are set here stay.
-    ///
-    /// # Errors
-    /// Why it must not be started, for the model to read.
-    fn prepare(&self, job: &Job) -> Result<Command, String>;
+    /// The command, ready to be started, or why it must not be, for the model to read.
+    fn prepare<'a>(&'a self, job: &'a Job) -> Preparing<'a>;
 }
 
 /// bash with nothing around it: only for where the user was told so.
@@ -29,10 +60,20 @@ pub trait Runner: Send + Sync + 'static {
 pub struct Shell;
 
 impl Runner for Shell {
-    fn prepare(&self, job: &Job) -> Result<Command, String> {
-        let mut command = Command::new("bash");
-        command.args(["--noprofile", "--norc", "-c", &job.command]);
-        Ok(command)
+    fn prepare<'a>(&'a self, job: &'a Job) -> Preparing<'a> {
+        let prepared = match &job.staged {
+            None => {
+                let mut command = Command::new("bash");
+                command.args(["--noprofile", "--norc", "-c", &job.command]);
+                Ok(command.into())
+            }
+            Some(_) => {
+                Err("staged edits are reviewed first, and without a sandbox no command can be shown them; ask the \
+                            user to apply them"
+                    .to_owned())
+            }
+        };
+        Box::pin(std::future::ready(prepared))
     }
 }
 

@@ -95,10 +95,12 @@ async fn endless_output_is_cut_in_the_middle() {
 async fn a_command_sees_no_secrets() {
     struct WithSecrets;
     impl Runner for WithSecrets {
-        fn prepare(&self, job: &Job) -> Result<std::process::Command, String> {
-            let mut command = Shell.prepare(job)?;
-            command.env("SET_BY_RUNNER", "1");
-            Ok(command)
+        fn prepare<'a>(&'a self, job: &'a Job) -> Preparing<'a> {
+            Box::pin(async {
+                let mut prepared = Shell.prepare(job).await?;
+                prepared.command.env("SET_BY_RUNNER", "1");
+                Ok(prepared)
+            })
         }
     }
     let ws = Workspace::new(&[]);

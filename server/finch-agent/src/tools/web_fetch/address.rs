@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address that is not connected to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub(super) enum Refused {
     #[error("the name has no address")]
     NoAddress,
     #[error("{0} is not on the public network, and is not fetched from")]
@@ -40,15 +40,16 @@ const V6: &[(Ipv6Addr, u32)] = &[
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// The one address to connect to, of all that a name resolves to. One that is not public refuses them all: who answers
-/// twice in two ways is after something.
+/// The addresses that may be connected to, of all that a name resolves to: all of them or none. One that is not public,
+/// and not in `also`, refuses them all: who answers twice in two ways is after something.
 ///
 /// # Errors
 /// [`Refused`] names the address.
-pub fn pinned(addresses: &[IpAddr]) -> Result<IpAddr, Refused> {
-    match addresses.iter().find(|address| !is_public(**address)) {
+pub(super) fn judged(addresses: Vec<IpAddr>, also: &[IpAddr]) -> Result<Vec<IpAddr>, Refused> {
+    match addresses.iter().find(|address| !is_public(**address) && !also.contains(address)) {
         Some(inner) => Err(Refused::NotPublic(*inner)),
-        None => addresses.first().copied().ok_or(Refused::NoAddress),
+        None if addresses.is_empty() => Err(Refused::NoAddress),
+        None => Ok(addresses),
     }
 }
 
@@ -157,8 +158,9 @@ mod tests {
     #[test]
     fn a_name_with_one_inner_address_is_refused() {
         let (public, inner): (IpAddr, IpAddr) = ("1.1.1.1".parse().unwrap(), "127.0.0.1".parse().unwrap());
-        assert_eq!(pinned(&[public]), Ok(public));
-        assert_eq!(pinned(&[public, inner]), Err(Refused::NotPublic(inner)));
-        assert_eq!(pinned(&[]), Err(Refused::NoAddress));
+        assert_eq!(judged(vec![public, public], &[]), Ok(vec![public, public]));
+        assert_eq!(judged(vec![public, inner], &[]), Err(Refused::NotPublic(inner)));
+        assert_eq!(judged(vec![public, inner], &[inner]), Ok(vec![public, inner]));
+        assert_eq!(judged(vec![], &[]), Err(Refused::NoAddress));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 
 /// Why an address is not fetched. The text is told to the model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadTarget {
+pub(super) enum BadTarget {
     #[error("the address is longer than {URL_BYTES_MAX} bytes")]
     TooLong,
     #[error("the address has blanks, backslashes or control characters in it: {0}")]
@@ -33,14 +33,14 @@ pub enum BadTarget {
 
 /// An address that may be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub(super) struct Target {
     url: Url,
     hops: usize,
 }
 
 /// Where a redirect leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Redirect {
+pub(super) enum Redirect {
     /// On the same host, for which there is a permit.
     Follow(Target),
     /// To another one: the model is told, and may ask for that.
@@ -55,7 +55,7 @@ impl Target {
     ///
     /// # Errors
     /// [`BadTarget`] if it must not be fetched.
-    pub fn parse(given: &str) -> Result<Self, BadTarget> {
+    pub(super) fn parse(given: &str) -> Result<Self, BadTarget> {
         if given.len() > URL_BYTES_MAX {
             return Err(BadTarget::TooLong);
         }
@@ -93,7 +93,7 @@ impl Target {
     ///
     /// # Errors
     /// [`BadTarget`] if it must not be followed.
-    pub fn redirected(&self, location: &str) -> Result<Redirect, BadTarget> {
+    pub(super) fn redirected(&self, location: &str) -> Result<Redirect, BadTarget> {
         if self.hops >= FETCH_HOPS_MAX {
             return Err(BadTarget::TooManyHops);
         }
@@ -113,8 +113,7 @@ impl Target {
     }
 
     /// The address whole, as it is permitted and asked for.
-    #[must_use]
-    pub fn url(&self) -> &Url {
+    pub(super) fn url(&self) -> &Url {
         &self.url
     }
 

@@ -47,6 +47,8 @@ fn nothing_that_decides_where_a_key_or_a_text_goes_is_heard() {
         ("[router]\nconsent = \"all\"", "2:1: router.consent"),
         ("[router]\nhedge_ms = 1", "2:1: router.hedge_ms"),
         ("[learning]\ncollect = \"text\"", "1:2: learning"),
+        ("[agent]\ncaches = [\"/\"]\nreadable = [\"~\"]", "1:2: agent"),
+        ("agent.environment = [\"X\"]", "1:1: agent"),
         ("[models]\noffline = false", "1:2: models"),
         ("[engine]\nkeep_cache = true", "2:1: engine.keep_cache"),
         ("engine.devices = [\"cuda\"]", "1:8: engine.devices"),

@@ -1,0 +1,1 @@
+//! Tasks from end to end, with a scripted provider.

@@ -1,0 +1,116 @@
+//! The small projects with a bug each are what they say: broken before the scripted work, whole after it, and as before
+//! when it is undone.
+
+use std::collections::BTreeSet;
+
+use finch_agent::plan::Plan;
+use serde_json::Value;
+
+use crate::support::finch::{command, said};
+use crate::support::scripted::Scripted;
+use crate::support::tasks::{SmallTask, tree};
+use crate::support::workbench::{Workbench, allow};
+
+#[test]
+fn there_are_twenty_and_they_use_every_form_of_a_call() {
+    let tasks = SmallTask::all();
+    let rust = tasks.iter().filter(|task| task.is_rust()).count();
+    assert_eq!((tasks.len() - rust, rust), (12, 8));
+    let mut forms = BTreeSet::new();
+    for call in tasks.iter().flat_map(|task| (1..=task.steps.len()).flat_map(|step| task.calls(step))) {
+        forms.insert(call.tool.as_str());
+        let patch = call.arguments.get("patch").map(|patch| patch.as_str().unwrap());
+        let has = |mark: &str| patch.is_some_and(|patch| patch.contains(mark));
+        let of = [
+            ("exact", call.arguments.contains_key("old_text")),
+            ("everywhere", call.arguments.contains_key("replace_all")),
+            ("patch", patch.is_some()),
+            ("patch of two files", patch.is_some_and(|patch| patch.matches("\n+++ ").count() > 1)),
+            ("removed", has("+++ /dev/null")),
+            ("renamed", has("rename to")),
+            ("failing command", call.fails),
+        ];
+        forms.extend(of.into_iter().filter(|(_, is_so)| *is_so).map(|(form, _)| form));
+    }
+    let expected = [
+        "Bash",
+        "Edit",
+        "Glob",
+        "Grep",
+        "Read",
+        "Write",
+        "everywhere",
+        "exact",
+        "failing command",
+        "patch",
+        "patch of two files",
+        "removed",
+        "renamed",
+    ];
+    assert_eq!(forms.into_iter().collect::<Vec<_>>(), expected);
+}
+
+/// The work of a task by finch's own tools, step by step with the checks, and its undoing.
+async fn check(task: &SmallTask) {
+    let (name, place) = (task.name(), tempfile::tempdir().unwrap());
+    let plan = Plan::from_answer(&task.task, &task.plan()).unwrap();
+    let read_back = Plan::from_markdown(&plan.to_markdown());
+    assert_eq!(read_back.as_ref(), Ok(&plan), "{name}: the plan is another one in its file");
+    let (workspace, home) = (place.path().join("ws"), place.path().join("home"));
+    task.copy_to(&workspace);
+    std::fs::create_dir(&home).unwrap();
+    allow(&home, &task.commands());
+    let before = tree(&workspace);
+    let bench = Workbench::new(&workspace, &home);
+    let broken = bench.run(&task.check).await;
+    assert!(broken.is_error && !broken.text.contains("not permitted"), "{name} is not broken: {}", broken.text);
+    for (number, step) in (1..).zip(&task.steps) {
+        let red = bench.run(&step.check).await;
+        assert!(red.is_error && !red.text.contains("not permitted"), "{name}: {}: {}", step.title, red.text);
+        for call in task.calls(number) {
+            let outcome = bench.call(&call.tool, &call.arguments).await;
+            assert_eq!(outcome.is_error, call.fails, "{name}: {call:?}: {}", outcome.text);
+        }
+        let green = bench.run(&step.check).await;
+        assert!(!green.is_error, "{name}: {}: {}", step.title, green.text);
+    }
+    let whole = bench.run(&task.check).await;
+    assert!(!whole.is_error, "{name}: {}", whole.text);
+    assert_ne!(tree(&workspace), before, "{name}: nothing has changed");
+    bench.undo();
+    assert_eq!(tree(&workspace), before, "{name}: it is not undone");
+    println!("{name}: {}", task.title);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_tasks_can_be_done_and_undone() {
+    for task in SmallTask::all().iter().filter(|task| !task.is_rust()) {
+        check(task).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rust_tasks_can_be_done_and_undone() {
+    for task in SmallTask::all().iter().filter(|task| task.is_rust()) {
+        check(task).await;
+    }
+}
+
+#[test]
+fn a_scripted_model_plans_each_of_them() {
+    for task in SmallTask::all() {
+        let (name, place) = (task.name(), tempfile::tempdir().unwrap());
+        let (workspace, home) = (place.path().join("ws"), place.path().join("home"));
+        task.copy_to(&workspace);
+        std::fs::create_dir(&home).unwrap();
+        let before = tree(&workspace);
+        Scripted::start(task.script()).configure(&home);
+        let ran = said(command(&home).args(["plan", &task.task, "--json"]).current_dir(&workspace));
+        assert_eq!(ran.code, 0, "{name}: {}", ran.err);
+        let plan: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!((&plan["outcome"], &plan["task"]), (&"settled".into(), &task.task.as_str().into()), "{name}");
+        let page = std::fs::read_to_string(plan["path"].as_str().unwrap()).unwrap();
+        assert_eq!(Plan::from_markdown(&page), Plan::from_answer(&task.task, &task.plan()), "{name}");
+        assert_eq!(tree(&workspace), before, "{name}: planning changed it");
+    }
+}
