@@ -68,6 +68,9 @@ mod tokens_like_the_peer;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod vscode;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod vscode_agent;
 
 #[cfg(test)]
 mod tidy;
