@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use finch_agent::changes::{ChangeSet, Effect, TextEdit};
 use finch_agent::permissions::Permissions;
-use finch_agent::rules::{Rules, Scope};
+use finch_agent::rules::{Confinement, Rules, Scope};
 use finch_agent::tools::bash::{Documents, Settled, Shell};
 use finch_agent::tools::{Bash, Edit, Glob, Grep, Read, Write};
 use finch_agent::view::{NoBuffers, View};
@@ -29,7 +29,10 @@ impl Workbench {
         let bash = Bash::new(Arc::new(Shell), documents);
         Self {
             context: ToolContext::new(workspace.into(), View::new(Arc::new(NoBuffers), Arc::default())),
-            gate: Gate::new(Rules::new(scope, Vec::new()), Permissions::open(home.join("permissions.toml"))),
+            gate: Gate::new(
+                Rules::new(scope, Vec::new()).confined(Confinement::Whole),
+                Permissions::open(home.join("permissions.toml")),
+            ),
             disk,
             tools: vec![
                 Box::new(Read),
