@@ -15,6 +15,7 @@ mod attacks;
 mod bad_input;
 #[cfg(test)]
 mod carries_out_a_plan;
+#[cfg(test)]
 mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;
@@ -67,6 +68,9 @@ mod tokens_like_the_peer;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod vscode;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod vscode_agent;
 
 #[cfg(test)]
 mod tidy;

@@ -309,6 +309,18 @@ impl FakeServer {
         words
     }
 
+    /// A program that starts it whatever it is called with, for clients that are given a program.
+    #[cfg(unix)]
+    pub(crate) fn program(&self) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (path, runtime) = (self.folder.path().join("server.sh"), utf8(&Installation::find().runtime));
+        let words = self.command().join("' '");
+        let text = format!("#!/bin/sh\nexport VIMRUNTIME='{runtime}' NVIM_LOG_FILE=/dev/null\nexec '{words}'\n");
+        std::fs::write(&path, text).expect("the program");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a program");
+        path
+    }
+
     fn log(&self) -> PathBuf {
         self.folder.path().join("log")
     }

@@ -287,6 +287,8 @@ pub(crate) const CHANGE_SET_BYTES_MAX: usize = 128 << 20;
 pub(crate) const CHANGE_SETS_MAX: usize = 2000;
 /// Another process may hold the store for so long.
 pub(crate) const STORE_WAIT: Duration = Duration::from_secs(5);
+/// Time between two looks whether it still does.
+pub(crate) const STORE_LOOK: Duration = Duration::from_millis(2);
 /// Bytes that the log of the store keeps when it is empty.
 pub(crate) const STORE_LOG_BYTES: u64 = 4 << 20;
 /// Damaged stores that are kept; the first name is used again after that.

@@ -25,6 +25,7 @@ const SETTINGS = {
   'editor.minimap.enabled': false,
   'editor.fontFamily': 'DejaVu Sans Mono',
   'extensions.autoCheckUpdates': false,
+  'files.autoSave': 'off',
   'security.workspace.trust.enabled': false,
   'telemetry.telemetryLevel': 'off',
   'update.mode': 'none',

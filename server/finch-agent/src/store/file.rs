@@ -17,7 +17,7 @@ use super::{
     schema::{APPLICATION_ID, STEPS, migrate},
 };
 use crate::{
-    limits::{STORE_BAD_MAX, STORE_LOG_BYTES, STORE_WAIT},
+    limits::{STORE_BAD_MAX, STORE_LOG_BYTES, STORE_LOOK, STORE_WAIT},
     lock,
 };
 
@@ -158,9 +158,10 @@ fn open_as_it_is(path: &Path) -> Result<Opened, Unopened> {
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_handler(Some(wait)).map_err(failed)?;
     let version = version(&connection).map_err(failed)?;
     let version = version.map_err(Unopened::Bad)?;
-    set_up(&connection).map_err(failed)?;
+    set_up(&connection, version).map_err(failed)?;
     migrate(&mut connection, version, STEPS).map_err(failed)?;
     let missing = missing_table(&connection).map_err(failed)?;
     if let Some(table) = missing {
@@ -199,7 +200,6 @@ fn prepare(path: &Path) -> Result<(), Unopened> {
 
 /// The version of the tables, 0 if there are none yet; or why they are none of this finch.
 fn version(connection: &Connection) -> rusqlite::Result<Result<usize, String>> {
-    connection.busy_timeout(STORE_WAIT)?;
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
@@ -215,9 +215,18 @@ fn version(connection: &Connection) -> rusqlite::Result<Result<usize, String>> {
     })
 }
 
-fn set_up(connection: &Connection) -> rusqlite::Result<()> {
-    // Before there are tables, or it has no effect.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+/// Waits a moment for another process; false when it was waited for long enough. SQLite's own pauses grow so long that one
+/// who writes much keeps others out.
+fn wait(looks: i32) -> bool {
+    std::thread::sleep(STORE_LOOK);
+    STORE_LOOK.saturating_mul(looks.unsigned_abs()) < STORE_WAIT
+}
+
+fn set_up(connection: &Connection, version: usize) -> rusqlite::Result<()> {
+    // It has an effect only before there are tables. Afterwards it would write all the same, and wait for other writers.
+    if version == 0 {
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     // On some network drives there is no such log; it works without, but slower.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "journal_size_limit", STORE_LOG_BYTES as i64)?;

@@ -213,8 +213,10 @@ impl Store {
             let removed = prune(db, now)?;
             Ok((find(db, &id)?.task, removed))
         })?;
-        if removed > 0 {
-            self.file.shrink()?;
+        if removed > 0
+            && let Err(error) = self.file.shrink()
+        {
+            tracing::debug!(%error, "room of old tasks is not given back yet");
         }
         Ok(task)
     }

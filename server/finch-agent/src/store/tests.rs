@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod damaged;
+#[cfg(unix)]
 mod killed;
 
 struct Home {
@@ -328,6 +329,11 @@ fn two_hundred_files_are_kept_at_once() {
     let began = Instant::now();
     let applied = store.applied(&id).unwrap();
     println!("and read in {:?}", began.elapsed());
+    let began = Instant::now();
+    for _ in 0..50 {
+        store.say(&id, &Message::User("a line of what is said\n".repeat(100))).unwrap();
+    }
+    println!("one message of 2 kB kept in {:?}", began.elapsed() / 50);
     assert_eq!(applied[0].changes, ChangeSet::from_plain(set.to_plain()));
 }
 

@@ -33,6 +33,19 @@ fn a_folder_in_its_place_is_moved_aside() {
 }
 
 #[test]
+fn a_file_that_somebody_writes_to_can_be_opened_and_read() {
+    let home = Home::new();
+    let task = home.store().begin(new(Kind::Ask)).unwrap();
+    let mut connection = Connection::open(home.path()).unwrap();
+    let writing = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    writing.execute("UPDATE tasks SET text = 'other'", []).unwrap();
+    let began = Instant::now();
+    assert_eq!(home.store().list(ws()).unwrap(), [task]);
+    assert!(began.elapsed() < crate::limits::STORE_WAIT, "it waited for the writer");
+    writing.rollback().unwrap();
+}
+
+#[test]
 fn an_empty_file_is_one_that_begins() {
     let home = Home::new();
     fs::write(home.path(), "").unwrap();
@@ -84,6 +97,19 @@ fn a_file_that_is_taken_away_while_in_use_begins_anew() {
     assert_eq!(one.list(ws()).unwrap(), vec![task.clone()]);
     drop(other);
     assert_eq!(home.store().list(ws()).unwrap(), [task]);
+}
+
+#[test]
+fn what_is_damaged_beside_the_file_does_not_touch_what_is_in_it() {
+    for end in ["-wal", "-shm", "-journal"] {
+        let home = Home::new();
+        let task = home.store().begin(new(Kind::Ask)).unwrap();
+        fs::write(home.folder.path().join(format!("state.db{end}")), vec![0xa5; 40_000]).unwrap();
+        let store = home.store();
+        assert_eq!(store.list(ws()).unwrap(), [task], "{end}");
+        store.begin(new(Kind::Ask)).unwrap();
+        assert_eq!((store.list(ws()).unwrap().len(), aside(&home, "").exists()), (2, false), "{end}");
+    }
 }
 
 #[test]
