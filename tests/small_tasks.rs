@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::support::finch::{command, said};
 use crate::support::scripted::Scripted;
 use crate::support::tasks::{SmallTask, tree};
+use crate::support::undo::undo;
 use crate::support::workbench::{Workbench, allow};
 
 #[test]
@@ -113,4 +114,46 @@ fn a_scripted_model_plans_each_of_them() {
         assert_eq!(Plan::from_markdown(&page), Plan::from_answer(&task.task, &task.plan()), "{name}");
         assert_eq!(tree(&workspace), before, "{name}: planning changed it");
     }
+}
+
+/// What a user does: a task in words, the plan approved, every effect by a rule; the tests pass, and it is taken back.
+async fn carry_out(task: &SmallTask) -> Result<(), String> {
+    let place = tempfile::tempdir().unwrap();
+    let (workspace, home) = (place.path().join("ws"), place.path().join("home"));
+    task.copy_to(&workspace);
+    std::fs::create_dir(&home).unwrap();
+    allow(&home, &task.commands());
+    let before = tree(&workspace);
+    Scripted::start(task.script()).configure(&home);
+    let mut finch = command(&home);
+    finch.args(["plan", &task.task, "--approve", "--json"]).current_dir(&workspace);
+    let ran = tokio::task::spawn_blocking(move || said(&mut finch)).await.unwrap();
+    let report: Value = serde_json::from_str(&ran.out).map_err(|error| format!("{error}: {}", ran.err))?;
+    let page = std::fs::read_to_string(report["path"].as_str().unwrap()).unwrap();
+    let is_ticked = Plan::from_markdown(&page).is_ok_and(|plan| plan.steps.iter().all(|step| step.is_done));
+    if (ran.code, &report["work"]["ended"]) != (0, &"done".into()) || !is_ticked {
+        return Err(format!("{}: {}", report["work"], ran.err));
+    }
+    let whole = Workbench::new(&workspace, &home).run(&task.check).await;
+    if whole.is_error {
+        return Err(format!("its check fails: {}", whole.text));
+    }
+    let changed = tree(&workspace);
+    let paths = undo(&workspace, &home).await;
+    if tree(&workspace) != before || changed == before {
+        return Err(format!("it is not taken back: {paths:?}"));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finch_plans_does_checks_and_takes_back_each_of_them() {
+    let (tasks, mut problems) = (SmallTask::all(), Vec::new());
+    for task in &tasks {
+        let done = carry_out(task).await;
+        println!("{}: {}", task.name(), if done.is_ok() { "done and taken back" } else { "FAILED" });
+        problems.extend(done.err().map(|problem| format!("{}: {problem}", task.name())));
+    }
+    println!("{} of {} tasks are done and taken back", tasks.len() - problems.len(), tasks.len());
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

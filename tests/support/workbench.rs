@@ -24,15 +24,14 @@ impl Workbench {
     pub(crate) fn new(workspace: &Path, home: &Path) -> Self {
         let workspace = workspace.canonicalize().unwrap();
         let scope = Scope { workspace: workspace.clone(), finch_home: home.canonicalize().unwrap(), user_home: None };
+        // The commands are those of the tests themselves: nothing has to hold them.
+        let rules = Rules::new(scope, Vec::new()).confined(Confinement::Whole);
         let disk = Arc::new(Disk::default());
         let documents: Arc<dyn Documents> = disk.clone();
         let bash = Bash::new(Arc::new(Shell), documents);
         Self {
             context: ToolContext::new(workspace.into(), View::new(Arc::new(NoBuffers), Arc::default())),
-            gate: Gate::new(
-                Rules::new(scope, Vec::new()).confined(Confinement::Whole),
-                Permissions::open(home.join("permissions.toml")),
-            ),
+            gate: Gate::new(rules, Permissions::open(home.join("permissions.toml"))),
             disk,
             tools: vec![
                 Box::new(Read),
