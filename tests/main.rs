@@ -103,6 +103,8 @@ mod support {
     pub(crate) mod tasks;
     #[cfg(unix)]
     pub(crate) mod terminal;
+    #[cfg(unix)]
+    pub(crate) mod todo;
     #[cfg(target_os = "linux")]
     pub(crate) mod vscode;
     #[cfg(unix)]
