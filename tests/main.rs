@@ -106,6 +106,7 @@ mod support {
     pub(crate) mod terminal;
     #[cfg(unix)]
     pub(crate) mod undo;
+    pub(crate) mod todo;
     #[cfg(target_os = "linux")]
     pub(crate) mod vscode;
     #[cfg(unix)]
