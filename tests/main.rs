@@ -104,9 +104,9 @@ mod support {
     pub(crate) mod tasks;
     #[cfg(unix)]
     pub(crate) mod terminal;
+    pub(crate) mod todo;
     #[cfg(unix)]
     pub(crate) mod undo;
-    pub(crate) mod todo;
     #[cfg(target_os = "linux")]
     pub(crate) mod vscode;
     #[cfg(unix)]
