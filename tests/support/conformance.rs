@@ -143,14 +143,15 @@ impl Judge<'_> {
         match self.model.request(method) {
             Some(known) => found.extend(self.allowed(from, method, known, &params)),
             None if OwnMessages::is_own(method) => {
-                found.extend(if from == Side::Client { None } else { Some(format!("{method} is not the server's")) });
+                let direction = if OwnMessages::is_asked_by_the_server(method) { Side::Server } else { Side::Client };
+                found.extend((from != direction).then(|| format!("{method} is not the {from:?}'s")));
             }
             None => found.push(format!("there is no request {method}")),
         }
         found.extend(self.own.params(method, &params));
         if method == "workspace/executeCommand" {
             let command = params["command"].as_str().unwrap_or_default();
-            found.extend(self.own.params(command, &params["arguments"][0]));
+            found.extend(self.own.params(described(command), &params["arguments"][0]));
             let commands = self.announced.pointer("/executeCommandProvider/commands").and_then(Value::as_array);
             if !commands.is_some_and(|all| all.contains(&params["command"])) {
                 found.push(format!("the command {} was not announced", params["command"]));
@@ -165,7 +166,7 @@ impl Judge<'_> {
         let params = message.get("params").cloned().unwrap_or(Value::Null);
         self.has_exited |= from == Side::Client && method == "exit";
         if OwnMessages::is_own(method) {
-            let direction = if method == "finch/status" { Side::Server } else { Side::Client };
+            let direction = if OwnMessages::is_told_by_the_server(method) { Side::Server } else { Side::Client };
             let wrong = (from != direction).then(|| format!("{method} is not the {from:?}'s"));
             return wrong.into_iter().chain(self.own.notification(method, &params)).collect();
         }
@@ -204,7 +205,7 @@ impl Judge<'_> {
     fn result(&mut self, from: Side, asked: &Pending, result: &Value) -> Vec<String> {
         let method = asked.method.as_str();
         // What a command gives back is the command's, such as `finch.feedback`.
-        let named = asked.params["command"].as_str().unwrap_or(method);
+        let named = asked.params["command"].as_str().map_or(method, described);
         let mut found: Vec<String> = self.own.result(named, result).into_iter().collect();
         if let Some(known) = self.model.request(method)
             && let Err(fault) = self.model.check(&known["result"], result, from.strictness())
@@ -277,4 +278,9 @@ fn has_capability(holder: &Value, path: &str) -> bool {
         at = member(at, name);
     }
     !(at.is_null() || *at == Value::Bool(false))
+}
+
+/// By what name a command is described. One is called as a request is.
+fn described(command: &str) -> &str {
+    if command == "finch.approve" { "finch.approvePlan" } else { command }
 }

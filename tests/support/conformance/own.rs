@@ -29,6 +29,16 @@ impl OwnMessages {
         method.starts_with("finch/")
     }
 
+    /// Whether it is a notification to the client.
+    pub(super) fn is_told_by_the_server(method: &str) -> bool {
+        matches!(method, "finch/status" | "finch/turnEvent" | "finch/restart")
+    }
+
+    /// Whether it is a request to the client.
+    pub(super) fn is_asked_by_the_server(method: &str) -> bool {
+        matches!(method, "finch/approve" | "finch/askUser" | "finch/save" | "finch/diagnostics")
+    }
+
     /// What is wrong with the parameters of a notification of finch's own.
     pub(super) fn notification(&self, method: &str, params: &Value) -> Option<String> {
         match self.schemas.get(&name(method)) {

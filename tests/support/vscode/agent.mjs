@@ -77,7 +77,6 @@ async function closingIsNo() {
   await tab(EFFECT).waitFor();
   await tab(EFFECT).click({ button: 'middle' });
   await tab(EFFECT).waitFor({ state: 'detached' });
-  await workbench.closeToasts();
 }
 
 async function theModelAsks() {
@@ -85,6 +84,7 @@ async function theModelAsks() {
   await box.waitFor();
   await box.locator('.monaco-list-row', { hasText: 'disk' }).click();
   await say('How large?', '10 MB');
+  await workbench.closeToasts();
 }
 
 async function thePlanIsReloaded() {
