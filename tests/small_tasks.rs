@@ -169,7 +169,7 @@ async fn a_file_that_was_removed_comes_back_in_its_encoding() {
     std::fs::write(workspace.join("marked.txt"), "\u{feff}a\n").unwrap();
     allow(&home, &[]);
     let before = tree(&workspace);
-    let patch = "--- a/wide.txt\n+++ /dev/null\n\n--- a/marked.txt\n+++ /dev/null\n";
+    let patch = "--- a/wide.txt\n+++ /dev/null\n--- a/marked.txt\n+++ /dev/null\n";
     let mut work = vec![Reply::Text("Done.".to_owned()), Reply::call("Edit", &json!({"patch": patch}))];
     let server = Scripted::start(move |request| match request.kind {
         Kind::Draft => Reply::json(&json!({"steps": [{"title": "t", "what": "w", "files": [], "check": "true"}]})),
