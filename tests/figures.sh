@@ -43,6 +43,7 @@ for model in "$four" qwen2.5-coder-0.5b smollm2-135m; do
 done
 bench keys
 bench clouds
+bench grep
 bench editor qwen2.5-coder-0.5b
 bench memory "$four" qwen2.5-coder-0.5b
 bench evaluation qwen2.5-coder-0.5b "$places"

@@ -104,6 +104,7 @@ mod support {
     pub(crate) mod tasks;
     #[cfg(unix)]
     pub(crate) mod terminal;
+    pub(crate) mod todo;
     #[cfg(unix)]
     pub(crate) mod undo;
     #[cfg(target_os = "linux")]

@@ -1,5 +1,5 @@
-//! The agent in Neovim: what a user sees of it and answers, in a real Neovim in a real terminal, with a scripted
-//! server in the place of finch so that every question and event is known.
+//! The agent in Neovim: what a user sees of it and answers, in a real Neovim in a real terminal. Most stories have a
+//! scripted server in the place of finch, so that every question and event is known; one has finch and a scripted model.
 
 use serde_json::{Value, json};
 
@@ -415,4 +415,60 @@ fn commands_send_the_lines_they_are_given() {
     neovim.feed(":Finch undo<CR>");
     neovim.wait(|| server.received("workspace/executeCommand").len() == 8, "the command");
     assert_eq!(server.received("workspace/executeCommand")[7]["command"], "finch.undoTurn");
+}
+
+/// Answers the question on the screen once it listens.
+#[cfg(unix)]
+#[track_caller]
+fn answer(neovim: &Neovim, shown: &str, key: &str) {
+    neovim.wait_for_screen(shown);
+    listens(neovim);
+    neovim.feed(key);
+    neovim.wait_until_gone(shown);
+}
+
+#[cfg(unix)]
+#[test]
+fn from_a_todo_to_a_checked_edit_and_back() {
+    use crate::support::record::Recording;
+    use crate::support::todo;
+
+    let home = tempfile::Builder::new().prefix("fh").tempdir().unwrap();
+    let model = todo::model(home.path());
+    let recording = Recording::new("neovim-agent");
+    let neovim = Neovim::open_unattached(Setup {
+        server: recording.command(&[env!("CARGO_BIN_EXE_finch").into(), "lsp".into()]),
+        env: vec![("FINCH_HOME".into(), home.path().to_str().unwrap().to_owned())],
+        file: todo::FILE.into(),
+        text: todo::BEFORE.into(),
+        ..Setup::default()
+    });
+    todo::put_beside(&neovim.project());
+    neovim.wait_for_expr("get(b:, 'finch_client', 0) > 0", "1");
+    neovim.feed("2G:lua vim.lsp.buf.code_action()<CR>");
+    let menu = neovim.wait_for_screen("Plan this task").text();
+    let entry = menu.lines().find(|line| line.contains("Plan this task")).unwrap();
+    let number = entry.split(':').next().unwrap().trim();
+    neovim.feed(&format!("{number}<CR>"));
+    neovim.wait_for_screen("Approve and carry out");
+    neovim.wait_for_screen("Drop the empty parts");
+    // The cursor has stayed in the code; the plan is below it.
+    neovim.feed("<C-w>jgg:lua vim.lsp.codelens.run()<CR>");
+    neovim.wait_for_screen("1: Approve and carry out");
+    neovim.feed("1<CR>");
+    answer(&neovim, "finch wants to change a file", "o");
+    answer(&neovim, "finch wants to run a command", "o");
+    neovim.wait_for_screen("(:Finch undo takes it back)");
+    let on_disk = || std::fs::read_to_string(neovim.project().join(todo::FILE)).unwrap();
+    assert_eq!(on_disk(), todo::AFTER);
+    neovim.wait_for_screen("[x] Drop the empty parts");
+    neovim.wait_for_screen("Undo this turn");
+    neovim.feed("<CR><C-w>k");
+    neovim.wait_for_buffer(todo::AFTER.trim_end());
+    neovim.feed(":Finch undo<CR>");
+    neovim.wait_for_buffer(todo::BEFORE.trim_end());
+    neovim.wait(|| on_disk() == todo::BEFORE, "the file to be as it was");
+    assert!(model.requests().iter().any(|request| request.body.to_string().contains("TODO: drop the empty parts")));
+    drop(neovim);
+    recording.assert_conforms();
 }

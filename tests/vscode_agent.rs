@@ -1,6 +1,6 @@
-//! The agent in VS Code: what a user of the extension sees of it and answers, in the real workbench, with a scripted
-//! server in the place of finch so that every question and event is known. `tests/support/vscode/agent.mjs` tells the
-//! story; pictures of it stay in `target/test-artefacts`.
+//! The agent in VS Code: what a user of the extension sees of it and answers, in the real workbench. One story has a
+//! scripted server in the place of finch, so that every question and event is known, the other finch and a scripted
+//! model. `tests/support/vscode/agent.mjs` and `todo.mjs` tell them; pictures stay in `target/test-artefacts`.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::neovim::FakeServer;
 use crate::support::process::run_within;
-use crate::support::record::{artefacts, root, utf8};
+use crate::support::record::{Recording, artefacts, root, utf8};
+use crate::support::todo;
 use crate::support::vscode::{chromium, node, package, tools};
 
 /// The whole story takes half a minute; this is for a busy machine.
@@ -126,4 +127,32 @@ fn questions_are_shown_whole_answered_and_taken_back() {
     let client = &server.received("initialize")[0]["initializationOptions"]["finch"]["client"];
     assert_eq!(client.as_object().map(|all| all.values().filter(|can| **can == true).count()), Some(6));
     assert_eq!(server.received("initialize").len(), 2, "the server is started anew when it asks for it");
+}
+
+#[test]
+fn from_a_todo_to_a_checked_edit_and_back() {
+    let home = tempfile::Builder::new().prefix("vstodo").tempdir().unwrap();
+    let path = |name: &str| home.path().canonicalize().unwrap().join(name);
+    let (project, finch_home, vsix) = (path("project"), path("finch"), path("finch.vsix"));
+    std::fs::create_dir(&finch_home).unwrap();
+    todo::put_beside(&project);
+    let file = project.join(todo::FILE);
+    std::fs::write(&file, todo::BEFORE).unwrap();
+    let model = todo::model(&finch_home);
+    let recording = Recording::new("vscode-agent");
+    let words = recording.command(&[env!("CARGO_BIN_EXE_finch").to_owned()]);
+    let program = path("finch.sh");
+    std::fs::write(&program, format!("#!/bin/sh\nexec '{}' \"$@\"\n", words.join("' '"))).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    package(&program, &vsix);
+    let setup = json!({
+        "tools": tools(), "home": home.path(), "vsix": vsix, "file": file, "chromium": chromium(),
+        "settings": { "finch.server.env": { "FINCH_HOME": finch_home } },
+        "artefacts": artefacts(), "after": todo::AFTER,
+    });
+    let mut story = node(&root().join("tests/support/vscode/todo.mjs"));
+    run_within(STORY_MAX, story.arg(setup.to_string()), &artefacts().join("vscode-todo.log"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), todo::BEFORE);
+    assert!(model.requests().iter().any(|request| request.body.to_string().contains("TODO: drop the empty parts")));
+    recording.assert_conforms();
 }

@@ -4,7 +4,7 @@
 #   llama/    llama.cpp, the peer that logits, token ids and speed are compared with
 #   llmock/   a server that speaks like six clouds, fails as they do and judges its client
 #   vscode/   VS Code's workbench, and what shows and drives it       emacs/  lsp-mode
-# Debian and its derivatives; needs root only to install what the machine has not: patchelf, file, tmux, npm, Chromium, Emacs.
+# Debian and its derivatives; needs root only to install what the machine has not: patchelf, file, tmux, ripgrep, npm, Chromium, Emacs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/target/test-tools
@@ -12,6 +12,7 @@ mkdir -p "$tools"
 
 missing=()
 for command in patchelf file tmux git python3; do command -v "$command" >/dev/null || missing+=("$command"); done
+command -v rg >/dev/null || missing+=(ripgrep)
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing ${missing[*]}"
   apt-get -qq update

@@ -139,6 +139,12 @@ impl Neovim {
         )
     }
 
+    /// The folder of the file that is open.
+    #[cfg(unix)]
+    pub(crate) fn project(&self) -> PathBuf {
+        self.path("project")
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }

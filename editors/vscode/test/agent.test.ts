@@ -154,6 +154,7 @@ test('the status bar says what the turn does', () => {
   says([began], '$(loading~spin) finch reads: Add a cache');
   const plan = event({ kind: 'plan', uri: 'file:///p.md', hash: 'h', round: 2, state: 'attacking', open: 3 });
   says([began, plan], '$(loading~spin) finch attacks the plan (round 2, 3 open): Add a cache');
+  says([began, plan, { ...plan, state: 'unheard-of' } as TurnEvent], '$(loading~spin) finch attacks the plan (round 2, 3 open): Add a cache');
   const step = event({ kind: 'step', number: 2, title: 'Write it', state: 'checking' });
   says([began, step], '$(loading~spin) finch step 2: Write it, checking: Add a cache');
   says([began, event({ kind: 'ended', outcome: 'done', message: 'planned' })], undefined);

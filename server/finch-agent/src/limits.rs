@@ -55,6 +55,8 @@ pub(crate) const GREP_CONTEXT_MAX: usize = 10;
 pub(crate) const GREP_LINE_CHARS_MAX: usize = 300;
 /// Bytes of a line that is searched; a file with a longer one is left out.
 pub(crate) const GREP_LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of a file that is searched in one piece.
+pub(crate) const GREP_SMALL_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a file that is searched.
 pub(crate) const GREP_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 

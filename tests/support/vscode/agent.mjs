@@ -5,7 +5,6 @@
  */
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { open } from './workbench.mjs';
@@ -104,11 +103,7 @@ async function thePlanIsReloaded() {
 async function editedSavedAndTold() {
   await page.locator('.view-line', { hasText: 'print' }).waitFor();
   await tab('main.py').and(page.locator(':not(.dirty)')).waitFor();
-  const until = Date.now() + 20_000;
-  while (!readFileSync(setup.file, 'utf8').startsWith('print(1)\n')) {
-    assert.ok(Date.now() < until, readFileSync(setup.file, 'utf8'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await workbench.onDisk((text) => text.startsWith('print(1)\n'), 'edited');
 }
 
 async function whatFailsIsSaidPlainly() {

@@ -12,6 +12,9 @@ import path from 'node:path';
 /** No single wait is longer. */
 const WAIT_MS_MAX = 90_000;
 
+/** Between two looks at a file. */
+const LOOK_PAUSE_MS = 50;
+
 /** finch's status bar item. */
 const ITEM = '.statusbar-item[id*="finch"]';
 
@@ -216,6 +219,17 @@ class Workbench {
       if (Date.now() > until) {
         throw new Error(`the file is not ${what}: ${JSON.stringify(text)}`);
       }
+    }
+  }
+
+  /** Waits until the file on the disk is as wanted, without saving it. */
+  async onDisk(fits, what) {
+    const until = Date.now() + WAIT_MS_MAX;
+    while (!fits(readFileSync(this.file, 'utf8'))) {
+      if (Date.now() > until) {
+        throw new Error(`the file is not ${what}: ${JSON.stringify(readFileSync(this.file, 'utf8'))}`);
+      }
+      await this.page.waitForTimeout(LOOK_PAUSE_MS);
     }
   }
 

@@ -191,7 +191,8 @@ function M.choose()
   local params = { textDocument = vim.lsp.util.make_text_document_params(buf) }
   clients.request(client, 'textDocument/codeLens', params, function(err, lenses)
     local all = vim.tbl_filter(function(lens)
-      return lens.command ~= nil
+      -- Some only say something.
+      return lens.command ~= nil and lens.command.command ~= ''
     end, not err and lenses or {})
     local here = vim.tbl_filter(function(lens)
       return lens.range.start.line == row

@@ -26,14 +26,13 @@ local stream = nil ---@type string? what is being streamed, so that its next pie
 local log_buf = nil ---@type integer?
 local drawing = false
 
+-- States of a plan; there may be others.
 local plan_states = {
-  reading = 'reads',
   drafting = 'writes the plan',
   attacking = 'attacks the plan',
   settled = 'has settled the plan',
   ['rounds-over'] = 'has a plan with open findings',
-  approved = 'works',
-  stopped = 'stopped',
+  stopped = 'has stopped planning',
 }
 
 local tasks = { plan = 'reads', work = 'works', ask = 'answers', change = 'edits', undo = 'takes back' }
@@ -56,10 +55,10 @@ local function apply(turn, event)
   elseif event.kind == 'call' then
     turn.doing = 'calls ' .. event.name
   elseif event.kind == 'plan' then
-    turn.doing = plan_states[event.state] or 'plans'
-    if event.round > 0 and event.state ~= 'approved' then
-      turn.doing = ('%s (round %d%s)'):format(turn.doing, event.round, event.open > 0 and (', %d open'):format(event.open) or '')
-    end
+    -- While a plan is carried out its steps say more.
+    local doing, open = plan_states[event.state], event.open > 0 and (', %d open'):format(event.open) or ''
+    local round = event.round > 0 and (' (round %d%s)'):format(event.round, open) or ''
+    turn.doing = doing and doing .. round or turn.doing
   elseif event.kind == 'step' then
     turn.doing = ('step %d: %s, %s'):format(event.number, event.title, event.state)
   elseif event.kind == 'ended' then

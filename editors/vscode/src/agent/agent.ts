@@ -53,6 +53,8 @@ export class Agent implements vscode.Disposable {
       executeCommand: (command, args, next) => this.#execute(command, args, next),
       provideCodeActions: (document, range, context, token, next) =>
         vscode.workspace.isTrusted ? next(document, range, context, token) : [],
+      // The status bar has an item of its own for turns.
+      handleWorkDoneProgress: (token, params, next) => (isTurn(token) ? undefined : next(token, params)),
       window: {
         showDocument: async ({ uri, external, takeFocus, selection }) => {
           const target = vscode.Uri.parse(uri, true);
@@ -162,6 +164,11 @@ interface Message {
   type: number;
   message: string;
   actions?: { title: string }[];
+}
+
+/** Whether progress is that of a turn. */
+function isTurn(token: string | number): boolean {
+  return String(token).startsWith('finch-turn-');
 }
 
 function loudness(type: number): (text: string, ...names: string[]) => Thenable<string | undefined> {

@@ -1,7 +1,7 @@
 /** What the agent is doing, told by its events: the turns of this window, and the words for the status bar. Pure. */
 
 import { plain, short } from './plain.ts';
-import type { Outcome, PlanState, TurnEvent } from './wire.ts';
+import type { Outcome, TurnEvent } from './wire.ts';
 
 /** Turns that are remembered after they ended. */
 const ENDED_MAX = 20;
@@ -20,14 +20,13 @@ export interface Turn {
   interrupted?: true;
 }
 
-const PLAN: Record<PlanState, string> = {
-  reading: 'reads',
+/** States of a plan; there may be others. */
+const PLAN: Record<string, string> = {
   drafting: 'writes the plan',
   attacking: 'attacks the plan',
   settled: 'has settled the plan',
   'rounds-over': 'has a plan with open findings',
-  approved: 'works',
-  stopped: 'stopped',
+  stopped: 'has stopped planning',
 };
 
 const TASKS: Record<string, string> = {
@@ -113,9 +112,11 @@ function news(event: TurnEvent): Partial<Turn> {
     case 'call':
       return { doing: `calls ${event.name}` };
     case 'plan': {
+      const doing = PLAN[event.state];
       const open = event.open > 0 ? `, ${event.open} open` : '';
-      const round = event.round > 0 && event.state !== 'approved' ? ` (round ${event.round}${open})` : '';
-      return { doing: PLAN[event.state] + round, uri: event.uri };
+      const round = event.round > 0 ? ` (round ${event.round}${open})` : '';
+      // While a plan is carried out its steps say more.
+      return { uri: event.uri, ...(doing && { doing: doing + round }) };
     }
     case 'step':
       return { doing: `step ${event.number}: ${event.title}, ${event.state}` };

@@ -59,7 +59,6 @@ export interface Found {
   source?: string;
 }
 
-export type PlanState = 'reading' | 'drafting' | 'attacking' | 'settled' | 'rounds-over' | 'approved' | 'stopped';
 export type Outcome = 'done' | 'stopped' | 'failed';
 
 /** The parameters of `finch/turnEvent`. */
@@ -69,7 +68,7 @@ export type TurnEvent = { turn: string } & (
   | { kind: 'call'; id: string; name: string; arguments: unknown }
   | { kind: 'output'; id: string; text: string }
   | { kind: 'called'; id: string; text: string; failed: boolean }
-  | { kind: 'plan'; uri: string; hash: string; round: number; state: PlanState; open: number }
+  | { kind: 'plan'; uri: string; hash: string; round: number; state: string; open: number }
   | { kind: 'step'; number: number; title: string; state: 'working' | 'checking' | 'done' | 'failed' }
   | { kind: 'applied'; uris: string[] }
   | { kind: 'review'; uri: string; revision: number }

@@ -1,8 +1,9 @@
 //! Files that tend to hold keys, passwords or tokens.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use super::protected::folded;
+use super::protected::folded_name;
 
 const NAMES: &[&str] = &[
     ".env",
@@ -49,13 +50,13 @@ const GIT_FILES: &[&str] = &["config", "config.worktree", "credentials"];
 
 /// Whether the file, by its name and its folders, looks like one that holds secrets.
 pub(crate) fn is_secret(path: &Path) -> bool {
-    let names: Vec<String> = path.iter().map(|name| folded(&name.to_string_lossy())).collect();
+    let names: Vec<Cow<'_, str>> = path.iter().map(folded_name).collect();
     let Some((last, folders)) = names.split_last() else { return false };
-    let last = last.as_str();
+    let last = &**last;
     NAMES.contains(&last)
         || FOLDERS.contains(&last)
         || BEGINNINGS.iter().any(|beginning| last.starts_with(beginning))
         || ENDINGS.iter().any(|ending| last.ends_with(ending))
-        || folders.iter().any(|folder| FOLDERS.contains(&folder.as_str()))
+        || folders.iter().any(|folder| FOLDERS.contains(&&**folder))
         || (folders.last().is_some_and(|folder| folder == ".git") && GIT_FILES.contains(&last))
 }

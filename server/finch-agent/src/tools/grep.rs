@@ -4,7 +4,7 @@ mod sink;
 
 use std::{
     collections::BTreeSet,
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -20,8 +20,8 @@ use super::walk::{self, Patience, StopOnDrop};
 use crate::{
     Access, BadCall, Outcome, Permit, Tool, ToolContext,
     limits::{
-        GREP_CONTEXT_MAX, GREP_FILE_BYTES_MAX, GREP_LINE_BYTES_MAX, GREP_MATCHES_MAX, PATTERN_BYTES_MAX,
-        PATTERN_SIZE_MAX,
+        GREP_CONTEXT_MAX, GREP_FILE_BYTES_MAX, GREP_LINE_BYTES_MAX, GREP_MATCHES_MAX, GREP_SMALL_BYTES_MAX,
+        PATTERN_BYTES_MAX, PATTERN_SIZE_MAX,
     },
     tool::{self, Call},
     view::{Content, disk},
@@ -123,7 +123,7 @@ impl Search {
         let overlaid: BTreeSet<PathBuf> = context.view.overlaid().into_iter().collect();
         let results = Results::default();
         let cut = walk::files(&self.root, context, patience, || {
-            let mut searcher = self.searcher();
+            let (mut searcher, mut buffer) = (self.searcher(), vec![0; GREP_SMALL_BYTES_MAX]);
             let (overlaid, results) = (&overlaid, &results);
             move |path: &Path| {
                 let below = path.strip_prefix(&self.root).unwrap_or(path);
@@ -135,7 +135,7 @@ impl Search {
                 let searched = if overlaid.contains(path) {
                     self.search_seen(path, context, &mut searcher, &mut lines)
                 } else {
-                    self.search_disk(path, patience, &mut searcher, &mut lines)
+                    self.search_disk(path, patience, (&mut searcher, &mut buffer), &mut lines)
                 };
                 match searched {
                     Ok(()) => results.add(path, lines, patience),
@@ -163,10 +163,19 @@ impl Search {
         &self,
         path: &Path,
         patience: &Patience,
-        searcher: &mut Searcher,
+        (searcher, buffer): (&mut Searcher, &mut [u8]),
         lines: &mut Lines<'_>,
     ) -> io::Result<()> {
         match disk::open(path)? {
+            // Most files: one read, and nothing is moved about. Files of the system say that they are empty.
+            disk::Opened::File { mut file, bytes } if (1..=buffer.len() as u64).contains(&bytes) => {
+                let read = file.read(buffer)?;
+                let begun = &buffer[..read];
+                if read as u64 == bytes {
+                    return searcher.search_slice(&self.matcher, begun, lines);
+                }
+                searcher.search_reader(&self.matcher, begun.chain(Stoppable::new(file, patience)), lines)
+            }
             disk::Opened::File { bytes, .. } if bytes > GREP_FILE_BYTES_MAX => {
                 Err(io::Error::other(format!("it has {bytes} bytes")))
             }

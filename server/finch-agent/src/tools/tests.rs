@@ -344,6 +344,26 @@ async fn a_result_knows_the_files_it_has_text_of() {
 }
 
 #[tokio::test]
+async fn small_files_and_large_ones_are_searched_alike() {
+    use crate::limits::GREP_SMALL_BYTES_MAX;
+    let ws = Workspace::new(&[("empty", ""), ("one", "needle")]);
+    let padded = |bytes: usize, end: &[u8]| [&vec![b'\n'; bytes - end.len()], end].concat();
+    ws.put("a", &padded(GREP_SMALL_BYTES_MAX - 1, b"needle"));
+    ws.put("b", &padded(GREP_SMALL_BYTES_MAX, b"needle"));
+    ws.put("c", &padded(GREP_SMALL_BYTES_MAX + 1, b"needle"));
+    ws.put("d", &padded(4 * GREP_SMALL_BYTES_MAX, b"needle\r\n"));
+    ws.put("marked", "\u{feff}needle\n".as_bytes());
+    ws.put("wide", &"\u{feff}needle\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+    ws.put("binary", b"\0needle\n");
+    ws.put("binary-behind", b"needle\n\0");
+    let (a, b, c, d) = (65530, 65531, 65532, 262137);
+    let found = format!(
+        "a:{a}:needle\nb:{b}:needle\nc:{c}:needle\nd:{d}:needle\nmarked:1:needle\none:1:needle\nwide:1:needle\n"
+    );
+    check(&ws.call(&Grep, json!({"pattern": "^needle$"})).await, Ok(&found));
+}
+
+#[tokio::test]
 async fn a_search_is_bounded_and_says_so() {
     let ws =
         Workspace::new(&[("a", &"needle\n".repeat(1000)), ("wide", &format!("{}needle\n", "x".repeat(5_000_000)))]);
