@@ -214,12 +214,11 @@ fn a_folder_that_is_swapped_for_a_link_all_the_time_leads_nowhere() {
         Kind::Work if round < ROUNDS => {
             round += 1;
             let name = format!("d/pwned{round}");
-            let write = json!({"path": name, "content": "x"});
+            // No two calls are the same, which would end the turn. What is staged has to reach the files before the last.
             Reply::Calls(vec![
-                call("Write", &write),
-                call("Read", &json!({"path": "d/s"})),
-                // What is staged has to reach the files before it.
-                call("Bash", &json!({"command": "true"})),
+                call("Write", &json!({"path": name, "content": "x"})),
+                call("Read", &json!({"path": "d/s", "limit": round})),
+                call("Bash", &json!({"command": format!("echo {round}")})),
             ])
         }
         kind => planned(kind, "nothing").unwrap_or_else(|| Reply::Text("Done.".to_owned())),
@@ -249,7 +248,7 @@ fn a_folder_that_is_swapped_for_a_link_all_the_time_leads_nowhere() {
     });
     let swaps = swaps.into_inner();
     println!("C4: {swaps} swaps, {} calls", ran.results.len());
-    assert!(swaps > 1000 && ran.results.len() > ROUNDS, "{swaps} {}: {}", ran.results.len(), ran.shown);
+    assert!(swaps > 1000 && ran.results.len() == 3 * ROUNDS, "{swaps} {}: {}", ran.results.len(), ran.shown);
     let mut wrong = before.violations(&row, &rig);
     wrong.extend(leaked("a request", &ran.told));
     assert_eq!(wrong, Vec::<String>::new());
