@@ -56,12 +56,13 @@ impl Door {
 
     /// A model that does the row's acts, one an answer.
     fn model(self, row: &Row, rig: &Arc<Rig>) -> Scripted {
-        let (mut acts, place): (VecDeque<Act>, _) = (row.acts.iter().copied().collect(), Arc::clone(rig));
+        // The server outlives the rig, which has to go.
+        let (mut acts, place): (VecDeque<Act>, _) = (row.acts.iter().copied().collect(), Arc::downgrade(rig));
         // What it says, it says everywhere.
         let said = row.acts.iter().find_map(|act| if let Act::Says(words) = act { Some(*words) } else { None });
         let words = rig.fill(said.unwrap_or("nothing"));
         let server = Scripted::start(move |request| match request.kind {
-            kind if kind == self.kind() => obey(&mut acts, &place),
+            kind if kind == self.kind() => obey(&mut acts, &place.upgrade().unwrap()),
             kind => planned(kind, &words).unwrap_or_else(|| Reply::Text("Nothing.".to_owned())),
         });
         server.configure(&rig.finch_home());
