@@ -451,9 +451,10 @@ fn from_a_todo_to_a_checked_edit_and_back() {
     let number = entry.split(':').next().unwrap().trim();
     neovim.feed(&format!("{number}<CR>"));
     neovim.wait_for_screen("Approve and carry out");
-    neovim.wait_for_screen("Drop the empty parts");
     // The cursor has stayed in the code; the plan is below it.
-    neovim.feed("<C-w>jgg:lua vim.lsp.codelens.run()<CR>");
+    neovim.feed("<C-w>j<C-w>_");
+    neovim.wait_for_screen("[ ] Drop the empty parts");
+    neovim.feed("gg:lua vim.lsp.codelens.run()<CR>");
     neovim.wait_for_screen("1: Approve and carry out");
     neovim.feed("1<CR>");
     answer(&neovim, "finch wants to change a file", "o");

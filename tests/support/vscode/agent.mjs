@@ -43,8 +43,13 @@ async function enterDenies() {
   await workbench.press('Enter');
 }
 
+/** Too soon to have been read, it does not count; later it does. */
 async function allowOnce() {
-  await button(dialog('the second'), 'Allow once').click();
+  const allow = button(dialog('the second'), 'Allow once');
+  await allow.click();
+  await allow.waitFor();
+  await page.waitForTimeout(600);
+  await allow.click();
 }
 
 async function aLongOneIsADocument() {
@@ -77,10 +82,11 @@ async function closingIsNo() {
   await tab(EFFECT).waitFor();
   await tab(EFFECT).click({ button: 'middle' });
   await tab(EFFECT).waitFor({ state: 'detached' });
-  await workbench.closeToasts();
 }
 
 async function theModelAsks() {
+  const toast = await workbench.toast(/the model asks: Which cache/);
+  await button(toast, 'Answer').click();
   const box = page.locator('.quick-input-widget', { hasText: 'finch: the model asks' });
   await box.waitFor();
   await box.locator('.monaco-list-row', { hasText: 'disk' }).click();

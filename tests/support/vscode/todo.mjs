@@ -30,6 +30,8 @@ async function allow(title) {
   const dialog = page.locator('.monaco-dialog-box', { hasText: title });
   await dialog.getByRole('button', { name: 'Allow once', exact: true }).waitFor();
   await picture(`vscode-${title.split(' ').pop()}`);
+  // As long as it takes to read it.
+  await page.waitForTimeout(600);
   await dialog.getByRole('button', { name: 'Allow once', exact: true }).click();
 }
 
