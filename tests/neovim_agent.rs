@@ -443,7 +443,6 @@ fn from_a_todo_to_a_checked_edit_and_back() {
         text: todo::BEFORE.into(),
         ..Setup::default()
     });
-    todo::put_beside(&neovim.project());
     neovim.wait_for_expr("get(b:, 'finch_client', 0) > 0", "1");
     neovim.feed("2G:lua vim.lsp.buf.code_action()<CR>");
     let menu = neovim.wait_for_screen("Plan this task").text();

@@ -197,7 +197,7 @@ test('what is streamed goes on in its line, and everything else has one of its o
     event({ kind: 'reasoning', text: 'm' }),
     event({ kind: 'text', text: 'I ' }),
     event({ kind: 'text', text: 'read' }),
-    event({ kind: 'call', id: 'c', name: 'Read', arguments: { path: 'a.rs' } }),
+    event({ kind: 'call', id: 'c', name: 'Read', arguments: '{"path":"a.rs"}' }),
     event({ kind: 'called', id: 'c', text: '3 lines', failed: false }),
     event({ kind: 'ended', outcome: 'done', message: 'planned' }),
     event({ kind: 'unheard-of' }),
