@@ -39,7 +39,7 @@ async function enterDenies() {
   // The whole effect, and nothing in it is a link.
   assert.ok((await shown.textContent()).includes(setup.hostile), await shown.textContent());
   assert.equal(await shown.locator('a[href], .dialog-message-detail a').count(), 0);
-  await picture('vscode-question');
+  await picture('vscode-question-hostile');
   await workbench.press('Enter');
 }
 
@@ -65,7 +65,8 @@ async function aLongOneIsADocument() {
 
 async function denyWithAReason() {
   const toast = await workbench.toast(/the fourth/);
-  await button(toast, 'Deny with a reason…').click();
+  await button(toast, 'More…').click();
+  await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Deny with a reason…' }).click();
   await say('finch: why not?', 'too slow');
   await tab(EFFECT).waitFor({ state: 'detached' });
   await workbench.closeToasts();
@@ -100,7 +101,7 @@ async function thePlanIsReloaded() {
   await line.waitFor();
   console.log(`reloaded ${Date.now() - since} ms after the plan was shown`);
   await page.locator('.statusbar-item', { hasText: 'has settled the plan (round 2): speed it up' }).waitFor();
-  await picture('vscode-plan');
+  await picture('vscode-plan-reloaded');
   await lens('Revise…').click();
   await say('finch: revise the plan', 'smaller steps');
   await lens('Approve and carry out').click();

@@ -10,7 +10,7 @@ import * as vscode from 'vscode';
 import { askUser } from './askuser.ts';
 import { Line } from './line.ts';
 import { plain } from './plain.ts';
-import { type Button, answer, buttons, detail, document, ending, fitsDialog } from './question.ts';
+import { type Button, MORE, answer, buttons, detail, document, ending, fewLabels, fitsDialog } from './question.ts';
 import type { Answer, Asked, Question } from './wire.ts';
 
 /** Who permits something sooner after a dialog appeared was typing something else. */
@@ -149,10 +149,11 @@ export class Questions implements vscode.Disposable {
   // Not awaited: it may be hidden long before the question is answered, and the document stays.
   #notify({ title }: Question, uri: vscode.Uri, all: Button[]): void {
     const where = `${title}. The whole effect is in the document beside.`;
-    vscode.window.showWarningMessage(plain(where), ...all.map(({ label }) => label)).then((label) => {
+    vscode.window.showWarningMessage(plain(where), ...fewLabels(all)).then(async (label) => {
+      const button = await pressed(label, all);
       const shown = this.#shown.get(uri.toString());
       if (shown) {
-        shown.choose(all.find((button) => button.label === label));
+        shown.choose(button);
       } else if (label !== undefined) {
         void vscode.window.showInformationMessage('finch: the question is not open any more; your answer has no effect.');
       }
@@ -176,16 +177,23 @@ export class Questions implements vscode.Disposable {
 async function inDialog(question: Question, token: vscode.CancellationToken): Promise<Button | undefined> {
   const all = buttons(question);
   const options = { modal: true, detail: detail(question) };
-  const labels = all.map((button) => button.label);
   for (;;) {
     const since = Date.now();
-    const label = await vscode.window.showWarningMessage(plain(question.title), options, ...labels);
-    const button = all.find((one) => one.label === label);
+    const label = await vscode.window.showWarningMessage(plain(question.title), options, ...fewLabels(all));
+    const button = await pressed(label, all);
     const isNo = !button || button.choice === question.choices[0]?.id;
     if (isNo || token.isCancellationRequested || Date.now() - since >= DEAF_MS) {
       return button;
     }
   }
+}
+
+/** The button with this label, or the one that is chosen of all. */
+async function pressed(label: string | undefined, all: readonly Button[]): Promise<Button | undefined> {
+  if (label !== MORE) {
+    return all.find((button) => button.label === label);
+  }
+  return vscode.window.showQuickPick(all, { title: 'finch: your answer', ignoreFocusOut: true });
 }
 
 async function askReason(token: vscode.CancellationToken): Promise<string | undefined> {
