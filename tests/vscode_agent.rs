@@ -135,7 +135,7 @@ fn from_a_todo_to_a_checked_edit_and_back() {
     let path = |name: &str| home.path().canonicalize().unwrap().join(name);
     let (project, finch_home, vsix) = (path("project"), path("finch"), path("finch.vsix"));
     std::fs::create_dir(&finch_home).unwrap();
-    todo::put_beside(&project);
+    std::fs::create_dir_all(project.join(".git")).unwrap();
     let file = project.join(todo::FILE);
     std::fs::write(&file, todo::BEFORE).unwrap();
     let model = todo::model(&finch_home);

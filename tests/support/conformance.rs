@@ -18,7 +18,7 @@ mod tests;
 
 pub(crate) use model::MetaModel;
 use model::{Strictness, member};
-use own::OwnMessages;
+use own::{OwnMessages, Shape};
 use progress::Progress;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -67,6 +67,7 @@ pub(crate) fn faults(model: &MetaModel, session: &[Entry]) -> Vec<String> {
         model,
         own: OwnMessages::load(),
         offered: Value::Null,
+        own_offered: Value::Null,
         announced: Value::Null,
         pending: BTreeMap::new(),
         answered: BTreeSet::new(),
@@ -95,6 +96,8 @@ struct Judge<'m> {
     own: OwnMessages,
     /// The client's capabilities.
     offered: Value,
+    /// What the client knows of finch's own messages.
+    own_offered: Value,
     /// The server's.
     announced: Value,
     /// By who asked, and the id as JSON.
@@ -120,6 +123,7 @@ impl Judge<'_> {
         }
         if is_initialize {
             self.offered = message["params"]["capabilities"].clone();
+            self.own_offered = message["params"]["initializationOptions"]["finch"]["client"].clone();
         }
         match (message.get("method").and_then(Value::as_str), message.get("id")) {
             (Some(method), Some(id)) => found.extend(self.request(entry.from, method, id, message)),
@@ -143,15 +147,14 @@ impl Judge<'_> {
         match self.model.request(method) {
             Some(known) => found.extend(self.allowed(from, method, known, &params)),
             None if OwnMessages::is_own(method) => {
-                let direction = if OwnMessages::is_asked_by_the_server(method) { Side::Server } else { Side::Client };
-                found.extend((from != direction).then(|| format!("{method} is not the {from:?}'s")));
+                found.extend(OwnMessages::direction(from, method, Shape::Request, &self.own_offered));
             }
             None => found.push(format!("there is no request {method}")),
         }
         found.extend(self.own.params(method, &params));
         if method == "workspace/executeCommand" {
             let command = params["command"].as_str().unwrap_or_default();
-            found.extend(self.own.params(described(command), &params["arguments"][0]));
+            found.extend(self.own.argument(command, &params["arguments"][0]));
             let commands = self.announced.pointer("/executeCommandProvider/commands").and_then(Value::as_array);
             if !commands.is_some_and(|all| all.contains(&params["command"])) {
                 found.push(format!("the command {} was not announced", params["command"]));
@@ -166,8 +169,7 @@ impl Judge<'_> {
         let params = message.get("params").cloned().unwrap_or(Value::Null);
         self.has_exited |= from == Side::Client && method == "exit";
         if OwnMessages::is_own(method) {
-            let direction = if OwnMessages::is_told_by_the_server(method) { Side::Server } else { Side::Client };
-            let wrong = (from != direction).then(|| format!("{method} is not the {from:?}'s"));
+            let wrong = OwnMessages::direction(from, method, Shape::Notification, &self.own_offered);
             return wrong.into_iter().chain(self.own.notification(method, &params)).collect();
         }
         let Some(known) = self.model.notification(method) else {
@@ -205,8 +207,11 @@ impl Judge<'_> {
     fn result(&mut self, from: Side, asked: &Pending, result: &Value) -> Vec<String> {
         let method = asked.method.as_str();
         // What a command gives back is the command's, such as `finch.feedback`.
-        let named = asked.params["command"].as_str().map_or(method, described);
-        let mut found: Vec<String> = self.own.result(named, result).into_iter().collect();
+        let own = match asked.params["command"].as_str() {
+            Some(command) => self.own.given_back(command, result),
+            None => self.own.result(method, result),
+        };
+        let mut found: Vec<String> = own.into_iter().collect();
         if let Some(known) = self.model.request(method)
             && let Err(fault) = self.model.check(&known["result"], result, from.strictness())
         {
@@ -278,9 +283,4 @@ fn has_capability(holder: &Value, path: &str) -> bool {
         at = member(at, name);
     }
     !(at.is_null() || *at == Value::Bool(false))
-}
-
-/// By what name a command is described. One is called as a request is.
-fn described(command: &str) -> &str {
-    if command == "finch.approve" { "finch.approvePlan" } else { command }
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::process::run_within;
@@ -39,6 +40,9 @@ pub(crate) fn in_extension(name: &str, file: &str, arguments: &[&str]) {
 /// Makes a package that carries `server`, for this platform.
 #[track_caller]
 pub(crate) fn package(server: &Path, out: &Path) {
+    // The program is put into the extension's folder first, of which there is one.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let platform = match std::env::consts::ARCH {
         "aarch64" => "linux-arm64",
         _ => "linux-x64",

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { Line } from '../src/agent/line.ts';
 import { plain, short } from '../src/agent/plain.ts';
-import { answer, buttons, detail, document, ending, fitsDialog } from '../src/agent/question.ts';
+import { answer, buttons, detail, document, ending, fewLabels, fitsDialog } from '../src/agent/question.ts';
 import { quiet } from '../src/agent/quiet.ts';
 import { Script } from '../src/agent/script.ts';
 import { needsTrust, wanted, withText } from '../src/agent/texts.ts';
@@ -74,6 +74,11 @@ test('the refusal comes first, and what was offered keeps its order', () => {
   assert.deepEqual(buttons(QUESTION).at(-1), { label: 'Deny with a reason…', choice: 'no', asksReason: true });
   const joined = { ...QUESTION, choices: [{ id: 'no', label: 'Deny' }, { id: 'like', label: 'a && b' }] };
   assert.equal(buttons(joined)[1]?.label, 'a & & b');
+});
+
+test('where there is little room long labels stand behind one button', () => {
+  assert.deepEqual(fewLabels(buttons(QUESTION)), ['Deny', 'Allow once', 'More…']);
+  assert.deepEqual(fewLabels(buttons({ ...QUESTION, choices: [{ id: 'no', label: 'Deny' }] })), ['Deny', 'More…']);
 });
 
 test('what is shown is the whole effect', () => {
@@ -197,7 +202,7 @@ test('what is streamed goes on in its line, and everything else has one of its o
     event({ kind: 'reasoning', text: 'm' }),
     event({ kind: 'text', text: 'I ' }),
     event({ kind: 'text', text: 'read' }),
-    event({ kind: 'call', id: 'c', name: 'Read', arguments: { path: 'a.rs' } }),
+    event({ kind: 'call', id: 'c', name: 'Read', arguments: '{"path":"a.rs"}' }),
     event({ kind: 'called', id: 'c', text: '3 lines', failed: false }),
     event({ kind: 'ended', outcome: 'done', message: 'planned' }),
     event({ kind: 'unheard-of' }),

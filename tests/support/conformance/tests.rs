@@ -187,6 +187,45 @@ fn finch_own_messages_are_held_to_their_schemas() {
     );
 }
 
+/// An event of a turn, sent to a client that knows these messages of finch's own.
+fn event(knows: Value) -> impl FnOnce(&mut Vec<Entry>) {
+    let event = json!({ "method": "finch/turnEvent", "params": { "turn": "t", "kind": "text", "text": "x" } });
+    move |session| {
+        session.insert(STATUS, server(event));
+        set(INITIALIZE, "/params/initializationOptions", json!({ "finch": { "client": knows } }))(session);
+    }
+}
+
+#[test]
+fn the_agents_messages_have_a_direction_and_go_to_who_knows_them() {
+    let mut session = good();
+    event(json!({ "turnEvents": true }))(&mut session);
+    assert_eq!(faults(&model(), &session), [""; 0]);
+    check(event(json!({ "approve": true })), "finch/turnEvent without the client's turnEvents");
+    let from_client = |method: &'static str| {
+        move |session: &mut Vec<Entry>| {
+            session.insert(STATUS, client(json!({ "id": 9, "method": method, "params": {} })));
+        }
+    };
+    check(from_client("finch/approve"), "finch/approve is not the Client's");
+    check(from_client("finch/save"), "finch/save is not the Client's");
+}
+
+#[test]
+fn the_agents_commands_are_held_to_their_schemas() {
+    let call = |command: &'static str, argument: Value| {
+        set(COMMAND, "/params", json!({ "command": command, "arguments": [argument] }))
+    };
+    check(call("finch.approve", json!({ "uri": "file:///p" })), "finch.approve: the params");
+    check(call("finch.edit", json!({ "uri": "file:///p" })), "finch.edit: the params");
+    check(call("finch.resume", json!({})), "finch.resume: the params");
+    let given = |session: &mut Vec<Entry>| {
+        call("finch.approve", json!({ "uri": "file:///p", "hash": "h" }))(session);
+        set(COMMAND + 1, "/result", json!("done"))(session);
+    };
+    check(given, "finch.approve: the result \"done\" names no turn");
+}
+
 #[test]
 fn the_client_may_say_more_and_null_but_nothing_else() {
     let mut session = good();

@@ -26,16 +26,18 @@ async function plan() {
 }
 
 /** Answers the question in a dialog. */
-async function allow(title) {
+async function allow(title, name) {
   const dialog = page.locator('.monaco-dialog-box', { hasText: title });
   await dialog.getByRole('button', { name: 'Allow once', exact: true }).waitFor();
-  await picture(`vscode-${title.split(' ').pop()}`);
+  await picture(name);
+  // As long as it takes to read it.
+  await page.waitForTimeout(600);
   await dialog.getByRole('button', { name: 'Allow once', exact: true }).click();
 }
 
 async function permit() {
-  await allow('finch wants to change a file');
-  await allow('finch wants to run a command');
+  await allow('finch wants to change a file', 'vscode-question-file');
+  await allow('finch wants to run a command', 'vscode-question');
 }
 
 async function undo() {
@@ -49,7 +51,10 @@ async function undo() {
 
 try {
   await workbench.press('Control+b');
-  await workbench.status(/finch/);
+  // No model for ghost text: the scripted one is asked about tasks alone.
+  await workbench.status(/finch has no model/);
+  await workbench.toast(/finch has no model yet/);
+  await workbench.closeToasts();
   for (const part of [plan, permit, undo]) {
     await part();
     console.log(`${part.name}: done after ${Date.now() - started} ms`);

@@ -110,7 +110,7 @@ local one_line = {
     return ('=== %s: %s (turn %s)'):format(event.task, event.title, event.turn)
   end,
   call = function(event)
-    return ('--> %s %s'):format(event.name, short(vim.json.encode(event.arguments or {}), arguments_chars_max))
+    return ('--> %s %s'):format(event.name, short(event.arguments, arguments_chars_max))
   end,
   called = function(event)
     return ('<-- %s%s'):format(event.failed and 'failed: ' or '', event.text)

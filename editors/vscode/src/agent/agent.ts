@@ -7,7 +7,6 @@ import * as vscode from 'vscode';
 import type { LanguageClient, Middleware } from 'vscode-languageclient/node';
 
 import { say } from '../say.ts';
-import { askUser } from './askuser.ts';
 import { diagnostics, save, show } from './editor.ts';
 import { Log } from './log.ts';
 import { Palette, type Send, choose, completed } from './palette.ts';
@@ -71,7 +70,7 @@ export class Agent implements vscode.Disposable {
   /** Answers a client's server. */
   serve(client: LanguageClient): void {
     client.onRequest('finch/approve', (question: Question, token) => this.#questions.ask(question, token));
-    client.onRequest('finch/askUser', (asked: Asked, token) => askUser(asked, token));
+    client.onRequest('finch/askUser', (asked: Asked, token) => this.#questions.askUser(asked, token));
     client.onRequest('finch/save', ({ uris }: { uris: string[] }) => save(uris));
     client.onRequest('finch/diagnostics', (params: { uris?: string[] | null }) => diagnostics(params.uris));
     client.onNotification('finch/restart', ({ reason }: { reason: string }) => this.#restart(reason));

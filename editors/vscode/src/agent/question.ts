@@ -27,6 +27,16 @@ export function buttons({ choices }: Question): Button[] {
   return [...offered, { label: 'Deny with a reason…', choice: refusal, asksReason: true }];
 }
 
+/** The button behind which the others are. */
+export const MORE = 'More…';
+
+/** The labels where there is little room and a long one would be cut: no, once, and the rest behind one button. */
+export function fewLabels(all: readonly Button[]): string[] {
+  const [no, once] = all;
+  const few = [no, once?.choice === 'once' ? once : undefined].flatMap((button) => button?.label ?? []);
+  return [...few, MORE];
+}
+
 /** What stands below the title in a dialog. */
 export function detail({ effect, why }: Question): string {
   return `${effect}\n\n${why}`;

@@ -7,10 +7,14 @@ import { randomUUID } from 'node:crypto';
 
 import * as vscode from 'vscode';
 
+import { askUser } from './askuser.ts';
 import { Line } from './line.ts';
 import { plain } from './plain.ts';
-import { type Button, answer, buttons, detail, document, ending, fitsDialog } from './question.ts';
-import type { Answer, Question } from './wire.ts';
+import { type Button, MORE, answer, buttons, detail, document, ending, fewLabels, fitsDialog } from './question.ts';
+import type { Answer, Asked, Question } from './wire.ts';
+
+/** Who permits something sooner after a dialog appeared was typing something else. */
+const DEAF_MS = 500;
 
 /** The scheme of documents that show an effect. */
 export const SCHEME = 'finch-question';
@@ -30,6 +34,8 @@ export class Questions implements vscode.Disposable {
   readonly #disposables: vscode.Disposable[];
   readonly #changed: (open: number) => void;
   #open = 0;
+  // Shows what waits to be shown.
+  #begin: (() => void) | undefined;
 
   constructor(changed: (open: number) => void) {
     this.#changed = changed;
@@ -48,22 +54,17 @@ export class Questions implements vscode.Disposable {
 
   /** The answer, or null, which is a no. */
   ask(question: Question, token: vscode.CancellationToken): Promise<Answer | null> {
-    this.#count(1);
-    return new Promise((resolve) => {
-      token.onCancellationRequested(() => resolve(null));
-      this.#line
-        .add(async () => {
-          if (!token.isCancellationRequested) {
-            resolve(await this.#put(question, token));
-          }
-        })
-        .catch(() => resolve(null))
-        .finally(() => this.#count(-1));
-    });
+    return this.#inTurn(token, () => this.#put(question, token));
   }
 
-  /** Shows the question that waits as a document again. */
+  /** The answers to what the model asks, or null where the user does not want to answer. */
+  askUser(asked: Asked, token: vscode.CancellationToken): Promise<{ answers: string[] } | null> {
+    return this.#inTurn(token, async () => ((await this.#wants(asked, token)) ? askUser(asked, token) : null));
+  }
+
+  /** Shows the question that waits. */
   async reveal(): Promise<void> {
+    this.#begin?.();
     const [key] = this.#shown.keys();
     if (key !== undefined) {
       await show(vscode.Uri.parse(key, true));
@@ -79,13 +80,44 @@ export class Questions implements vscode.Disposable {
     }
   }
 
+  /** What `work` comes to when its turn has come, or null as soon as the question is taken back. */
+  #inTurn<T>(token: vscode.CancellationToken, work: () => Promise<T | null>): Promise<T | null> {
+    this.#count(1);
+    return new Promise((resolve) => {
+      token.onCancellationRequested(() => resolve(null));
+      this.#line
+        .add(async () => {
+          if (!token.isCancellationRequested) {
+            resolve(await work());
+          }
+        })
+        .catch(() => resolve(null))
+        .finally(() => this.#count(-1));
+    });
+  }
+
+  // First a notification: a list that appears while the user types would take the keys.
+  async #wants({ questions }: Asked, token: vscode.CancellationToken): Promise<boolean> {
+    const text = `finch: the model asks: ${questions[0]?.text ?? ''}`;
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#begin = () => resolve(true);
+        token.onCancellationRequested(() => resolve(false));
+        const answer = 'Answer';
+        vscode.window.showInformationMessage(plain(text), answer).then((name) => resolve(name === answer), reject);
+      });
+    } finally {
+      this.#begin = undefined;
+    }
+  }
+
   #count(more: number): void {
     this.#open += more;
     this.#changed(this.#open);
   }
 
   async #put(question: Question, token: vscode.CancellationToken): Promise<Answer | null> {
-    const button = fitsDialog(question) ? await inDialog(question) : await this.#inDocument(question, token);
+    const button = fitsDialog(question) ? await inDialog(question, token) : await this.#inDocument(question, token);
     if (!button) {
       return null;
     }
@@ -117,10 +149,11 @@ export class Questions implements vscode.Disposable {
   // Not awaited: it may be hidden long before the question is answered, and the document stays.
   #notify({ title }: Question, uri: vscode.Uri, all: Button[]): void {
     const where = `${title}. The whole effect is in the document beside.`;
-    vscode.window.showWarningMessage(plain(where), ...all.map(({ label }) => label)).then((label) => {
+    vscode.window.showWarningMessage(plain(where), ...fewLabels(all)).then(async (label) => {
+      const button = await pressed(label, all);
       const shown = this.#shown.get(uri.toString());
       if (shown) {
-        shown.choose(all.find((button) => button.label === label));
+        shown.choose(button);
       } else if (label !== undefined) {
         void vscode.window.showInformationMessage('finch: the question is not open any more; your answer has no effect.');
       }
@@ -141,11 +174,26 @@ export class Questions implements vscode.Disposable {
   }
 }
 
-async function inDialog(question: Question): Promise<Button | undefined> {
+async function inDialog(question: Question, token: vscode.CancellationToken): Promise<Button | undefined> {
   const all = buttons(question);
   const options = { modal: true, detail: detail(question) };
-  const label = await vscode.window.showWarningMessage(plain(question.title), options, ...all.map((button) => button.label));
-  return all.find((button) => button.label === label);
+  for (;;) {
+    const since = Date.now();
+    const label = await vscode.window.showWarningMessage(plain(question.title), options, ...fewLabels(all));
+    const button = await pressed(label, all);
+    const isNo = !button || button.choice === question.choices[0]?.id;
+    if (isNo || token.isCancellationRequested || Date.now() - since >= DEAF_MS) {
+      return button;
+    }
+  }
+}
+
+/** The button with this label, or the one that is chosen of all. */
+async function pressed(label: string | undefined, all: readonly Button[]): Promise<Button | undefined> {
+  if (label !== MORE) {
+    return all.find((button) => button.label === label);
+  }
+  return vscode.window.showQuickPick(all, { title: 'finch: your answer', ignoreFocusOut: true });
 }
 
 async function askReason(token: vscode.CancellationToken): Promise<string | undefined> {

@@ -48,7 +48,7 @@ function lineOf(event: TurnEvent): string | undefined {
     case 'began':
       return `\n=== ${event.task}: ${event.title} (turn ${event.turn})`;
     case 'call':
-      return `--> ${event.name} ${short(JSON.stringify(event.arguments ?? {}), ARGUMENTS_LENGTH_MAX)}`;
+      return `--> ${event.name} ${short(event.arguments, ARGUMENTS_LENGTH_MAX)}`;
     case 'called':
       return `<-- ${event.failed ? 'failed: ' : ''}${event.text}`;
     case 'plan':

@@ -65,7 +65,8 @@ export type Outcome = 'done' | 'stopped' | 'failed';
 export type TurnEvent = { turn: string } & (
   | { kind: 'began'; title: string; task: 'plan' | 'work' | 'ask' | 'change' | 'undo' }
   | { kind: 'text' | 'reasoning'; text: string }
-  | { kind: 'call'; id: string; name: string; arguments: unknown }
+  // `arguments` is JSON, and may be cut.
+  | { kind: 'call'; id: string; name: string; arguments: string }
   | { kind: 'output'; id: string; text: string }
   | { kind: 'called'; id: string; text: string; failed: boolean }
   | { kind: 'plan'; uri: string; hash: string; round: number; state: string; open: number }
