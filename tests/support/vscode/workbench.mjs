@@ -178,6 +178,8 @@ class Workbench {
   /** Chooses from the menu behind finch's status bar item. */
   async menu(entry) {
     await this.page.locator(ITEM).click();
+    // What does not fit the window is not in the list.
+    await this.page.locator('.quick-input-widget input').fill(entry);
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: entry }).click();
     await this.page.mouse.move(0, 0);
   }

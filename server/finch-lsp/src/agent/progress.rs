@@ -1,10 +1,11 @@
 //! A turn's progress bar: the standard one, which the user can cancel.
 //!
 //! It lives in a task of its own and reads only the newest line, so that a slow client holds nothing up. Invariant: a
-//! bar that the client allowed is begun, and one that was begun is ended.
+//! bar that the client allowed is begun, and one that was begun is ended: at once when its turn ends, because the next
+//! turn of the same task has the same token.
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::timeout;
 use tower_lsp::lsp_types::notification::Progress;
 use tower_lsp::lsp_types::request::WorkDoneProgressCreate;
 use tower_lsp::lsp_types::{
@@ -42,8 +43,15 @@ pub(super) async fn show(editor: Editor, turn: String, title: String, mut lines:
         let message = Some(lines.borrow_and_update().clone());
         let report = WorkDoneProgressReport { cancellable: Some(true), message, percentage: None };
         send(WorkDoneProgress::Report(report)).await;
-        sleep(TURN_PROGRESS_INTERVAL).await;
+        if timeout(TURN_PROGRESS_INTERVAL, ended(lines.clone())).await.is_ok() {
+            break;
+        }
     }
     let message = Some(lines.borrow().clone());
     send(WorkDoneProgress::End(WorkDoneProgressEnd { message })).await;
+}
+
+/// Waits until there will be no line any more.
+async fn ended(mut lines: watch::Receiver<String>) {
+    while lines.changed().await.is_ok() {}
 }
