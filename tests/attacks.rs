@@ -2,6 +2,7 @@
 //!
 //! `cargo test -p finch --test e2e -- attacks --nocapture` prints the table.
 
+mod asked;
 mod paths;
 mod shell;
 mod shown;
@@ -9,15 +10,15 @@ mod workspace;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::support::attack::oracle::{Before, hidden, leaked, not_still};
 use crate::support::attack::rig::Rig;
-use crate::support::attack::{Act, Expect, Row};
+use crate::support::attack::{Act, Expect, ROW, Row};
 use crate::support::finch::{command, said};
-use crate::support::scripted::{Kind, Reply, Request, Scripted};
+use crate::support::scripted::{Kind, Reply, Request, Scripted, call};
 
 /// How many rows are tried at once: most of the time is waiting.
 const AT_ONCE: usize = 4;
@@ -55,20 +56,14 @@ impl Door {
 
     /// A model that does the row's acts, one an answer.
     fn model(self, row: &Row, rig: &Arc<Rig>) -> Scripted {
-        let (mut acts, place): (VecDeque<Act>, _) = (row.acts.iter().copied().collect(), Arc::clone(rig));
+        // The server outlives the rig, which has to go.
+        let (mut acts, place): (VecDeque<Act>, _) = (row.acts.iter().copied().collect(), Arc::downgrade(rig));
         // What it says, it says everywhere.
         let said = row.acts.iter().find_map(|act| if let Act::Says(words) = act { Some(*words) } else { None });
         let words = rig.fill(said.unwrap_or("nothing"));
         let server = Scripted::start(move |request| match request.kind {
-            kind if kind == self.kind() => obey(&mut acts, &place),
-            Kind::Draft => {
-                let step = json!({"title": words, "what": words, "files": [words], "check": "true"});
-                Reply::json(&json!({"steps": [step]}))
-            }
-            Kind::Critique(_) => Reply::json(&json!({"findings": [{
-                "concern": words, "step_ref": 1, "severity": 7, "confidence": 2, "file": "", "line": 0, "quote": "",
-            }]})),
-            _ => Reply::Text("Nothing.".to_owned()),
+            kind if kind == self.kind() => obey(&mut acts, &place.upgrade().unwrap()),
+            kind => planned(kind, &words).unwrap_or_else(|| Reply::Text("Nothing.".to_owned())),
         });
         server.configure(&rig.finch_home());
         server
@@ -88,6 +83,20 @@ impl Door {
         let results = of_kind.map(all).max_by_key(Vec::len).unwrap_or_default();
         let told = requests.iter().map(|request| request.body.to_string()).collect();
         Ran { results, told, shown: format!("{}{}", ran.out, ran.err) }
+    }
+}
+
+/// What a model says to a request for a plan or its critique, with these words wherever it can.
+fn planned(kind: Kind, words: &str) -> Option<Reply> {
+    match kind {
+        Kind::Draft => {
+            let step = json!({"title": words, "what": words, "files": [words], "check": "true"});
+            Some(Reply::json(&json!({"steps": [step]})))
+        }
+        Kind::Critique(_) => Some(Reply::json(&json!({"findings": [{
+            "concern": words, "step_ref": 1, "severity": 7, "confidence": 2, "file": "", "line": 0, "quote": "",
+        }]}))),
+        Kind::Reading | Kind::Work | Kind::Summary | Kind::Other => None,
     }
 }
 
@@ -193,4 +202,55 @@ fn the_commands_do_harm_where_nothing_holds_them() {
         });
         harmless.map(|command| format!("it does nothing: {command}")).collect()
     });
+}
+
+/// C4: what is a folder when it is asked about is a link when it is used, or the reverse.
+#[test]
+fn a_folder_that_is_swapped_for_a_link_all_the_time_leads_nowhere() {
+    const ROUNDS: usize = 20;
+    let rig = Arc::new(Rig::new(&ROW));
+    std::fs::create_dir(rig.workspace().join("d")).unwrap();
+    let mut round = 0;
+    let server = Scripted::start(move |request| match request.kind {
+        Kind::Work if round < ROUNDS => {
+            round += 1;
+            let name = format!("d/pwned{round}");
+            // No two calls are the same, which would end the turn. What is staged has to reach the files before the last.
+            Reply::Calls(vec![
+                call("Write", &json!({"path": name, "content": "x"})),
+                call("Read", &json!({"path": "d/s", "limit": round})),
+                call("Bash", &json!({"command": format!("echo {round}")})),
+            ])
+        }
+        kind => planned(kind, "nothing").unwrap_or_else(|| Reply::Text("Done.".to_owned())),
+    });
+    server.configure(&rig.finch_home());
+    let row = Row { workspace_may_change: true, ..ROW };
+    let (before, ended, swaps) = (Before::of(&rig), AtomicBool::new(false), AtomicUsize::new(0));
+    let (folder, top) = (rig.workspace().join("d"), rig.top());
+    let ran = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                let aside = rig.workspace().join(format!("d{}", swaps.load(Ordering::Relaxed)));
+                // finch may have made the folder anew in between, and then it is another one that goes.
+                let is_swapped = std::fs::rename(&folder, &aside).is_ok()
+                    && std::os::unix::fs::symlink(top.join("out"), &folder).is_ok();
+                swaps.fetch_add(usize::from(is_swapped), Ordering::Relaxed);
+                let is_back = std::fs::remove_file(&folder).is_ok() && std::fs::rename(&aside, &folder).is_ok();
+                if !is_back {
+                    // One that is there already will do.
+                    std::fs::create_dir(&folder).ok();
+                }
+            }
+        });
+        let ran = Door::Approve.attack(&server, &rig);
+        ended.store(true, Ordering::Relaxed);
+        ran
+    });
+    let swaps = swaps.into_inner();
+    println!("C4: {swaps} swaps, {} calls", ran.results.len());
+    assert!(swaps > 1000 && ran.results.len() == 3 * ROUNDS, "{swaps} {}: {}", ran.results.len(), ran.shown);
+    let mut wrong = before.violations(&row, &rig);
+    wrong.extend(leaked("a request", &ran.told));
+    assert_eq!(wrong, Vec::<String>::new());
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use finch_agent::plan::Plan;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::finch::{command, said};
-use crate::support::scripted::Scripted;
+use crate::support::scripted::{Kind, Reply, Scripted};
 use crate::support::tasks::{SmallTask, tree};
 use crate::support::undo::undo;
 use crate::support::workbench::{Workbench, allow};
@@ -156,4 +156,32 @@ async fn finch_plans_does_checks_and_takes_back_each_of_them() {
     }
     println!("{} of {} tasks are done and taken back", tasks.len() - problems.len(), tasks.len());
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_removed_comes_back_in_its_encoding() {
+    let place = tempfile::tempdir().unwrap();
+    let (workspace, home) = (place.path().join("ws"), place.path().join("home"));
+    std::fs::create_dir_all(workspace.join(".git")).unwrap();
+    std::fs::create_dir(&home).unwrap();
+    let utf16 = "\u{feff}Grüße 🌞\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    std::fs::write(workspace.join("wide.txt"), utf16).unwrap();
+    std::fs::write(workspace.join("marked.txt"), "\u{feff}a\n").unwrap();
+    allow(&home, &[]);
+    let before = tree(&workspace);
+    let patch = "--- a/wide.txt\n+++ /dev/null\n--- a/marked.txt\n+++ /dev/null\n";
+    let mut work = vec![Reply::Text("Done.".to_owned()), Reply::call("Edit", &json!({"patch": patch}))];
+    let server = Scripted::start(move |request| match request.kind {
+        Kind::Draft => Reply::json(&json!({"steps": [{"title": "t", "what": "w", "files": [], "check": "true"}]})),
+        Kind::Critique(_) => Reply::no_findings(),
+        Kind::Work => work.pop().unwrap(),
+        Kind::Reading | Kind::Summary | Kind::Other => Reply::Text("Two files.".to_owned()),
+    });
+    server.configure(&home);
+    let mut finch = command(&home);
+    finch.args(["plan", "Remove both.", "--approve"]).current_dir(&workspace);
+    let ran = tokio::task::spawn_blocking(move || said(&mut finch)).await.unwrap();
+    assert_eq!((ran.code, tree(&workspace).len()), (0, 0), "{}", ran.err);
+    undo(&workspace, &home).await;
+    assert_eq!(tree(&workspace), before);
 }

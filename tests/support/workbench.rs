@@ -88,10 +88,10 @@ impl Documents for Disk {
 fn write(changes: &ChangeSet) {
     for effect in changes.effects() {
         match effect {
-            Effect::Create { path, text } => {
+            Effect::Create { path, text, encoding } => {
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 assert!(!path.exists(), "{}", path.display());
-                std::fs::write(path, &*text).unwrap();
+                std::fs::write(path, encoding.encode(&text)).unwrap();
             }
             Effect::Edit { path, against, edits } => {
                 std::fs::write(path, against.encoding.encode(&edited(&against.text, &edits))).unwrap();

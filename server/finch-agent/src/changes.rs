@@ -155,7 +155,9 @@ impl ChangeSet {
     pub fn rebase(&mut self, path: &Path, now: &Base) -> Standing {
         let Some(file) = self.files.get_mut(path) else { return Standing::Unstaged };
         if file.base.text == now.text {
-            file.base = now.clone();
+            // What is not there has no encoding, but what comes back had one.
+            let encoding = if now.text.is_none() { file.base.encoding } else { now.encoding };
+            file.base = Base { encoding, ..now.clone() };
             file.conflict = None;
             return Standing::Staged;
         }
@@ -304,7 +306,8 @@ impl ChangeSet {
                 }
                 (Some(against), None) if !renamed.contains(&&path) => effects.push(Effect::Remove { path, against }),
                 (None, Some(text)) if !self.is_valid_rename(&path) => {
-                    created.push(Effect::Create { path, text: Arc::clone(text) });
+                    let (text, encoding) = (Arc::clone(text), file.base.encoding);
+                    created.push(Effect::Create { path, text, encoding });
                 }
                 (_, _) => {}
             }

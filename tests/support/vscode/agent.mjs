@@ -92,6 +92,7 @@ async function theModelAsks() {
   await box.waitFor();
   await box.locator('.monaco-list-row', { hasText: 'disk' }).click();
   await say('How large?', '10 MB');
+  await workbench.closeToasts();
 }
 
 async function thePlanIsReloaded() {

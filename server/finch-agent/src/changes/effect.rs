@@ -24,8 +24,8 @@ pub struct Against {
 /// One step towards the change. Steps stand in the order in which they are to be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Makes a file that must not be there yet.
-    Create { path: PathBuf, text: Arc<str> },
+    /// Makes a file that must not be there yet; one that comes back has the encoding that it had.
+    Create { path: PathBuf, text: Arc<str>, encoding: Encoding },
     /// Changes a file. The edits stand in order and do not meet.
     Edit { path: PathBuf, against: Against, edits: Vec<TextEdit> },
     /// Renames a file, which must not replace another, and then changes it.

@@ -12,7 +12,7 @@ type Files = BTreeMap<PathBuf, String>;
 fn apply(effects: &[Effect], files: &mut Files) {
     for effect in effects {
         match effect {
-            Effect::Create { path, text } => {
+            Effect::Create { path, text, .. } => {
                 assert!(files.insert(path.clone(), text.to_string()).is_none(), "{path:?} is there already");
             }
             Effect::Edit { path, against, edits } => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::changes::{Against, ChangeSet, Effect, TextEdit};
 use crate::paths::{PathError, Root};
 use crate::tools::{Documents, Settled};
-use crate::view::{Encoding, disk};
+use crate::view::disk;
 
 /// The files of a workspace, where nobody but the agent is at them.
 #[derive(Debug, Clone)]
@@ -76,8 +76,8 @@ fn outside(path: &Path) -> &Path {
 fn changes(effect: Effect) -> Vec<Change> {
     let bytes = |against: &Against| against.encoding.encode(&against.text);
     match effect {
-        Effect::Create { path, text } => {
-            vec![Change { path, before: None, after: Some(Encoding::Utf8.encode(&text)) }]
+        Effect::Create { path, text, encoding } => {
+            vec![Change { path, before: None, after: Some(encoding.encode(&text)) }]
         }
         Effect::Edit { path, against, edits } => {
             let after = against.encoding.encode(&edited(&against.text, &edits));

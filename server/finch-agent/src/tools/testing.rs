@@ -51,9 +51,9 @@ impl Workspace {
     pub(crate) fn apply(&self) {
         for effect in self.context.view.changes().accept_all().effects() {
             match effect {
-                Effect::Create { path, text } => {
+                Effect::Create { path, text, encoding } => {
                     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                    std::fs::write(path, &*text).unwrap();
+                    std::fs::write(path, encoding.encode(&text)).unwrap();
                 }
                 Effect::Edit { path, against, edits } => {
                     std::fs::write(path, against.encoding.encode(&edited(&against.text, &edits))).unwrap();

@@ -78,7 +78,8 @@ impl Wording<'_> {
             Effect::Edit { path, against, edits } => {
                 operations.push(self.document_edit(path, against, against.version, edits)?);
             }
-            Effect::Create { path, text } => {
+            // The editor decides on the encoding of a file that it makes.
+            Effect::Create { path, text, .. } => {
                 if !self.facts.create {
                     return Err(cannot("make files", path));
                 }
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn files_come_and_go_where_the_client_can_do_that_and_else_it_is_said() {
-        let create = Effect::Create { path: "/w/b".into(), text: "new\n".into() };
+        let create = Effect::Create { path: "/w/b".into(), text: "new\n".into(), encoding: Default::default() };
         let seen = put(ALL, std::slice::from_ref(&create)).expect("an edit");
         assert_eq!(seen["documentChanges"][0]["kind"], "create");
         assert_eq!(seen["documentChanges"][0]["options"], json!({"overwrite": false, "ignoreIfExists": false}));

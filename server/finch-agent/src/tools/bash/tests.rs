@@ -117,7 +117,7 @@ async fn staged_edits_reach_the_files_before_a_command() {
     impl Documents for Disk {
         fn apply<'a>(&'a self, changes: &'a ChangeSet) -> Settled<'a> {
             for effect in changes.effects() {
-                let Effect::Create { path, text } = effect else { panic!("{effect:?}") };
+                let Effect::Create { path, text, .. } = effect else { panic!("{effect:?}") };
                 std::fs::write(path, &*text).unwrap();
                 *self.0.lock().unwrap() += 1;
             }

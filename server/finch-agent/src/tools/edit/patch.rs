@@ -43,7 +43,7 @@ pub(super) fn parse(patch: &str) -> Result<Vec<FilePatch>, String> {
         } else if let (Some(name), Some(from)) = (line.strip_prefix("rename to "), names.0) {
             names.1 = Some(name);
             files.push(FilePatch { old: Some(from.to_owned()), new: Some(name.to_owned()), hunks: Vec::new() });
-        } else if is_header(&lines, at) {
+        } else if is_header(&lines, at) || is_header_alone(&lines, at) {
             let file = header(lines[at], lines[at + 1])?;
             // A rename with edits has both kinds of names.
             if names.1.is_some() && names.1 == file.new.as_deref() {
@@ -75,6 +75,12 @@ fn is_header(lines: &[&str], at: usize) -> bool {
     lines[at].starts_with("--- ")
         && next(1).is_some_and(|line| line.starts_with("+++ "))
         && next(2).is_none_or(|line| line.starts_with("@@") || line.starts_with("diff ") || line.is_empty())
+}
+
+/// The head of a file that is only removed, right before that of the next.
+fn is_header_alone(lines: &[&str], at: usize) -> bool {
+    let begins = |offset: usize, mark: &str| lines.get(at + offset).is_some_and(|line| line.starts_with(mark));
+    begins(0, "--- ") && begins(1, "+++ ") && begins(2, "--- ")
 }
 
 fn header(old: &str, new: &str) -> Result<FilePatch, String> {
@@ -267,6 +273,10 @@ mod tests {
                 "diff --git a/x b/x\nindex 1..2 100644\n--- a/x\n+++ b/x\n{hunk}\ndiff --git a/y b/y\n--- a/y\n+++ /dev/null\n{hunk}"
             )),
             [(some("x"), some("x"), 1), (some("y"), None, 1)]
+        );
+        assert_eq!(
+            names("--- a/x\n+++ /dev/null\n--- a/y\n+++ /dev/null\n"),
+            [(some("x"), None, 0), (some("y"), None, 0)]
         );
         assert_eq!(
             names("diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y\n"),
