@@ -318,7 +318,8 @@ fn a_document_that_has_changed_on_the_disk_too_is_not_saved() {
 #[test]
 fn diagnostics_are_told_once_they_stand_still() {
     let asked = json!({ "send": { "id": "d1", "method": "finch/diagnostics", "params": {} } });
-    let server = server(&json!({ "finch.plan": [asked] }));
+    let script = json!({ "encoding": "utf-16", "commands": COMMANDS, "on": { "finch.plan": [asked] } });
+    let server = FakeServer::new(&script);
     let neovim = open(&server, "größe = 1\n");
     let set = "vim.diagnostic.set(vim.api.nvim_create_namespace('x'), 0, \
                { { lnum = 0, col = 10, end_col = 11, message = 'bad', severity = 1, source = 'lint' } })";
@@ -333,14 +334,14 @@ fn diagnostics_are_told_once_they_stand_still() {
     assert_eq!(
         told,
         json!({ "diagnostics": [{
-            "uri": uri, "range": { "start": place(10), "end": place(11) },
+            "uri": uri, "range": { "start": place(8), "end": place(9) },
             "severity": 1, "message": "bad", "source": "lint",
         }] })
     );
     neovim.feed(":Finch fix<CR>");
     neovim.wait(|| server.received("workspace/executeCommand").len() == 2, "the command");
     let fix = &server.received("workspace/executeCommand")[1]["arguments"][0];
-    let range = json!({ "start": place(10), "end": place(11) });
+    let range = json!({ "start": place(8), "end": place(9) });
     assert_eq!(
         *fix,
         json!({ "uri": uri, "range": range, "diagnostic": { "message": "bad", "source": "lint", "range": range } })

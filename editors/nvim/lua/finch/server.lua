@@ -81,7 +81,8 @@ local function on_exit(client_id, how)
     if asked_to or vim.v.exiting ~= vim.NIL then
       status.gone(client_id)
       if followed and vim.v.exiting == vim.NIL then
-        M.consider_all()
+        -- Neovim 0.10 takes the client off its list after this.
+        vim.schedule(M.consider_all)
       end
       return
     end

@@ -34,7 +34,7 @@ export class Agent implements vscode.Disposable {
   readonly middleware: Middleware;
   readonly #hooks: Hooks;
   readonly #log = new Log();
-  readonly #reload = new Reload();
+  readonly #reload: Reload;
   readonly #questions: Questions;
   readonly #turns: Turns;
   #asked = 0;
@@ -43,6 +43,7 @@ export class Agent implements vscode.Disposable {
   constructor(hooks: Hooks) {
     this.#hooks = hooks;
     this.#turns = new Turns(hooks.memory.get<Turn[]>(REMEMBERED, []));
+    this.#reload = new Reload((error) => hooks.log.debug(String(error)));
     this.#questions = new Questions((open) => {
       this.#asked = open;
       this.#draw();

@@ -5,7 +5,9 @@ import type { Outcome, TurnEvent } from './wire.ts';
 
 /** Turns that are remembered after they ended. */
 const ENDED_MAX = 20;
-const TITLE_LENGTH_MAX = 32;
+/** The status bar has little room. */
+const DOING_LENGTH_MAX = 44;
+const TITLE_LENGTH_MAX = 20;
 
 export interface Turn {
   id: string;
@@ -102,7 +104,7 @@ export function label(running: readonly Turn[], questions: number): string | und
 
 /** What a turn does, and for what. */
 export function words({ title, doing }: Turn): string {
-  return plain(title ? `${short(doing, 2 * TITLE_LENGTH_MAX)}: ${short(title, TITLE_LENGTH_MAX)}` : doing);
+  return plain(title ? `${short(doing, DOING_LENGTH_MAX)}: ${short(title, TITLE_LENGTH_MAX)}` : doing);
 }
 
 function news(event: TurnEvent): Partial<Turn> {
