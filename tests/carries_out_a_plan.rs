@@ -5,18 +5,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::support::finch::{command, said};
-use crate::support::llmock::{KEY, Llmock, SERVICES};
+use crate::support::llmock::Llmock;
 
 const CHECK: &str = "python3 -m unittest -q";
 
 /// A home with one cloud and these rules.
 fn home(server: &Llmock, rules: &str) -> tempfile::TempDir {
-    let home = tempfile::tempdir().unwrap();
-    let (service, _, model) = SERVICES[1];
-    let url = server.spec(service).endpoint;
-    let config =
-        format!("[[providers]]\ntype = \"openai\"\nmodel = \"{model}\"\nbase_url = \"{url}\"\napi_key = \"{KEY}\"\n");
-    std::fs::write(home.path().join("config.toml"), config).unwrap();
+    let home = server.home();
     std::fs::write(home.path().join("permissions.toml"), rules).unwrap();
     home
 }

@@ -5,17 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::finch::{command, finch, said};
-use crate::support::llmock::{KEY, Llmock, SERVICES};
-
-fn home(server: &Llmock) -> tempfile::TempDir {
-    let home = tempfile::tempdir().unwrap();
-    let (service, _, model) = SERVICES[1];
-    let url = server.spec(service).endpoint;
-    let config =
-        format!("[[providers]]\ntype = \"openai\"\nmodel = \"{model}\"\nbase_url = \"{url}\"\napi_key = \"{KEY}\"\n");
-    std::fs::write(home.path().join("config.toml"), config).unwrap();
-    home
-}
+use crate::support::llmock::Llmock;
 
 fn workspace() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -61,7 +51,7 @@ fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn a_plan_is_revised_until_nothing_grave_is_open_and_is_kept() {
     let server = Llmock::start();
-    let (home, folder) = (home(&server), workspace());
+    let (home, folder) = (server.home(), workspace());
     let before = tree(folder.path());
     let mut replies = vec![reply("parse.py splits at spaces, in line 2."), draft("Split at tabs too.")];
     // Whoever asks first is told something grave that is there, and something that is not.
@@ -89,7 +79,7 @@ fn a_plan_is_revised_until_nothing_grave_is_open_and_is_kept() {
 #[test]
 fn what_the_model_reads_is_bounded_by_the_gate() {
     let server = Llmock::start();
-    let (home, folder) = (home(&server), workspace());
+    let (home, folder) = (server.home(), workspace());
     let call =
         |name: &str, arguments: Value| json!({"type": "reply", "tool_calls": [{"name": name, "arguments": arguments}]});
     let mut replies = vec![
@@ -112,7 +102,7 @@ fn what_the_model_reads_is_bounded_by_the_gate() {
 #[test]
 fn a_critique_that_is_none_holds_the_plan_open_and_is_said() {
     let server = Llmock::start();
-    let (home, folder) = (home(&server), workspace());
+    let (home, folder) = (server.home(), workspace());
     let mut replies = vec![reply("notes"), draft("Split at tabs too.")];
     replies.extend(std::iter::repeat_with(none).take(6));
     replies.extend([reply("I find it good."), reply("Really.")]);

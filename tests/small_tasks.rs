@@ -78,7 +78,7 @@ async fn check(task: &SmallTask) {
     let whole = bench.run(&task.check).await;
     assert!(!whole.is_error, "{name}: {}", whole.text);
     assert_ne!(tree(&workspace), before, "{name}: nothing has changed");
-    bench.undo();
+    bench.undo().await;
     assert_eq!(tree(&workspace), before, "{name}: it is not undone");
     println!("{name}: {}", task.title);
 }

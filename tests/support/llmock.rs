@@ -72,6 +72,16 @@ impl Llmock {
         server
     }
 
+    /// A FINCH_HOME whose one provider is it, as OpenAI.
+    pub(crate) fn home(&self) -> tempfile::TempDir {
+        let home = tempfile::tempdir().unwrap();
+        let (service, _, model) = SERVICES[1];
+        let url = self.spec(service).endpoint;
+        let provider = format!("type = \"openai\"\nmodel = \"{model}\"\nbase_url = \"{url}\"\napi_key = \"{KEY}\"\n");
+        std::fs::write(home.path().join("config.toml"), format!("[[providers]]\n{provider}")).unwrap();
+        home
+    }
+
     /// What is to be known of one of its services.
     pub(crate) fn spec(&self, service: Service) -> CloudSpec {
         let (_, place, model) = SERVICES.into_iter().find(|(one, ..)| *one == service).expect("one of the six");

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use finch_agent::changes::{ChangeSet, Effect, TextEdit};
+use finch_agent::changes::ChangeSet;
 use finch_agent::permissions::Permissions;
 use finch_agent::rules::{Confinement, Rules, Scope};
+use finch_agent::task::FilesOnDisk;
 use finch_agent::tools::bash::{Documents, Settled, Shell};
 use finch_agent::tools::{Bash, Edit, Glob, Grep, Read, Write};
 use finch_agent::view::{NoBuffers, View};
@@ -26,7 +27,7 @@ impl Workbench {
         let scope = Scope { workspace: workspace.clone(), finch_home: home.canonicalize().unwrap(), user_home: None };
         // The commands are those of the tests themselves: nothing has to hold them.
         let rules = Rules::new(scope, Vec::new()).confined(Confinement::Whole);
-        let disk = Arc::new(Disk::default());
+        let disk = Arc::new(Disk { files: FilesOnDisk::new(&workspace), applied: Mutex::default() });
         let documents: Arc<dyn Documents> = disk.clone();
         let bash = Bash::new(Arc::new(Shell), documents);
         Self {
@@ -64,14 +65,15 @@ impl Workbench {
     }
 
     /// Takes everything back that reached the disk.
-    pub(crate) fn undo(&self) {
-        write(&self.disk.applied.lock().unwrap().reversed());
+    pub(crate) async fn undo(&self) {
+        let back = self.disk.applied.lock().unwrap().reversed();
+        self.disk.files.apply(&back).await.unwrap();
     }
 }
 
 /// Files as they are, without an editor.
-#[derive(Default)]
 struct Disk {
+    files: FilesOnDisk,
     /// Everything so far, as one set.
     applied: Mutex<ChangeSet>,
 }
@@ -79,39 +81,10 @@ struct Disk {
 impl Documents for Disk {
     fn apply<'a>(&'a self, changes: &'a ChangeSet) -> Settled<'a> {
         Box::pin(async move {
-            write(changes);
+            self.files.apply(changes).await?;
             self.applied.lock().unwrap().absorb(changes.clone()).map_err(|(meeting, _)| format!("{meeting:?}"))
         })
     }
-}
-
-fn write(changes: &ChangeSet) {
-    for effect in changes.effects() {
-        match effect {
-            Effect::Create { path, text, encoding } => {
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                assert!(!path.exists(), "{}", path.display());
-                std::fs::write(path, encoding.encode(&text)).unwrap();
-            }
-            Effect::Edit { path, against, edits } => {
-                std::fs::write(path, against.encoding.encode(&edited(&against.text, &edits))).unwrap();
-            }
-            Effect::Rename { from, to, against, edits } => {
-                assert!(!to.exists(), "{}", to.display());
-                std::fs::remove_file(from).unwrap();
-                std::fs::write(to, against.encoding.encode(&edited(&against.text, &edits))).unwrap();
-            }
-            Effect::Remove { path, .. } => std::fs::remove_file(path).unwrap(),
-        }
-    }
-}
-
-fn edited(text: &str, edits: &[TextEdit]) -> String {
-    let mut text = text.to_owned();
-    for edit in edits.iter().rev() {
-        text.replace_range(edit.range.clone(), &edit.text);
-    }
-    text
 }
 
 /// `permissions.toml` that allows all changes of files in the workspace, and these commands word for word.

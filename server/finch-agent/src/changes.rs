@@ -18,7 +18,7 @@ use std::{
 
 use crate::view::Encoding;
 
-pub use effect::{Against, Effect, TextEdit};
+pub use effect::{Against, Effect, TextEdit, edited};
 pub(crate) use lines::unified;
 pub use plain::PlainChange;
 

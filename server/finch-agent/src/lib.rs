@@ -20,6 +20,7 @@ pub mod paths;
 pub mod permissions;
 pub mod permit;
 pub mod plan;
+pub mod process;
 pub mod question;
 pub mod rules;
 pub mod sandbox;
@@ -30,6 +31,7 @@ pub mod tool;
 pub mod tools;
 pub mod turn;
 pub mod view;
+pub mod whole;
 
 pub use access::Access;
 pub use gate::{Asker, Gate};

@@ -5,7 +5,7 @@
 //! each other's answers, and keep the comments of whoever edits the file by hand.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
@@ -13,6 +13,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 use crate::limits::{PERMISSIONS_BAD_MAX, PERMISSIONS_BYTES_MAX, STORED_RULES_MAX};
 use crate::lock::{self, LockError};
 use crate::rules::{Pattern, Rule};
+use crate::whole;
 
 mod entry;
 #[cfg(test)]
@@ -270,19 +271,7 @@ impl Permissions {
         if text.len() as u64 > PERMISSIONS_BYTES_MAX {
             return Err(PermissionsError::Full { path: self.path.clone() });
         }
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        // A temporary file is readable by its owner alone.
-        let write = || -> io::Result<()> {
-            let mut temporary = tempfile::Builder::new().prefix(".saving-").tempfile_in(folder)?;
-            temporary.write_all(text.as_bytes())?;
-            temporary.as_file().sync_all()?;
-            temporary.persist(&self.path).map_err(|error| error.error)?;
-            // Elsewhere a folder cannot be opened to be synced.
-            #[cfg(unix)]
-            fs::File::open(folder)?.sync_all()?;
-            Ok(())
-        };
-        write().map_err(|source| self.unwritten(source))
+        whole::write(&self.path, text.as_bytes()).map_err(|source| self.unwritten(source))
     }
 
     fn unwritten(&self, source: io::Error) -> PermissionsError {

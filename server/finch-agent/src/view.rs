@@ -128,6 +128,19 @@ impl View {
         }
     }
 
+    /// What edits of the file at a canonical path are to be staged against; none if there is something else than a text.
+    /// Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// The system's, if it cannot be read.
+    pub fn base(&self, path: &Path) -> io::Result<Option<Base>> {
+        Ok(match self.look(path)? {
+            Content::Text(seen) => Some(seen.base),
+            Content::Missing { base } => Some(base),
+            _ => None,
+        })
+    }
+
     /// The files whose text is not the disk's.
     #[must_use]
     pub fn overlaid(&self) -> Vec<PathBuf> {

@@ -62,6 +62,8 @@ pub struct AgentBackend {
     pub answers: PathBuf,
     /// Where staged edits are shown.
     pub reviews: PathBuf,
+    /// The file that tasks are kept in. Where there is none, nothing was interrupted.
+    pub tasks: PathBuf,
     /// The file that finch logs to, if it does.
     pub log: Option<PathBuf>,
 }

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use finch_agent::process::started;
+
 /// A process that was alive when the watch began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parent {
@@ -15,27 +17,15 @@ pub(crate) struct Parent {
 impl Parent {
     /// `None` when no such process can be seen: it may live in another container, and nothing can be concluded.
     pub(crate) fn find(pid: u32) -> Option<Self> {
-        Some(Self { pid, started: start_time(pid)? })
+        Some(Self { pid, started: started(pid)? })
     }
 
     /// Returns when the process is gone.
     pub(crate) async fn gone(&self, poll: Duration) {
-        while start_time(self.pid).as_ref() == Some(&self.started) {
+        while started(self.pid).as_ref() == Some(&self.started) {
             tokio::time::sleep(poll).await;
         }
     }
-}
-
-/// When a living process started, in the system's own unit. Reading `/proc` touches no disk and takes microseconds.
-fn start_time(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses and may hold anything; the rest is plain.
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?;
-    let is_dead = matches!(state, "Z" | "X" | "x");
-    // The start time is field 22, so 18 fields lie between it and the state, field 3.
-    fields.nth(18).filter(|_| !is_dead).map(str::to_owned)
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
 use finch_agent::Gate;
 use finch_agent::instructions::{self, Instructions};
 use finch_agent::permissions::Permissions;
@@ -26,19 +25,20 @@ pub(crate) struct Worker {
     pub(crate) named: Option<ProviderId>,
     pub(crate) client: ClientId,
     pub(crate) rounds_max: u32,
+    /// Tried out once, whatever the number of folders.
+    pub(crate) sandbox: Arc<Sandbox>,
 }
 
 /// What stands behind the tasks in `workspace`, which is canonical. The sandbox is tried out first.
-pub(crate) async fn workbench(surroundings: &Surroundings, workspace: &Path, worker: Worker) -> Result<Workbench> {
+pub(crate) async fn workbench(surroundings: &Surroundings, workspace: &Path, worker: Worker) -> Workbench {
     let home = surroundings.home.root();
-    let sandbox = Arc::new(confinement::sandbox()?);
+    let Worker { provider, named, client, rounds_max, sandbox } = worker;
     let rules = rules(home, workspace).confined(confined(&sandbox).await);
     let permissions = Permissions::open(home.join("permissions.toml"));
     let (grants, refused) = confinement::grants(&surroundings.config.agent, home);
     refused.iter().for_each(|refused| tracing::warn!("{refused}"));
-    let Worker { provider, named, client, rounds_max } = worker;
     let command_seconds = u64::try_from(surroundings.config.agent.command_seconds).unwrap_or(u64::MAX);
-    Ok(Workbench {
+    Workbench {
         provider,
         client,
         origin: Origin { workspace: Some(workspace.into()), named, ..Origin::default() },
@@ -50,10 +50,10 @@ pub(crate) async fn workbench(surroundings: &Surroundings, workspace: &Path, wor
         plans: plans(home, workspace),
         command_time: Duration::from_secs(command_seconds),
         rounds_max,
-        store: store(home),
+        store: store(&tasks(home)),
         made: Made::default(),
         working: Arc::default(),
-    })
+    }
 }
 
 fn rules(home: &Path, workspace: &Path) -> Rules {
@@ -88,9 +88,14 @@ fn briefing(surroundings: &Surroundings, rules: &Rules) -> Briefer {
     })
 }
 
+/// The file that tasks are kept in.
+pub(crate) fn tasks(home: &Path) -> PathBuf {
+    home.join("state.db")
+}
+
 /// Tasks can be worked on without it.
-fn store(home: &Path) -> Option<Store> {
-    match Store::open(&home.join("state.db")) {
+fn store(path: &Path) -> Option<Store> {
+    match Store::open(path) {
         Ok(store) => Some(store),
         Err(error) => {
             tracing::warn!("{error}");

@@ -34,6 +34,16 @@ pub enum Effect {
     Remove { path: PathBuf, against: Against },
 }
 
+/// The text with these edits made, which stand in order and do not meet.
+#[must_use]
+pub fn edited(text: &str, edits: &[TextEdit]) -> String {
+    let mut text = text.to_owned();
+    for edit in edits.iter().rev() {
+        text.replace_range(edit.range.clone(), &edit.text);
+    }
+    text
+}
+
 /// The smallest edits, line by line, that turn one text into another.
 pub(crate) fn edits(old: &str, new: &str) -> Vec<TextEdit> {
     pieces(old, new).into_iter().map(|piece| trimmed(old, new, piece.old, piece.new)).collect()

@@ -5,6 +5,8 @@
 
 use std::fs;
 
+use crate::process::started;
+
 /// A process, as it is written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Owner {
@@ -59,18 +61,6 @@ fn place() -> String {
     let run = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let container = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     format!("{} {}", run.trim(), container.display()).trim().to_owned()
-}
-
-/// When a living process started.
-fn started(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses and may hold anything; the rest is plain.
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?;
-    let is_dead = matches!(state, "Z" | "X" | "x");
-    // The start time is field 22, so 18 fields lie between it and the state, field 3.
-    fields.nth(18).filter(|_| !is_dead).map(str::to_owned)
 }
 
 /// Where start times are not told: another process may have the id by now.

@@ -9,7 +9,7 @@ use super::settling::{Remembered, settle};
 use super::{Door, Edits, TaskError, TaskEvent, TaskId, Workbench, brief};
 use crate::Tool;
 use crate::store::State;
-use crate::tools::{AskUser, Diagnostics, Edit, Write};
+use crate::tools::{Edit, Write};
 use crate::turn::{Agent, Conversation, End};
 
 impl Workbench {
@@ -46,8 +46,7 @@ impl Workbench {
         let documents = Remembered::new(self, id, door, events);
         let mut tools = looking_tools();
         tools.extend([Arc::new(Edit) as Arc<dyn Tool>, Arc::new(Write)]);
-        tools.extend(door.user.iter().map(|user| Arc::new(AskUser::new(Arc::clone(user))) as Arc<dyn Tool>));
-        tools.extend(door.reports.iter().map(|all| Arc::new(Diagnostics::new(Arc::clone(all))) as Arc<dyn Tool>));
+        tools.extend(door.tools());
         let agent = self.agent(tools, &self.context(door), door.asker.clone());
         let under_way = self.keeping(id).take_up(State::Working).await?;
         let said = self.talk(brief::CHANGER, instruction, &agent, events).await;
@@ -73,9 +72,8 @@ impl Workbench {
         agent: &Agent,
         events: &mpsc::Sender<TaskEvent>,
     ) -> Result<String, TaskError> {
-        let briefing = self.briefing(&[]).await;
-        let mut conversation = Conversation::new(brief::system(role, self, &briefing), words);
-        briefing.files.iter().for_each(|file| conversation.add_file(file.clone()));
+        let mut conversation = Conversation::new("", words);
+        self.briefing(&[]).await.tell(role, self, &mut conversation);
         match self.run(agent, &mut conversation, None, events).await.0 {
             End::Answered => Ok(last_words(&conversation).unwrap_or_default()),
             End::Failed(error) => Err(error.into()),

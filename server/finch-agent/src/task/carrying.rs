@@ -9,13 +9,14 @@ use tokio::sync::mpsc;
 
 use super::event::tell;
 use super::kept::Keeping;
+use super::reading::looking_tools;
 use super::settling::{Remembered, settle};
 use super::{Door, Edits, PlanState, StepState, TaskError, TaskEvent, TaskId, Workbench, brief};
 use crate::limits::{CHECK_TRIES_MAX, EVENTS_MAX};
 use crate::plan::{Plan, Step};
 use crate::store::State;
 use crate::tool::Live;
-use crate::tools::{AskUser, Bash, Diagnostics, Documents, Edit, Glob, Grep, Read, Restart, Write};
+use crate::tools::{Bash, Documents, Edit, Restart, Write};
 use crate::turn::{Agent, Conversation, End, Event, Pinned};
 use crate::{Outcome, Tool, ToolContext};
 
@@ -76,7 +77,7 @@ impl Workbench {
         let under_way = keeping.take_up(State::Working).await?;
         keeping.plan(path, Some(plan.hash())).await;
         let work = self.work(id, door, events);
-        let mut conversation = self.taken_up(&work, &plan).await;
+        let mut conversation = Self::taken_up(&work, &plan).await;
         self.note(path, &plan, PlanState::Working, &work).await?;
         let ended = self.steps(&work, path, &mut plan, &mut conversation).await?;
         let (state, end) = match &ended {
@@ -91,23 +92,14 @@ impl Workbench {
     }
 
     /// What was said before finch ended, or the beginning.
-    async fn taken_up(&self, work: &Work<'_>, plan: &Plan) -> Conversation {
-        let briefing = self.briefing(&[]).await;
-        let mut conversation = Conversation::new(brief::system(brief::WORKER, self, &briefing), &plan.task);
-        briefing.files.iter().for_each(|file| conversation.add_file(file.clone()));
-        match work.keeping.conversation().await {
-            Some(before) => {
-                let mut before = before;
-                before.system = conversation.system;
-                briefing.files.iter().for_each(|file| before.add_file(file.clone()));
-                before
-            }
-            None => {
-                conversation.pinned = vec![pinned(plan)];
-                work.keeping.begun(&conversation).await;
-                conversation
-            }
+    async fn taken_up(work: &Work<'_>, plan: &Plan) -> Conversation {
+        if let Some(before) = work.keeping.conversation().await {
+            return before;
         }
+        let mut conversation = Conversation::new("", &plan.task);
+        conversation.pinned = vec![pinned(plan)];
+        work.keeping.begun(&conversation).await;
+        conversation
     }
 
     /// Every step that is not ticked, in order.
@@ -124,9 +116,7 @@ impl Workbench {
             }
             let (number, step) = (at + 1, plan.steps[at].clone());
             conversation.pinned = vec![pinned(plan)];
-            let briefing = self.briefing(&step.files).await;
-            conversation.system = brief::system(brief::WORKER, self, &briefing);
-            briefing.files.iter().for_each(|file| conversation.add_file(file.clone()));
+            self.briefing(&step.files).await.tell(brief::WORKER, self, conversation);
             work.tell_step(number, &step, StepState::Working).await;
             if let Some(end) = self.step(work, number, &step, conversation).await {
                 work.tell_step(number, &step, StepState::Failed).await;
@@ -135,9 +125,7 @@ impl Workbench {
             self.tick(path, work.door, plan, number).await?;
             plan.steps[at].is_done = true;
             work.tell_step(number, &step, StepState::Done).await;
-            let event =
-                TaskEvent::PlanFile { path: path.to_owned(), hash: plan.hash(), state: PlanState::Working, open: 0 };
-            tell(work.events, event).await;
+            work.tell_plan(path, plan, PlanState::Working).await;
         }
         Ok(WorkEnd::Done)
     }
@@ -149,10 +137,9 @@ impl Workbench {
             Edits::Apply => Bash::new(Arc::clone(&self.runner), Arc::clone(&for_tools)).lasting(self.command_time),
             Edits::Review => Bash::reviewed(Arc::clone(&self.runner)).lasting(self.command_time),
         };
-        let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(Read), Arc::new(Glob), Arc::new(Grep)];
+        let mut tools = looking_tools();
         tools.extend([Arc::new(Edit) as Arc<dyn Tool>, Arc::new(Write), Arc::new(bash())]);
-        tools.extend(door.user.iter().map(|user| Arc::new(AskUser::new(Arc::clone(user))) as Arc<dyn Tool>));
-        tools.extend(door.reports.iter().map(|all| Arc::new(Diagnostics::new(Arc::clone(all))) as Arc<dyn Tool>));
+        tools.extend(door.tools());
         tools.extend(door.restarter.iter().map(|it| Arc::new(Restart::new(Arc::clone(it))) as Arc<dyn Tool>));
         tools.extend(self.more_tools.iter().cloned());
         let agent = self.agent(tools, &self.context(door), door.asker.clone());
@@ -208,8 +195,7 @@ impl Workbench {
     /// Says in the plan's file, and to who listens, how far it is.
     async fn note(&self, path: &Path, plan: &Plan, state: PlanState, work: &Work<'_>) -> Result<(), TaskError> {
         self.write_state(path, work.door, plan, state).await?;
-        let event = TaskEvent::PlanFile { path: path.to_owned(), hash: plan.hash(), state, open: 0 };
-        tell(work.events, event).await;
+        work.tell_plan(path, plan, state).await;
         Ok(())
     }
 }
@@ -217,6 +203,10 @@ impl Workbench {
 impl Work<'_> {
     async fn tell_step(&self, number: usize, step: &Step, state: StepState) {
         tell(self.events, TaskEvent::Step { number, title: step.title.clone(), state }).await;
+    }
+
+    async fn tell_plan(&self, path: &Path, plan: &Plan, state: PlanState) {
+        tell(self.events, TaskEvent::PlanFile { path: path.to_owned(), hash: plan.hash(), state, open: 0 }).await;
     }
 
     /// Runs the check of a step as any other command: it passes the gate and the sandbox.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::changes::{Against, ChangeSet, Effect, TextEdit};
+use crate::changes::{Against, ChangeSet, Effect, edited};
 use crate::paths::{PathError, Root};
 use crate::tools::{Documents, Settled};
 use crate::view::disk;
@@ -90,14 +90,6 @@ fn changes(effect: Effect) -> Vec<Change> {
         }
         Effect::Remove { path, against } => vec![Change { path, before: Some(bytes(&against)), after: None }],
     }
-}
-
-fn edited(text: &str, edits: &[TextEdit]) -> String {
-    let mut text = text.to_owned();
-    for edit in edits.iter().rev() {
-        text.replace_range(edit.range.clone(), &edit.text);
-    }
-    text
 }
 
 fn holds(path: &Path, bytes: Option<&[u8]>) -> bool {

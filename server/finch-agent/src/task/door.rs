@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::Asker;
-use crate::tools::{Documents, NoDocuments, Reports, Restarter, User};
+use crate::tools::{AskUser, Diagnostics, Documents, NoDocuments, Reports, Restarter, User};
 use crate::view::{Buffers, NoBuffers};
+use crate::{Asker, Tool};
 
 /// The place at which the user sits. A clone is the same place.
 #[derive(Clone)]
@@ -33,6 +33,14 @@ pub enum Edits {
 }
 
 impl Door {
+    /// Tools that the place makes possible, for whoever changes files.
+    pub(super) fn tools(&self) -> Vec<Arc<dyn Tool>> {
+        let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
+        tools.extend(self.user.iter().map(|user| Arc::new(AskUser::new(Arc::clone(user))) as Arc<dyn Tool>));
+        tools.extend(self.reports.iter().map(|all| Arc::new(Diagnostics::new(Arc::clone(all))) as Arc<dyn Tool>));
+        tools
+    }
+
     /// Nobody is there: nothing is open, nothing can be asked, and edits can only be staged.
     #[must_use]
     pub fn closed() -> Self {

@@ -1,12 +1,14 @@
 //! A plan's file: written whole on the way, read as the user has it before him, ticked as steps are done.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Door, PlanState, TaskError, TaskId, Workbench};
-use crate::plan::{Finding, Plan, Review, Weight};
-use crate::view::{Content, View};
+use crate::plan::{Finding, Plan, PlanHash, Review, Weight};
+use crate::view::{Content, NoBuffers, View};
+use crate::whole;
 
 /// What is written of a plan.
 pub(super) struct Written<'a> {
@@ -89,7 +91,8 @@ impl Workbench {
         save(path, written.to_markdown()).await
     }
 
-    /// The plan as the user has it before him: the editor's text where it is open there.
+    /// The plan as the user has it before him: the editor's text where it is open there, unless that differs from the
+    /// disk's in ticks at most, which finch makes on the disk.
     ///
     /// # Errors
     /// [`TaskError`] if it cannot be read, or is none.
@@ -127,30 +130,32 @@ impl Workbench {
 }
 
 async fn text(path: &Path, door: &Door) -> Result<String, TaskError> {
-    let view = View::new(std::sync::Arc::clone(&door.buffers), std::sync::Arc::default());
-    let place = path.to_owned();
-    let looked = tokio::task::spawn_blocking(move || view.look(&place)).await.map_err(io::Error::other);
-    match looked.and_then(|looked| looked) {
+    let (place, buffers) = (path.to_owned(), Arc::clone(&door.buffers));
+    let looked = tokio::task::spawn_blocking(move || {
+        let look = |buffers| View::new(buffers, Arc::default()).look(&place);
+        let is_open = buffers.buffer(&place).is_some();
+        let shown = look(buffers)?;
+        match look(Arc::new(NoBuffers)) {
+            Ok(on_disk) if is_open && hash(&on_disk).is_some() && hash(&on_disk) == hash(&shown) => Ok(on_disk),
+            _ => Ok(shown),
+        }
+    });
+    match looked.await.map_err(io::Error::other).and_then(|looked| looked) {
         Ok(Content::Text(seen)) => Ok(seen.text.to_string()),
         Ok(_) => Err(TaskError::File { path: path.to_owned(), reason: "there is no such text file".to_owned() }),
         Err(error) => Err(TaskError::File { path: path.to_owned(), reason: error.to_string() }),
     }
 }
 
-/// Writes a file of finch's own: for its owner alone, whole or not at all.
-pub(super) async fn save(path: &Path, text: String) -> Result<(), TaskError> {
+/// Of the plan in it, if it is one.
+fn hash(content: &Content) -> Option<PlanHash> {
+    let Content::Text(seen) = content else { return None };
+    Plan::from_markdown(&seen.text).ok().map(|plan| plan.hash())
+}
+
+async fn save(path: &Path, text: String) -> Result<(), TaskError> {
     let place = path.to_owned();
-    let written = tokio::task::spawn_blocking(move || -> io::Result<()> {
-        let folder = place.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        std::fs::create_dir_all(folder)?;
-        let mut temporary = tempfile::Builder::new().prefix(".saving-").tempfile_in(folder)?;
-        temporary.write_all(text.as_bytes())?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(&place).map_err(|error| error.error)?;
-        #[cfg(unix)]
-        std::fs::File::open(folder)?.sync_all()?;
-        Ok(())
-    });
+    let written = tokio::task::spawn_blocking(move || whole::write(&place, text.as_bytes()));
     let failed = |error: io::Error| TaskError::File { path: path.to_owned(), reason: error.to_string() };
     written.await.map_err(io::Error::other).and_then(|written| written).map_err(failed)
 }

@@ -47,8 +47,8 @@ impl Workbench {
             limits,
             ..self.agent(looking_tools(), &self.context(door), None)
         };
-        let mut conversation = Conversation::new(brief::system(brief::READER, self, briefing), task);
-        briefing.files.iter().for_each(|file| conversation.add_file(file.clone()));
+        let mut conversation = Conversation::new("", task);
+        briefing.tell(brief::READER, self, &mut conversation);
         let (end, mut files) = self.run(&agent, &mut conversation, None, events).await;
         files.extend(briefing.files.iter().cloned());
         files.sort();

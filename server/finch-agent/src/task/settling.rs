@@ -9,6 +9,7 @@ use super::event::tell;
 use super::kept::Keeping;
 use super::{Door, Edits, TaskEvent, TaskId, Workbench};
 use crate::changes::ChangeSet;
+use crate::tools::bash::{reach_files, staged};
 use crate::tools::{Documents, Settled};
 use crate::view::View;
 
@@ -64,18 +65,6 @@ pub(crate) async fn settle(
     let looking = view.clone();
     let looked = tokio::task::spawn_blocking(move || overlaid.iter().try_for_each(|path| looking.look(path).map(drop)));
     looked.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-    let changes = view.changes().clone();
-    if let Some((path, _)) = changes.conflicts().next() {
-        return Err(format!("the user changed {} where you had; read and edit it again first", name(path)));
-    }
-    if changes.is_empty() {
-        return Ok(());
-    }
-    documents.apply(&changes).await?;
-    let mut staged = view.changes();
-    if staged.revision() == changes.revision() {
-        // What has been applied is staged no longer.
-        drop(staged.accept_all());
-    }
-    Ok(())
+    let changes = staged(view, name)?;
+    reach_files(&changes, view, documents).await
 }

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::event::tell;
 use super::{Door, TaskError, TaskEvent, TaskId, Workbench};
-use crate::changes::{Base, ChangeSet, Standing};
+use crate::changes::{ChangeSet, Standing};
 use crate::store::State;
-use crate::view::{Content, View};
+use crate::view::View;
 
 /// What was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +66,8 @@ async fn back(layer: &ChangeSet, door: &Door) -> Result<ChangeSet, TaskError> {
         let mut meeting = Vec::new();
         let paths: Vec<PathBuf> = back.paths().map(Path::to_owned).collect();
         for path in paths {
-            match now(&view, &path) {
-                Some(now) if back.rebase(&path, &now) != Standing::InConflict => {}
+            match view.base(&path) {
+                Ok(Some(now)) if back.rebase(&path, &now) != Standing::InConflict => {}
                 _ => meeting.push(path),
             }
         }
@@ -75,13 +75,4 @@ async fn back(layer: &ChangeSet, door: &Door) -> Result<ChangeSet, TaskError> {
     });
     let (back, paths) = looking.await.map_err(|error| TaskError::BrokeOff { reason: error.to_string() })?;
     if paths.is_empty() { Ok(back) } else { Err(TaskError::Conflict { paths }) }
-}
-
-/// A file as it is; none if it is no text any more.
-fn now(view: &View, path: &Path) -> Option<Base> {
-    match view.look(path).ok()? {
-        Content::Text(seen) => Some(seen.base),
-        Content::Missing { base } => Some(base),
-        _ => None,
-    }
 }

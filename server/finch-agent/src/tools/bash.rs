@@ -24,6 +24,7 @@ use crate::{
 pub use confined::Confined;
 pub(crate) use environment::may_be_seen;
 pub use runner::{Documents, Job, NoDocuments, Prepared, Preparing, Runner, Settled, Shell};
+pub(crate) use runner::{reach_files, staged};
 
 /// The tool.
 pub struct Bash {
@@ -115,22 +116,11 @@ impl Bash {
 
     /// A command sees the edits that were made before it: in the files, or those that are returned.
     async fn settle(&self, context: &ToolContext) -> Result<Option<ChangeSet>, String> {
-        let changes = context.view.changes().clone();
-        if let Some((path, _)) = changes.conflicts().next() {
-            return Err(format!("the user changed {} where you had; read and edit it again first", context.name(path)));
+        let changes = staged(&context.view, |path| context.name(path))?;
+        match &self.staging {
+            Staging::Reviewed => Ok(Some(changes)),
+            Staging::Applied(documents) => reach_files(&changes, &context.view, &**documents).await.map(|()| None),
         }
-        let documents = match &self.staging {
-            Staging::Reviewed => return Ok(Some(changes)),
-            Staging::Applied(_) if changes.is_empty() => return Ok(None),
-            Staging::Applied(documents) => documents,
-        };
-        documents.apply(&changes).await?;
-        let mut staged = context.view.changes();
-        if staged.revision() == changes.revision() {
-            // What has been applied is staged no longer.
-            drop(staged.accept_all());
-        }
-        Ok(None)
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Outcome, Permit, Tool, ToolContext,
-    changes::Effect,
+    changes::{Effect, edited},
     view::{NoBuffers, View},
 };
 
@@ -66,14 +66,6 @@ impl Workspace {
             }
         }
     }
-}
-
-fn edited(text: &str, edits: &[crate::changes::TextEdit]) -> String {
-    let mut text = text.to_owned();
-    for edit in edits.iter().rev() {
-        text.replace_range(edit.range.clone(), &edit.text);
-    }
-    text
 }
 
 pub(crate) fn object(value: Value) -> Map<String, Value> {

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use finch_agent::plan::Plan;
 use finch_agent::view::{Buffer, Buffers};
 
 use crate::dispatch::Shared;
@@ -41,29 +40,5 @@ impl Buffers for EditorBuffers {
 
     fn paths(&self) -> Vec<PathBuf> {
         self.shared.with_session(|session| session.places.paths()).unwrap_or_default()
-    }
-}
-
-/// The same for a task: where the editor has not noticed that a plan was ticked on disk, the disk counts.
-pub(super) struct TaskBuffers {
-    pub(super) buffers: EditorBuffers,
-    pub(super) plans: PathBuf,
-}
-
-impl Buffers for TaskBuffers {
-    fn buffer(&self, path: &Path) -> Option<Buffer> {
-        let buffer = self.buffers.buffer(path)?;
-        if path.parent() != Some(&self.plans) {
-            return Some(buffer);
-        }
-        let hash = |text: &str| Plan::from_markdown(text).ok().map(|plan| plan.hash());
-        let on_disk = std::fs::read_to_string(path).ok().and_then(|text| hash(&text));
-        // The same steps: they differ in ticks at most, and finch ticks on disk.
-        let is_same_plan = on_disk.is_some() && on_disk == hash(&buffer.document.text());
-        (!is_same_plan).then_some(buffer)
-    }
-
-    fn paths(&self) -> Vec<PathBuf> {
-        self.buffers.paths()
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use finch_agent::changes::{Base, ChangeSet, Standing};
 use finch_agent::tools::bash::{Documents, Settled};
-use finch_agent::view::{Buffers, Content, NoBuffers, View};
+use finch_agent::view::{Buffers, NoBuffers, View};
 use tokio::time::{Instant, timeout_at};
 use tower_lsp::lsp_types::request::{ApplyWorkspaceEdit, Request};
 use tower_lsp::lsp_types::{ApplyWorkspaceEditParams, MessageType};
@@ -236,10 +236,9 @@ enum Saver {
 }
 
 fn base(view: &View, path: &Path) -> Result<Base, String> {
-    match view.look(path) {
-        Ok(Content::Text(seen)) => Ok(seen.base),
-        Ok(Content::Missing { base }) => Ok(base),
-        Ok(_) => Err(format!("{} is no text file any more", path.display())),
+    match view.base(path) {
+        Ok(Some(base)) => Ok(base),
+        Ok(None) => Err(format!("{} is no text file any more", path.display())),
         Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
     }
 }

@@ -1,6 +1,5 @@
 //! Documents that finch writes for the user, and how the client is made to show one.
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use tower_lsp::lsp_types::notification::ShowMessage;
@@ -14,18 +13,7 @@ use crate::dispatch::Shared;
 /// Writes a file of finch's own: for its owner alone, whole or not at all.
 pub(super) async fn save(path: PathBuf, text: String) -> Result<(), String> {
     let shown = path.display().to_string();
-    let written = off_thread(move || -> io::Result<()> {
-        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        std::fs::create_dir_all(folder)?;
-        // Such a file is its owner's alone from the beginning.
-        let mut temporary = tempfile::Builder::new().prefix(".saving-").tempfile_in(folder)?;
-        temporary.write_all(text.as_bytes())?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(&path).map_err(|error| error.error)?;
-        #[cfg(unix)]
-        std::fs::File::open(folder)?.sync_all()?;
-        Ok(())
-    });
+    let written = off_thread(move || finch_agent::whole::write(&path, text.as_bytes()));
     written.await?.map_err(|error| format!("{shown} cannot be written: {error}; is the disk full?"))
 }
 

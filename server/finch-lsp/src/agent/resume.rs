@@ -8,7 +8,7 @@ use tower_lsp::lsp_types::{MessageActionItem, MessageType, ShowMessageRequestPar
 
 use super::start::{Job, start};
 use super::work::Work;
-use super::{Unfinished, files};
+use super::{Unfinished, files, off_thread};
 use crate::dispatch::Shared;
 use crate::limits::PERSON_WAIT;
 use crate::wire::turn_event::TaskKind;
@@ -22,6 +22,11 @@ pub(crate) async fn offer_to_go_on(shared: Arc<Shared>) {
     else {
         return;
     };
+    // What stands behind tasks is made when somebody wants it, and not for every editor that starts.
+    let tasks = agent.backend.tasks.clone();
+    if !off_thread(move || tasks.exists()).await.unwrap_or(false) {
+        return;
+    }
     for folder in folders {
         match agent.bench(folder.clone()).await {
             Ok(bench) => {

@@ -145,7 +145,7 @@ async fn run(shared: Arc<Shared>, turn: Turn, id: TaskId, site: Site, job: Job) 
     let Site { bench, plan } = site;
     let mut show = Show::begin(&shared, bench.clone(), &turn, id.clone(), &job.title);
     let (events, mut happened) = mpsc::channel(EVENTS_MAX);
-    let door = door(&shared, agent, &bench, &turn.id, &job.title);
+    let door = door(&shared, agent, &turn.id, &job.title);
     let mailbox = Arc::clone(&turn.mailbox);
     let with = With { shared: Arc::clone(&shared), bench, id, mailbox, plan, door, events };
     let work = job.work;

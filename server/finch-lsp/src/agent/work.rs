@@ -9,7 +9,7 @@ use finch_text::PositionEncoding;
 use tokio::sync::mpsc;
 
 use super::asker::{EditorAsker, Way};
-use super::buffers::{EditorBuffers, TaskBuffers};
+use super::buffers::EditorBuffers;
 use super::commands::{Verdict, first_line};
 use super::documents::EditorDocuments;
 use super::mailbox::Mailbox;
@@ -82,7 +82,7 @@ pub(super) struct With {
 }
 
 /// The editor, as a task sees it.
-pub(super) fn door(shared: &Arc<Shared>, agent: &Agent, bench: &Bench, turn: &str, title: &str) -> Door {
+pub(super) fn door(shared: &Arc<Shared>, agent: &Agent, turn: &str, title: &str) -> Door {
     let facts = shared.with_session(|session| (session.facts.own, session.facts.encoding));
     let (own, encoding) = facts.unwrap_or((OwnFacts::default(), PositionEncoding::Utf16));
     let way = |knows: bool| if knows { Way::Approve } else { Way::Message };
@@ -94,7 +94,7 @@ pub(super) fn door(shared: &Arc<Shared>, agent: &Agent, bench: &Bench, turn: &st
     Door {
         asker: Some(Arc::new(asker)),
         user: Some(Arc::new(user)),
-        buffers: Arc::new(TaskBuffers { buffers: buffers.clone(), plans: bench.plans.clone() }),
+        buffers: Arc::new(buffers.clone()),
         documents: Arc::new(EditorDocuments { buffers, title }),
         reports: own.diagnostics.then(|| Arc::new(reports) as _),
         restarter: own.restart.then(|| Arc::new(EditorRestarter { shared: Arc::clone(shared) }) as _),

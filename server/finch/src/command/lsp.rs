@@ -14,10 +14,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::Exit;
-use crate::agent::{Worker, workbench};
+use crate::agent::{Worker, tasks, workbench};
 use crate::clouds::Stop;
 use crate::config::AgentEdits;
 use crate::config::watch::Look;
+use crate::confinement;
 use crate::local::LocalProvider;
 use crate::routing::Desk;
 use crate::surroundings::Surroundings;
@@ -76,12 +77,13 @@ pub(super) fn run(surroundings: Surroundings) -> Result<Exit> {
 /// What carries out tasks, with the router's providers. What the project's file says of it holds from the first task on.
 fn agent(surroundings: &Surroundings, router: &Router, runtime: &Handle) -> finch_lsp::AgentBackend {
     let home = surroundings.home.root();
-    let (answers, reviews) = (home.join("answers"), home.join("reviews"));
+    let (answers, reviews, tasks) = (home.join("answers"), home.join("reviews"), tasks(home));
     let edits = match surroundings.config.agent.edits {
         AgentEdits::Apply => Edits::Apply,
         AgentEdits::Review => Edits::Review,
     };
     let (surroundings, router, runtime) = (surroundings.clone(), router.clone(), runtime.clone());
+    let sandbox = confinement::sandbox().map(Arc::new).map_err(|error| format!("{error:#}"));
     let make = move |folder: &Path| {
         let mut surroundings = surroundings.clone();
         surroundings.enter(folder);
@@ -90,13 +92,13 @@ fn agent(surroundings: &Surroundings, router: &Router, runtime: &Handle) -> finc
             named: None,
             client: ClientId::new(format!("agent-{}", std::process::id())),
             rounds_max: PLAN_ROUNDS_DEFAULT,
+            sandbox: sandbox.clone()?,
         };
         // Called on a thread that may block.
-        let made = runtime.block_on(workbench(&surroundings, folder, worker));
-        made.map(Arc::new).map_err(|error| format!("{error:#}"))
+        Ok(Arc::new(runtime.block_on(workbench(&surroundings, folder, worker))))
     };
     // finch logs to stderr, which the editor keeps.
-    finch_lsp::AgentBackend { workbench: Arc::new(make), edits, answers, reviews, log: None }
+    finch_lsp::AgentBackend { workbench: Arc::new(make), edits, answers, reviews, tasks, log: None }
 }
 
 fn clouds(desk: &Desk, router: &Router) -> finch_lsp::Clouds {

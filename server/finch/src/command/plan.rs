@@ -22,6 +22,7 @@ use super::print;
 use crate::Exit;
 use crate::agent::{Worker, workbench};
 use crate::cli;
+use crate::confinement;
 use crate::progress::say;
 use crate::surroundings::Surroundings;
 use crate::terminal_asker::TerminalAsker;
@@ -38,9 +39,10 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Plan) -> Resu
         named: answerer.named.clone(),
         client: ClientId::new("plan"),
         rounds_max: arguments.rounds,
+        sandbox: Arc::new(confinement::sandbox()?),
     };
     let done = runtime.block_on(async {
-        let bench = Arc::new(workbench(&surroundings, &workspace, worker).await?);
+        let bench = Arc::new(workbench(&surroundings, &workspace, worker).await);
         tokio::select! {
             done = work(&bench, arguments) => done.map(Some),
             _ = tokio::signal::ctrl_c() => Ok(None),

@@ -1,8 +1,14 @@
 //! How a command is started, and how the files come to hold what was staged before it: both are brought from outside.
 
-use std::{future::Future, path::PathBuf, pin::Pin, process::Command, time::Duration};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    process::Command,
+    time::Duration,
+};
 
-use crate::{access::Network, changes::ChangeSet, permit::Permitted, sandbox::Scratch};
+use crate::{access::Network, changes::ChangeSet, permit::Permitted, sandbox::Scratch, view::View};
 
 /// A command that was permitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +90,34 @@ pub type Settled<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 
 pub trait Documents: Send + Sync + 'static {
     /// Applies and saves; then, and only then, the edits are staged no longer.
     fn apply<'a>(&'a self, changes: &'a ChangeSet) -> Settled<'a>;
+}
+
+/// What is staged.
+///
+/// # Errors
+/// For the model to read, if it meets what the user typed. `name` is what the model calls a file.
+pub(crate) fn staged(view: &View, name: impl Fn(&Path) -> String) -> Result<ChangeSet, String> {
+    let changes = view.changes().clone();
+    if let Some((path, _)) = changes.conflicts().next() {
+        return Err(format!("the user changed {} where you had; read and edit it again first", name(path)));
+    }
+    Ok(changes)
+}
+
+/// Brings what was staged into the files; it is staged no longer then.
+///
+/// # Errors
+/// Why it could not, for the model to read.
+pub(crate) async fn reach_files(changes: &ChangeSet, view: &View, documents: &dyn Documents) -> Result<(), String> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    documents.apply(changes).await?;
+    let mut staged = view.changes();
+    if staged.revision() == changes.revision() {
+        drop(staged.accept_all());
+    }
+    Ok(())
 }
 
 /// Nobody: edits can only be staged.

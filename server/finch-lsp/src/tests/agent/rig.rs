@@ -436,6 +436,7 @@ fn backend(manner: &Manner, home: &Path, folder: &Path, script: &Arc<Script>) ->
         edits: manner.edits,
         answers: home.join("answers"),
         reviews: home.join("reviews"),
+        tasks: home.join("state.db"),
         log: Some(home.join("finch.log")),
     }
 }
