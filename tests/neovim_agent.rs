@@ -469,6 +469,8 @@ fn from_a_todo_to_a_checked_edit_and_back() {
     neovim.feed(":Finch undo<CR>");
     neovim.wait_for_buffer(todo::BEFORE.trim_end());
     neovim.wait(|| on_disk() == todo::BEFORE, "the file to be as it was");
+    // The turn is over only then.
+    neovim.wait_for_screen("Taken back in one file");
     assert!(model.requests().iter().any(|request| request.body.to_string().contains("TODO: drop the empty parts")));
     drop(neovim);
     recording.assert_conforms();

@@ -66,6 +66,8 @@ async function undo() {
   await picture('vscode-done');
   await toast.getByRole('button', { name: 'Undo', exact: true }).click();
   await workbench.onDisk((text) => text === before, 'as it was');
+  // The turn is over only then.
+  await page.locator('.statusbar-item', { hasText: 'Taken back in one file' }).waitFor();
 }
 
 try {

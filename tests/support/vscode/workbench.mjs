@@ -12,8 +12,8 @@ import path from 'node:path';
 /** No single wait is longer. */
 const WAIT_MS_MAX = 90_000;
 
-/** So long the palette may take to list a command that is there. */
-const PALETTE_MS_MAX = 5_000;
+/** So long a list may take to show an entry that it has. */
+const PICK_MS_MAX = 5_000;
 
 /** Between two looks at a file. */
 const LOOK_PAUSE_MS = 50;
@@ -137,20 +137,25 @@ class Workbench {
     }
   }
 
-  /** Runs a command of the palette by its title. The palette lists what there was when it opened, so it is opened anew. */
+  /** Runs a command of the palette by its title. The palette lists what there was when it opened. */
   async run(title) {
-    const row = this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title });
+    await this.#pick(() => this.press('F1'), `>${title}`, title);
+  }
+
+  /** Opens a list and takes the entry, as soon as the list shows it as the one that Enter takes; else opens it anew. */
+  async #pick(open, filter, entry) {
+    const row = this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: entry });
     const until = Date.now() + WAIT_MS_MAX;
     for (;;) {
-      await this.press('F1');
-      await this.page.locator('.quick-input-widget input').fill(`>${title}`);
-      const isThere = await row.waitFor({ timeout: PALETTE_MS_MAX }).then(() => true, () => false);
+      await open();
+      await this.page.locator('.quick-input-widget input').fill(filter);
+      const isThere = await row.waitFor({ timeout: PICK_MS_MAX }).then(() => true, () => false);
       if (isThere || Date.now() > until) {
         break;
       }
       await this.press('Escape');
     }
-    await row.waitFor({ timeout: PALETTE_MS_MAX });
+    await row.waitFor({ timeout: PICK_MS_MAX });
     await this.press('Enter');
   }
 
@@ -188,10 +193,7 @@ class Workbench {
 
   /** Chooses from the menu behind finch's status bar item. */
   async menu(entry) {
-    await this.page.locator(ITEM).click();
-    // An entry that the list has no room for is not drawn.
-    await this.page.locator('.quick-input-widget input').pressSequentially(entry);
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: entry }).click();
+    await this.#pick(() => this.page.locator(ITEM).click(), entry, entry);
     await this.page.mouse.move(0, 0);
   }
 
