@@ -1,0 +1,18 @@
+//! The daemon's door: one HTTP server that everything which speaks the OpenAI API can use, and the provider that asks it.
+//!
+//! The server owns no model: it is given a [`Host`], which finds a provider by a model's name. [`Daemon`] is the other
+//! end: a provider whose model lives in a daemon. Both ends know the shapes of [`wire`] and how a daemon is found and
+//! told from a stranger, by [`endpoint`]. Tools, permissions and edits are not here: a daemon runs no tool.
+
+mod client;
+pub mod endpoint;
+mod host;
+mod limits;
+mod messages;
+mod openai;
+mod serve;
+pub mod wire;
+
+pub use client::Daemon;
+pub use host::{Asked, Found, Host, Models, Offer};
+pub use serve::{Ended, serve};

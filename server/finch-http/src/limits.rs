@@ -1,0 +1,18 @@
+//! Bounds of this crate, each with its unit.
+
+use std::time::Duration;
+
+/// The version of what an editor and a daemon say to each other. A daemon of another one is not used.
+pub const PROTOCOL: u32 = 1;
+/// The port a daemon tries first.
+pub const PORT_FIRST: u16 = 11435;
+/// Ports it tries from there on before it takes any that is free.
+pub const PORTS_TRIED: u16 = 16;
+/// Bytes of secret behind a nonce and a token.
+pub(crate) const SECRET_BYTES: usize = 32;
+/// Bytes of an endpoint's or a token's file at most.
+pub(crate) const FILE_BYTES_MAX: u64 = 4096;
+/// How long a daemon may take to answer a challenge before it counts as gone.
+pub(crate) const HANDSHAKE_WAIT: Duration = Duration::from_millis(1500);
+/// Bytes of texts that an answer may repeat, sent along with one request. They are hints, and cost time on the way.
+pub(crate) const REFERENCE_BYTES_MAX: usize = 128 * 1024;
