@@ -3,6 +3,9 @@
 //! A request carries one more member, `finch`, and so does the last event of an answer. Clients that know nothing of it
 //! lose nothing.
 
+use std::time::Duration;
+
+use finch_llm::{Capabilities, Lane, LlmError, ModelState, StopReason, Task, Timings, Usage};
 use serde::{Deserialize, Serialize};
 
 /// The `finch` member of a request to `/v1/chat/completions` or `/v1/completions`. Every member may be left out.
@@ -42,6 +45,9 @@ pub struct RequestExtension {
     /// A token that the model holds less probable than this is announced by an event whose `finch` has `unsure`.
     #[serde(skip_serializing_if = "is_zero")]
     pub unsure_below: f32,
+    /// The ids of the calls whose results say that they failed. For `/v1/chat/completions` alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed_calls: Vec<String>,
     /// The answer has to be text of this context-free grammar, in the Lark notation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grammar: Option<String>,
@@ -69,6 +75,17 @@ pub enum TaskWire {
     Chat,
     Plan,
     Critique,
+}
+
+/// [`finch_llm::StopReason`] by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonWire {
+    EndOfText,
+    ToolCalls,
+    StopText,
+    TokensMax,
+    ContextFull,
 }
 
 /// [`finch_llm::InfillContext`].
@@ -102,9 +119,9 @@ pub struct AnswerExtension {
     pub provider: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Why it ended: `end-of-text`, `tool-calls`, `stop-text`, `tokens-max`, `context-full`.
+    /// Why it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<ReasonWire>,
     /// How probable the model held what comes next, where it is unsure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsure: Option<f32>,
@@ -195,4 +212,150 @@ pub struct CapabilitiesWire {
     pub tools: bool,
     pub structured_output: bool,
     pub context_tokens_max: usize,
+}
+
+impl From<Event> for (ModelState, Option<Capabilities>) {
+    fn from(event: Event) -> Self {
+        (event.state.into(), event.capabilities.map(Into::into))
+    }
+}
+
+macro_rules! same_members {
+    ($wire:ident, $here:ident { $($member:ident),* $(,)? }) => {
+        impl From<$wire> for $here {
+            fn from(wire: $wire) -> Self {
+                Self { $($member: wire.$member),* }
+            }
+        }
+        impl From<$here> for $wire {
+            fn from(here: $here) -> Self {
+                Self { $($member: here.$member),* }
+            }
+        }
+    };
+}
+
+same_members!(CapabilitiesWire, Capabilities {
+    model,
+    fill_in_the_middle,
+    chat,
+    tools,
+    structured_output,
+    context_tokens_max,
+});
+same_members!(UsageWire, Usage {
+    prompt_tokens,
+    cached_tokens,
+    suffix_tokens,
+    generated_tokens,
+    drafted_tokens,
+    accepted_tokens,
+});
+
+macro_rules! same_names {
+    ($wire:ident, $here:ident { $($name:ident),* $(,)? }) => {
+        impl From<$wire> for $here {
+            fn from(wire: $wire) -> Self {
+                match wire {
+                    $($wire::$name => Self::$name),*
+                }
+            }
+        }
+        impl From<$here> for $wire {
+            fn from(here: $here) -> Self {
+                match here {
+                    $($here::$name => Self::$name),*
+                }
+            }
+        }
+    };
+}
+
+same_names!(LaneWire, Lane { Interactive, Batch, Warm });
+same_names!(TaskWire, Task { Completion, Chat, Plan, Critique });
+same_names!(ReasonWire, StopReason { EndOfText, ToolCalls, StopText, TokensMax, ContextFull });
+
+impl From<StateWire> for ModelState {
+    fn from(state: StateWire) -> Self {
+        match state {
+            StateWire::Absent { next } => Self::Absent { next },
+            StateWire::Starting => Self::Starting,
+            StateWire::Downloading { file, bytes_done, bytes_total } => {
+                Self::Downloading { file, bytes_done, bytes_total }
+            }
+            StateWire::Importing { bytes_done, bytes_total } => Self::Importing { bytes_done, bytes_total },
+            StateWire::Loading { model } => Self::Loading { model },
+            StateWire::Ready { model } => Self::Ready { model },
+            StateWire::Failed { error, next } => Self::Failed { error, next },
+        }
+    }
+}
+
+impl From<ModelState> for StateWire {
+    fn from(state: ModelState) -> Self {
+        match state {
+            ModelState::Absent { next } => Self::Absent { next },
+            ModelState::Starting => Self::Starting,
+            ModelState::Downloading { file, bytes_done, bytes_total } => {
+                Self::Downloading { file, bytes_done, bytes_total }
+            }
+            ModelState::Importing { bytes_done, bytes_total } => Self::Importing { bytes_done, bytes_total },
+            ModelState::Loading { model } => Self::Loading { model },
+            ModelState::Ready { model } => Self::Ready { model },
+            ModelState::Failed { error, next } => Self::Failed { error, next },
+        }
+    }
+}
+
+impl From<Timings> for MillisecondsWire {
+    fn from(timings: Timings) -> Self {
+        let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+        Self { queued: ms(timings.queued), prefill: ms(timings.prefill), decode: ms(timings.decode) }
+    }
+}
+
+impl From<MillisecondsWire> for Timings {
+    fn from(ms: MillisecondsWire) -> Self {
+        // What no duration can be is none.
+        let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default();
+        Self { queued: duration(ms.queued), prefill: duration(ms.prefill), decode: duration(ms.decode) }
+    }
+}
+
+impl ErrorExtension {
+    /// What of an error its kind and its text do not say.
+    #[must_use]
+    pub fn of(error: &LlmError) -> Self {
+        match error {
+            LlmError::RateLimited { retry_after } => {
+                let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+                Self { retry_after_ms: Some(retry_after_ms), ..Self::default() }
+            }
+            LlmError::ContextTooLong { tokens, tokens_max } => {
+                Self { tokens: Some(*tokens), tokens_max: Some(*tokens_max), ..Self::default() }
+            }
+            _ => Self::default(),
+        }
+    }
+
+    /// The error that a daemon meant, by its kind and its text.
+    #[must_use]
+    pub fn error(&self, kind: &str, message: String) -> LlmError {
+        match kind {
+            "cancelled" => LlmError::Cancelled,
+            "overloaded" => LlmError::Overloaded,
+            "rate-limited" => {
+                LlmError::RateLimited { retry_after: Duration::from_millis(self.retry_after_ms.unwrap_or_default()) }
+            }
+            "unauthorized" => LlmError::Unauthorized { reason: message },
+            "context-too-long" => LlmError::ContextTooLong {
+                tokens: self.tokens.unwrap_or_default(),
+                tokens_max: self.tokens_max.unwrap_or_default(),
+            },
+            "loading" => LlmError::Loading,
+            "refused" => LlmError::Refused { reason: message },
+            "protocol" => LlmError::Protocol { reason: message },
+            _ => LlmError::Unavailable { reason: message },
+        }
+    }
 }
