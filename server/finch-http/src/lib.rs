@@ -13,6 +13,6 @@ mod openai;
 mod serve;
 pub mod wire;
 
-pub use client::Daemon;
+pub use client::{Daemon, Ensure, LOCAL, Link, NoDaemon};
 pub use host::{Asked, Found, Host, Models, Offer};
 pub use serve::{Ended, serve};

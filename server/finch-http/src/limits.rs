@@ -16,3 +16,19 @@ pub(crate) const FILE_BYTES_MAX: u64 = 4096;
 pub(crate) const HANDSHAKE_WAIT: Duration = Duration::from_millis(1500);
 /// Bytes of texts that an answer may repeat, sent along with one request. They are hints, and cost time on the way.
 pub(crate) const REFERENCE_BYTES_MAX: usize = 128 * 1024;
+/// How long a connection to a daemon on this machine may take to open.
+pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(1);
+/// How long a connection to a daemon is kept for the next request.
+pub(crate) const POOL_IDLE: Duration = Duration::from_secs(60);
+/// How long a request waits for a link that is being made anew.
+pub(crate) const LINK_WAIT: Duration = Duration::from_secs(5);
+/// How long a daemon may be silent on the stream of its events. It says something every 15 s.
+pub(crate) const EVENT_WAIT: Duration = Duration::from_secs(40);
+/// How long it is waited between two links at least.
+pub(crate) const RELINK_PAUSE: Duration = Duration::from_millis(100);
+/// Links that may fail one after the other before it counts as settled that there is no daemon.
+pub(crate) const LINK_TRIES_MAX: u32 = 3;
+/// How often a request is sent again whose connection broke before anything of its answer was shown.
+pub(crate) const RESENDS_MAX: usize = 2;
+/// Bytes of the body of an error that are read.
+pub(crate) const ERROR_BYTES_MAX: usize = 64 * 1024;

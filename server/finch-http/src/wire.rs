@@ -235,22 +235,14 @@ macro_rules! same_members {
     };
 }
 
-same_members!(CapabilitiesWire, Capabilities {
-    model,
-    fill_in_the_middle,
-    chat,
-    tools,
-    structured_output,
-    context_tokens_max,
-});
-same_members!(UsageWire, Usage {
-    prompt_tokens,
-    cached_tokens,
-    suffix_tokens,
-    generated_tokens,
-    drafted_tokens,
-    accepted_tokens,
-});
+same_members!(
+    CapabilitiesWire,
+    Capabilities { model, fill_in_the_middle, chat, tools, structured_output, context_tokens_max }
+);
+same_members!(
+    UsageWire,
+    Usage { prompt_tokens, cached_tokens, suffix_tokens, generated_tokens, drafted_tokens, accepted_tokens }
+);
 
 macro_rules! same_names {
     ($wire:ident, $here:ident { $($name:ident),* $(,)? }) => {
