@@ -16,3 +16,13 @@ pub(crate) const FILE_BYTES_MAX: u64 = 4096;
 pub(crate) const HANDSHAKE_WAIT: Duration = Duration::from_millis(1500);
 /// Bytes of texts that an answer may repeat, sent along with one request. They are hints, and cost time on the way.
 pub(crate) const REFERENCE_BYTES_MAX: usize = 128 * 1024;
+/// How long the address of a daemon may take to take a connection.
+pub(crate) const CONNECT_WAIT: Duration = Duration::from_millis(1000);
+/// How long a connection to a daemon is kept for the next request.
+pub(crate) const POOL_IDLE: Duration = Duration::from_secs(60);
+/// How long a daemon may take to say what it does.
+pub(crate) const STATUS_WAIT: Duration = Duration::from_secs(5);
+/// How long a daemon may take to say that it has heard that it shall end.
+pub(crate) const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
+/// Bytes of what a daemon says of itself at most.
+pub(crate) const ANSWER_BYTES_MAX: u64 = 4 << 20;
