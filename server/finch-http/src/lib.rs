@@ -5,6 +5,7 @@
 //! told from a stranger, by [`endpoint`]. Tools, permissions and edits are not here: a daemon runs no tool.
 
 mod client;
+pub mod contact;
 pub mod endpoint;
 mod host;
 mod limits;

@@ -32,3 +32,9 @@ pub(crate) const LINK_TRIES_MAX: u32 = 3;
 pub(crate) const RESENDS_MAX: usize = 2;
 /// Bytes of the body of an error that are read.
 pub(crate) const ERROR_BYTES_MAX: usize = 64 * 1024;
+/// How long a daemon may take to say what it does.
+pub(crate) const STATUS_WAIT: Duration = Duration::from_secs(5);
+/// How long a daemon may take to say that it has heard that it shall end.
+pub(crate) const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
+/// Bytes of what a daemon says of itself at most.
+pub(crate) const ANSWER_BYTES_MAX: u64 = 4 << 20;
