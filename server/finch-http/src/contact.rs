@@ -71,7 +71,7 @@ pub enum ContactError {
 /// Dials this machine and no other: through no proxy, after no redirect. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Dialler {
-    client: Client,
+    pub(crate) client: Client,
 }
 
 impl Dialler {
