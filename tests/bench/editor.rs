@@ -121,8 +121,13 @@ impl Server {
                 command.env("FINCH_HOME", &empty);
             }
         }
-        let mut child =
-            command.arg("lsp").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut child = command
+            .arg("lsp")
+            .env("FINCH_DAEMON", "off")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().context("no stdout")?);
         Ok(Self { child, input, output, next_id: 0, ready: false })
