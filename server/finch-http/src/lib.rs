@@ -5,12 +5,18 @@
 //! told from a stranger, by [`endpoint`]. Tools, permissions and edits are not here: a daemon runs no tool.
 
 mod client;
+mod counters;
 pub mod endpoint;
+mod events;
+mod feedback;
+mod health;
 mod host;
 mod limits;
 mod messages;
+mod metrics;
 mod openai;
 mod serve;
+mod status;
 pub mod wire;
 
 pub use client::{Daemon, Ensure, LOCAL, Link, NoDaemon};
