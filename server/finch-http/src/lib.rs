@@ -7,15 +7,21 @@
 mod answer;
 mod client;
 pub mod contact;
+mod counters;
 pub mod endpoint;
 mod error;
+mod events;
+mod feedback;
+mod health;
 mod host;
 mod limits;
 mod messages;
+mod metrics;
 mod openai;
 mod request;
 mod serve;
 mod sessions;
+mod status;
 pub mod wire;
 
 pub use client::{Daemon, Ensure, LOCAL, Link, NoDaemon};
