@@ -14,9 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::json_shape::{self, Excess};
 use super::refusal::Refusal;
-use crate::limits::{
-    BODIES_BYTES_MAX, BODY_BYTES_MAX, BODY_WAIT, JSON_DEPTH_MAX, JSON_VALUES_MAX, RETRY_AFTER,
-};
+use crate::limits::{BODIES_BYTES_MAX, BODY_BYTES_MAX, BODY_WAIT, JSON_DEPTH_MAX, JSON_VALUES_MAX, RETRY_AFTER};
 
 /// Bytes that all bodies together may hold.
 #[derive(Debug, Clone)]

@@ -80,7 +80,11 @@ fn shown(text: &str) -> &str {
 async fn admit(host: &Host, desk: &Arc<Desk>, request: Request) -> Result<(Request, Admitted), Refusal> {
     let (parts, body) = request.into_parts();
     let Some(connection) = parts.extensions.get::<Arc<Connection>>() else {
-        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "no_connection", "the request came by no connection"));
+        return Err(Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "no_connection",
+            "the request came by no connection",
+        ));
     };
     guard::is_from_here(&parts, connection.local)?;
     let path = parts.uri.path();
@@ -158,7 +162,11 @@ mod tests {
 
     #[test]
     fn a_client_is_known_by_its_name_or_its_program() {
-        check("curl/8", r#"{"messages":[1,{"finch":2}],"finch":{"lane":"batch","client":"zed \"1\""}}"#, "client zed \"1\"");
+        check(
+            "curl/8",
+            r#"{"messages":[1,{"finch":2}],"finch":{"lane":"batch","client":"zed \"1\""}}"#,
+            "client zed \"1\"",
+        );
         check("curl/8", r#"{"finch":{}}"#, "program curl/8");
         check("curl/8", "{", "program curl/8");
         check("curl/8", r#"{"finch":{"client":5}}"#, "program curl/8");

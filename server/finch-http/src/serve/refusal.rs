@@ -45,8 +45,11 @@ impl Refusal {
             _ => "invalid_request_error",
         };
         let error = json!({"message": self.message, "type": kind, "param": null, "code": self.code});
-        let body =
-            if path.starts_with(ANTHROPIC) { json!({"type": "error", "error": error}) } else { json!({"error": error}) };
+        let body = if path.starts_with(ANTHROPIC) {
+            json!({"type": "error", "error": error})
+        } else {
+            json!({"error": error})
+        };
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {

@@ -57,13 +57,15 @@ async fn a_web_page_is_refused_whatever_it_sends() {
 #[tokio::test]
 async fn there_are_no_web_sockets() {
     let server = Server::start().await;
-    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n";
+    let upgrade =
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n";
     for path in ["/", "/v1/events", "/health"] {
         let head = server.head(&format!("GET {path}"));
         refused(&server.raw(format!("{head}{upgrade}\r\n")).await, 403, "upgrade");
         refused(&server.raw(format!("{head}{upgrade}Origin: https://evil.example\r\n\r\n")).await, 403, "origin");
     }
-    let tunnel = server.raw(format!("{}Connection: close\r\n\r\n", server.head(&format!("CONNECT {}", server.address))));
+    let tunnel =
+        server.raw(format!("{}Connection: close\r\n\r\n", server.head(&format!("CONNECT {}", server.address))));
     assert!((400..500).contains(&tunnel.await.status()));
 }
 

@@ -32,6 +32,8 @@ impl<'a> MakeWriter<'a> for Lines {
 #[tokio::test]
 async fn the_log_has_one_escaped_line_an_event_and_no_word_of_anybody() {
     let lines = Lines::default();
+    // With one subscriber alone, what another test's thread came by first would count as of no interest to anybody.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
@@ -56,7 +58,9 @@ async fn the_log_has_one_escaped_line_an_event_and_no_word_of_anybody() {
     server.raw(format!("GET /\u{1b}[2J{injected} HTTP/1.1\r\nHost: {canary}\r\n\r\n")).await;
     server.raw(format!("GET /\u{85}{injected}\u{202e} HTTP/1.1\r\nHost: {canary}\r\n\r\n")).await;
     server.get(&format!("/{}?token={canary}", "long".repeat(1000))).await;
-    server.raw(format!("GET /v1/status HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {canary}\r\n\r\n", server.address)).await;
+    server
+        .raw(format!("GET /v1/status HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {canary}\r\n\r\n", server.address))
+        .await;
     server.raw(format!("BAD-{injected} /v1/echo HTTP/1.1\r\nHost: {canary}\r\n\r\n")).await;
     server.get(&format!("/v1/events?client={canary}%0a")).await;
     server.post("/v1/shutdown", "").await;

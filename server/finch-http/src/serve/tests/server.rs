@@ -9,8 +9,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
 use finch_llm::{
-    Capabilities, Chunk, ClientId, Done, GenerateRequest, GenerateStream, InfillRequest, Lane, Origin, Progress, Provider,
-    ProviderId, StateSender, StopReason, Task, Timings, Usage, state_channel, stream,
+    Capabilities, Chunk, ClientId, Done, GenerateRequest, GenerateStream, InfillRequest, Lane, Origin, Progress,
+    Provider, ProviderId, StateSender, StopReason, Task, Timings, Usage, state_channel, stream,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -17,7 +17,8 @@ async fn health_tells_little_and_proves_who_it_is() {
     let proof = answer["proof"].as_str().unwrap();
     assert!(server.nonce.proves(challenge, server.address, proof));
     // By another name it is the same place.
-    let by_name = format!("GET /health?challenge={challenge} HTTP/1.1\r\nHost: localhost:{}\r\n", server.address.port());
+    let by_name =
+        format!("GET /health?challenge={challenge} HTTP/1.1\r\nHost: localhost:{}\r\n", server.address.port());
     let answer = server.raw(format!("{by_name}Connection: close\r\n\r\n")).await.json();
     assert!(server.nonce.proves(challenge, server.address, answer["proof"].as_str().unwrap()));
     for odd in ["short", &"a".repeat(129), "0123456789%0Aabcdef", "0123456789%20abcdef", ""] {
@@ -101,11 +102,9 @@ async fn feedback_is_on_the_disk_when_it_is_acknowledged() {
     assert_eq!((said.weight, said.note.as_deref(), said.correction.as_deref()), (-3, Some("too long"), Some("x")));
     assert_eq!((records[0].about.session.as_str(), records[0].about.suggestion), ("s", 3));
     assert_eq!(answer.json(), json!({"id": said.id, "weight": -3, "keeps_correction": true}));
-    for (body, weight) in [
-        (r#"{"verdict":"good"}"#, 1),
-        (r#"{"verdict":"bad"}"#, -10),
-        (r#"{"verdict":"bad","severity":"major"}"#, -10),
-    ] {
+    for (body, weight) in
+        [(r#"{"verdict":"good"}"#, 1), (r#"{"verdict":"bad"}"#, -10), (r#"{"verdict":"bad","severity":"major"}"#, -10)]
+    {
         assert_eq!(server.post("/v1/feedback", body).await.json()["weight"], weight);
     }
     assert_eq!(past::feedback(folder.path()).unwrap().0.len(), 4);
