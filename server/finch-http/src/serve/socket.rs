@@ -23,8 +23,10 @@ pub(super) struct Socket {
     stream: TcpStream,
     framing: Framing,
     connection: Arc<Connection>,
-    /// When the client has been silent, or slow with a head, for too long.
+    /// When to look whether the client has been silent, or slow with a head, for too long.
     read_by: Pin<Box<Sleep>>,
+    /// When the time that it has began.
+    since: Instant,
     /// The head that the time runs for has begun.
     is_in_head: bool,
     write_by: Option<Pin<Box<Sleep>>>,
@@ -32,8 +34,9 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
-        let read_by = Box::pin(sleep_until(Instant::now() + HEAD_WAIT));
-        Self { stream, framing: Framing::new(), connection, read_by, is_in_head: true, write_by: None }
+        let since = Instant::now();
+        let read_by = Box::pin(sleep_until(since + HEAD_WAIT));
+        Self { stream, framing: Framing::new(), connection, read_by, since, is_in_head: true, write_by: None }
     }
 
     /// Lets the client read the answer to a request that was not read to its end: closing over what it still sends would
@@ -71,36 +74,37 @@ impl Socket {
             buffer.filled_mut()[before + at] = REFUSED;
             buffer.set_filled(before + at + 1);
         }
-        if self.framing.is_in_head() {
-            // The time for a head runs from its first byte.
-            if !std::mem::replace(&mut self.is_in_head, true) {
-                self.read_by.as_mut().reset(Instant::now() + HEAD_WAIT);
-            }
-        } else {
-            self.is_in_head = false;
-            self.rest();
+        let was_in_head = std::mem::replace(&mut self.is_in_head, self.framing.is_in_head());
+        // The time for a head runs from its first byte, whatever follows.
+        if !(was_in_head && self.is_in_head) {
+            self.since = Instant::now();
+            self.read_by.as_mut().reset(self.since + HEAD_WAIT);
         }
-    }
-
-    fn rest(&mut self) {
-        let wait = if self.connection.is_of_a_client() { SILENCE_MAX } else { HEAD_WAIT };
-        self.read_by.as_mut().reset(Instant::now() + wait);
     }
 
     /// Ready when the client was silent for too long and nothing is being done for it.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             ready!(self.read_by.as_mut().poll(cx));
-            if !self.connection.is_busy() {
+            let now = Instant::now();
+            if self.connection.is_busy() {
+                self.since = now;
+            }
+            let is_silent = !self.is_in_head && self.connection.is_of_a_client();
+            let until = self.since + if is_silent { SILENCE_MAX } else { HEAD_WAIT };
+            if until <= now {
                 return Poll::Ready(());
             }
-            self.rest();
+            self.read_by.as_mut().reset(until);
         }
     }
 
     fn written(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if result.is_ready() {
             self.write_by = None;
+            if !self.is_in_head {
+                self.since = Instant::now();
+            }
             return result;
         }
         let by = self.write_by.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + WRITE_WAIT)));

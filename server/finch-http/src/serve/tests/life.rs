@@ -94,7 +94,7 @@ async fn it_ends_when_nobody_was_there_for_long_enough() {
         }
     };
     looks.await;
-    assert_eq!(server.ended().await, Ended::Idle);
+    assert_eq!(server.running.await.unwrap().unwrap(), Ended::Idle);
     assert_eq!(started.elapsed().as_secs(), HALF_AN_HOUR.as_secs());
 }
 

@@ -32,6 +32,8 @@ impl<'a> MakeWriter<'a> for Lines {
 #[tokio::test]
 async fn the_log_has_one_escaped_line_an_event_and_no_word_of_anybody() {
     let lines = Lines::default();
+    // With one subscriber alone, what another test's thread came by first would count as of no interest to anybody.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
