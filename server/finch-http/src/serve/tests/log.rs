@@ -59,7 +59,10 @@ async fn the_log_has_one_escaped_line_an_event_and_no_word_of_anybody() {
     server.raw(format!("GET /\u{85}{injected}\u{202e} HTTP/1.1\r\nHost: {canary}\r\n\r\n")).await;
     server.get(&format!("/{}?token={canary}", "long".repeat(1000))).await;
     server
-        .raw(format!("GET /v1/status HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {canary}\r\n\r\n", server.address))
+        .raw(format!(
+            "GET /v1/status HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {canary}\r\nConnection: close\r\n\r\n",
+            server.address
+        ))
         .await;
     server.raw(format!("BAD-{injected} /v1/echo HTTP/1.1\r\nHost: {canary}\r\n\r\n")).await;
     server.get(&format!("/v1/events?client={canary}%0a")).await;
