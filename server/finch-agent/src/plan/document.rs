@@ -8,7 +8,9 @@ use std::fmt::{self, Write as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::limits::{PLAN_BYTES_MAX, PLAN_STEPS_MAX};
+use crate::limits::{
+    PLAN_BYTES_MAX, PLAN_STEPS_MAX, SMALL_LINE_CHARS_MAX, SMALL_STEP_FILES_MAX, SMALL_STEPS_MAX, SMALL_WHAT_CHARS_MAX,
+};
 
 /// The line that says how far a plan is.
 const STATE: &str = "State:";
@@ -97,23 +99,16 @@ impl Plan {
     #[must_use]
     pub fn schema() -> Value {
         let text = json!({"type": "string", "minLength": 1});
-        let step = json!({
-            "type": "object",
-            "properties": {
-                "title": text,
-                "what": text,
-                "files": {"type": "array", "items": {"type": "string"}},
-                "check": {"type": "string"},
-            },
-            "required": ["title", "what", "files", "check"],
-            "additionalProperties": false,
-        });
-        json!({
-            "type": "object",
-            "properties": {"steps": {"type": "array", "items": step, "minItems": 1, "maxItems": PLAN_STEPS_MAX}},
-            "required": ["steps"],
-            "additionalProperties": false,
-        })
+        let files = json!({"type": "array", "items": {"type": "string"}});
+        schema(&text, &text, &files, &json!({"type": "string"}), PLAN_STEPS_MAX)
+    }
+
+    /// The same for a model that holds little: what fits is short.
+    pub(super) fn short_schema() -> Value {
+        let text = |least: usize, most: usize| json!({"type": "string", "minLength": least, "maxLength": most});
+        let line = |least| text(least, SMALL_LINE_CHARS_MAX);
+        let files = json!({"type": "array", "items": line(1), "maxItems": SMALL_STEP_FILES_MAX});
+        schema(&line(1), &text(1, SMALL_WHAT_CHARS_MAX), &files, &line(0), SMALL_STEPS_MAX)
     }
 
     /// The plan in an answer that fits [`Plan::schema`].
@@ -253,6 +248,21 @@ impl Step {
             self.what.push('\n');
         }
     }
+}
+
+fn schema(title: &Value, what: &Value, files: &Value, check: &Value, steps_max: usize) -> Value {
+    let step = json!({
+        "type": "object",
+        "properties": {"title": title, "what": what, "files": files, "check": check},
+        "required": ["title", "what", "files", "check"],
+        "additionalProperties": false,
+    });
+    json!({
+        "type": "object",
+        "properties": {"steps": {"type": "array", "items": step, "minItems": 1, "maxItems": steps_max}},
+        "required": ["steps"],
+        "additionalProperties": false,
+    })
 }
 
 /// `1. [x] Title`; the number is for people.

@@ -90,6 +90,7 @@ async fn plan(bench: &Arc<Workbench>, id: &TaskId, task: &str) -> Result<Made> {
     let wish = Wish { task: task.to_owned(), ..Wish::default() };
     let (sender, events) = mpsc::channel(EVENTS_MAX);
     let door = Door::closed();
+    say("reading what the task is about");
     let making = async {
         let planned = bench.plan(id, &wish, &GoOn, &door, &sender).await;
         drop(sender);
