@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::Persona;
 use crate::limits::{
     PLAN_BYTES_MAX, PLAN_STEPS_MAX, SMALL_LINE_CHARS_MAX, SMALL_STEP_FILES_MAX, SMALL_STEPS_MAX, SMALL_WHAT_CHARS_MAX,
 };
@@ -16,6 +17,10 @@ use crate::limits::{
 const STATE: &str = "State:";
 /// Behind this line the file says what was found wrong with the plan; no step of it stands there.
 const FINDINGS: &str = "# Findings";
+/// How a finding ends there that must be addressed.
+const MUST_ADDRESS: &str = " **must be addressed**";
+/// What is said there of a persona, behind its name in brackets, whose review is not known.
+const NOT_HEARD: &str = " was not heard: ";
 
 /// One step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -198,6 +203,27 @@ impl Plan {
             false => line.to_owned(),
         });
         lines.collect()
+    }
+
+    /// What the file says of a finding that must be addressed.
+    pub(crate) fn must_address() -> &'static str {
+        MUST_ADDRESS
+    }
+
+    /// What the file says of a persona that was not heard.
+    pub(crate) fn not_heard(persona: Persona, why: &str) -> String {
+        format!("- [{}]{NOT_HEARD}{why}\n", persona.name())
+    }
+
+    /// How many findings the file has open: those that must be addressed, and reviews that are not known.
+    #[must_use]
+    pub fn open_findings(text: &str) -> usize {
+        let found = text.lines().skip_while(|line| line.trim_end() != FINDINGS).filter(|line| line.starts_with("- ["));
+        let is_open = |line: &&str| {
+            let said = line.split_once(']').map_or("", |(_, said)| said);
+            line.trim_end().ends_with(MUST_ADDRESS) || said.starts_with(NOT_HEARD)
+        };
+        found.filter(is_open).count()
     }
 
     /// Reads a file, whoever has edited it.
