@@ -49,6 +49,11 @@ pub trait Provider: Send + Sync + 'static {
 
     fn capabilities(&self) -> Capabilities;
 
+    /// What whoever would answer a request from there can do.
+    fn capabilities_for(&self, _origin: &Origin) -> Capabilities {
+        self.capabilities()
+    }
+
     /// Answers a conversation.
     fn generate(&self, request: GenerateRequest) -> GenerateStream;
 

@@ -230,6 +230,11 @@ impl Provider for Router {
         self.first().map_or_else(nothing, |listed| listed.provider.capabilities())
     }
 
+    fn capabilities_for(&self, origin: &Origin) -> Capabilities {
+        let first = self.choose(&self.setup(), origin).order.into_iter().next();
+        first.map_or_else(nothing, |listed| listed.provider.capabilities())
+    }
+
     fn generate(&self, mut request: GenerateRequest) -> GenerateStream {
         let (setup, origin, lane) = (self.setup(), request.origin.clone(), request.lane);
         alignment::align(&mut request.messages);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use finch_agent::task::TaskId;
 
 /// Ghost text and a coding agent in your editor, from a model on your own machine.
 #[derive(Debug, Parser)]
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Ask(Ask),
     /// Make a plan for a task: drafted from the repository, attacked by seven personas, revised. Changes nothing in it.
     Plan(Plan),
+    /// Take back what a task changed in the files of this folder; the last one that changed anything by default.
+    Undo(Undo),
     /// Fetch what finch needs: the ONNX Runtime library and a model.
     Setup(Setup),
     /// List, fetch, import, measure and remove models.
@@ -143,6 +146,16 @@ pub(crate) struct Plan {
     /// An installed model, or a model of --provider; the one in use when absent.
     #[arg(long, value_name = "ID")]
     pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The task, as `finch plan --approve` named it.
+    #[arg(value_name = "TASK-ID")]
+    pub(crate) task: Option<TaskId>,
+    /// Print JSON: the task, and the files that are as before.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn temperature(text: &str) -> Result<f32, String> {

@@ -15,6 +15,7 @@ mod setup;
 mod stats;
 mod table;
 mod trust;
+mod undo;
 
 use std::io::Write as _;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Complete(arguments) => complete::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Ask(arguments) => ask::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Plan(arguments) => plan::run(Surroundings::read(&cli.global)?, &arguments),
+        Command::Undo(arguments) => undo::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Setup(arguments) => setup::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Model(command) => model::run(&Surroundings::read(&cli.global)?, command),
         Command::Stats(arguments) => stats::run(&Surroundings::read(&cli.global)?, &arguments),
