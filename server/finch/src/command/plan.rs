@@ -23,6 +23,8 @@ use crate::Exit;
 use crate::agent::{Worker, workbench};
 use crate::cli;
 use crate::confinement;
+use crate::interrupt::told_to_end;
+use crate::limits::WRITTEN_WAIT;
 use crate::progress::say;
 use crate::surroundings::Surroundings;
 use crate::terminal_asker::TerminalAsker;
@@ -41,12 +43,18 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Plan) -> Resu
         rounds_max: arguments.rounds,
         sandbox: Arc::new(confinement::sandbox()?),
     };
+    let files = FilesOnDisk::new(workspace.clone());
     let done = runtime.block_on(async {
         let bench = Arc::new(workbench(&surroundings, &workspace, worker).await);
-        tokio::select! {
-            done = work(&bench, arguments) => done.map(Some),
-            _ = tokio::signal::ctrl_c() => Ok(None),
+        let done = tokio::select! {
+            done = work(&bench, &files, arguments) => done.map(Some),
+            ended = told_to_end() => ended.map(|()| None),
+        };
+        // A file that is being written would leave what it was to become beside it.
+        if tokio::time::timeout(WRITTEN_WAIT, files.written()).await.is_err() {
+            say("finch: files are still being written; see what became of the last edits");
         }
+        done
     });
     // What still waits for a line at the terminal would hold the process back.
     runtime.shutdown_background();
@@ -60,7 +68,7 @@ struct Made {
     outcome: Option<Outcome>,
 }
 
-async fn work(bench: &Arc<Workbench>, arguments: &cli::Plan) -> Result<Exit> {
+async fn work(bench: &Arc<Workbench>, files: &FilesOnDisk, arguments: &cli::Plan) -> Result<Exit> {
     let (id, made) = match (&arguments.task, &arguments.plan) {
         (_, Some(path)) => given(bench, path).await?,
         (Some(task), None) => {
@@ -73,7 +81,7 @@ async fn work(bench: &Arc<Workbench>, arguments: &cli::Plan) -> Result<Exit> {
     if !arguments.json {
         told::plan(&made.plan, made.outcome.as_ref(), &made.path)?;
     }
-    let carried = if arguments.approve { Some(carry_out(bench, &id, &made).await?) } else { None };
+    let carried = if arguments.approve { Some(carry_out(bench, &id, &made, files).await?) } else { None };
     if arguments.json {
         print(&format!("{:#}\n", told::report(&made.plan, made.outcome.as_ref(), &made.path, carried.as_ref())))?;
     }
@@ -111,7 +119,7 @@ async fn given(bench: &Workbench, path: &Path) -> Result<(TaskId, Made)> {
     Ok((id, Made { path, plan, outcome: None }))
 }
 
-async fn carry_out(bench: &Arc<Workbench>, id: &TaskId, made: &Made) -> Result<Carried> {
+async fn carry_out(bench: &Arc<Workbench>, id: &TaskId, made: &Made, files: &FilesOnDisk) -> Result<Carried> {
     let open = made
         .outcome
         .as_ref()
@@ -125,7 +133,7 @@ async fn carry_out(bench: &Arc<Workbench>, id: &TaskId, made: &Made) -> Result<C
         );
     }
     let asker: Option<Arc<dyn Asker>> = has_terminal.then(|| Arc::new(TerminalAsker) as Arc<dyn Asker>);
-    let documents = Arc::new(FilesOnDisk::new(bench.workspace()));
+    let documents = Arc::new(files.clone());
     let door = Door { asker, documents, ..Door::closed() };
     let (sender, events) = mpsc::channel(EVENTS_MAX);
     let hash = made.plan.hash().to_string();
