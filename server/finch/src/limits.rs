@@ -22,6 +22,9 @@ pub(crate) const CONSENT_AGE_MAX: Duration = Duration::from_secs(2);
 /// How long feedback may take to reach the disk.
 pub(crate) const FEEDBACK_WAIT: Duration = Duration::from_secs(5);
 
+/// How long an ending process waits for the files that are being written.
+pub(crate) const WRITTEN_WAIT: Duration = Duration::from_millis(1500);
+
 /// Bytes of a line of the ledger at most, so that it is one write that nobody else's comes between.
 pub(crate) const LEDGER_LINE_BYTES_MAX: usize = 4000;
 /// Bytes of a line that are read; a longer one is passed over.

@@ -23,6 +23,8 @@ use crate::Exit;
 use crate::agent::{Worker, workbench};
 use crate::cli;
 use crate::confinement;
+use crate::interrupt::told_to_end;
+use crate::limits::WRITTEN_WAIT;
 use crate::progress::say;
 use crate::surroundings::Surroundings;
 use crate::terminal_asker::TerminalAsker;
@@ -41,14 +43,20 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Plan) -> Resu
         rounds_max: arguments.rounds,
         sandbox: Arc::new(confinement::sandbox()?),
     };
+    let files = FilesOnDisk::new(workspace.clone());
     let done = runtime.block_on(async {
         let bench = Arc::new(workbench(&surroundings, &workspace, worker).await);
         let person = TerminalAsker::default();
-        tokio::select! {
-            done = work(&bench, arguments, &person) => done.map(Some),
+        let done = tokio::select! {
+            done = work(&bench, &person, &files, arguments) => done.map(Some),
             () = person.stopped() => Ok(None),
-            _ = tokio::signal::ctrl_c() => Ok(None),
+            ended = told_to_end() => ended.map(|()| None),
+        };
+        // A file that is being written would leave what it was to become beside it.
+        if tokio::time::timeout(WRITTEN_WAIT, files.written()).await.is_err() {
+            say("finch: files are still being written; see what became of the last edits");
         }
+        done
     });
     // What still waits for a line at the terminal would hold the process back.
     runtime.shutdown_background();
@@ -62,7 +70,12 @@ struct Made {
     outcome: Option<Outcome>,
 }
 
-async fn work(bench: &Arc<Workbench>, arguments: &cli::Plan, person: &TerminalAsker) -> Result<Exit> {
+async fn work(
+    bench: &Arc<Workbench>,
+    person: &TerminalAsker,
+    files: &FilesOnDisk,
+    arguments: &cli::Plan,
+) -> Result<Exit> {
     let (id, made) = match (&arguments.task, &arguments.plan) {
         (_, Some(path)) => given(bench, path).await?,
         (Some(task), None) => {
@@ -75,7 +88,8 @@ async fn work(bench: &Arc<Workbench>, arguments: &cli::Plan, person: &TerminalAs
     if !arguments.json {
         told::plan(&made.plan, made.outcome.as_ref(), &made.path)?;
     }
-    let carried = if arguments.approve { Some(carry_out(bench, &id, &made, person).await?) } else { None };
+    let at = (person, files);
+    let carried = if arguments.approve { Some(carry_out(bench, &id, &made, at).await?) } else { None };
     if arguments.json {
         let mut report = told::report(&made.plan, made.outcome.as_ref(), &made.path, carried.as_ref());
         report["id"] = id.to_string().into();
@@ -116,7 +130,12 @@ async fn given(bench: &Workbench, path: &Path) -> Result<(TaskId, Made)> {
     Ok((id, Made { path, plan, outcome: None }))
 }
 
-async fn carry_out(bench: &Arc<Workbench>, id: &TaskId, made: &Made, person: &TerminalAsker) -> Result<Carried> {
+async fn carry_out(
+    bench: &Arc<Workbench>,
+    id: &TaskId,
+    made: &Made,
+    (person, files): (&TerminalAsker, &FilesOnDisk),
+) -> Result<Carried> {
     let open = made
         .outcome
         .as_ref()
@@ -130,7 +149,7 @@ async fn carry_out(bench: &Arc<Workbench>, id: &TaskId, made: &Made, person: &Te
         );
     }
     let asker: Option<Arc<dyn Asker>> = has_terminal.then(|| Arc::new(person.clone()) as Arc<dyn Asker>);
-    let documents = Arc::new(FilesOnDisk::new(bench.workspace()));
+    let documents = Arc::new(files.clone());
     let door = Door { asker, documents, ..Door::closed() };
     let (sender, events) = mpsc::channel(EVENTS_MAX);
     let hash = made.plan.hash().to_string();
