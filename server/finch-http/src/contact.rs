@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::endpoint::{Endpoint, EndpointError, PROTOCOL, Token, secret};
 use crate::limits::{
-    ANSWER_BYTES_MAX, CONNECT_WAIT, FILE_BYTES_MAX, HANDSHAKE_WAIT, POOL_IDLE, SHUTDOWN_WAIT, STATUS_WAIT,
+    CONNECT_WAIT, FILE_BYTES_MAX, HANDSHAKE_WAIT, POOL_IDLE, SHUTDOWN_WAIT, STATUS_BYTES_MAX, STATUS_WAIT,
 };
 use crate::wire::Health;
 
@@ -160,8 +160,8 @@ impl Dialler {
         let failed = |error: reqwest::Error| unanswered(daemon, innermost(&error));
         let answer = request.timeout(wait).send().await.map_err(failed)?;
         let status = answer.status();
-        let body = body(answer, ANSWER_BYTES_MAX).await.map_err(failed)?;
-        let body = body.ok_or_else(|| unanswered(daemon, format!("more than {ANSWER_BYTES_MAX} bytes")))?;
+        let body = body(answer, STATUS_BYTES_MAX).await.map_err(failed)?;
+        let body = body.ok_or_else(|| unanswered(daemon, format!("more than {STATUS_BYTES_MAX} bytes")))?;
         if status.is_success() {
             return Ok(body);
         }
