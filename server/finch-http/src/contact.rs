@@ -46,15 +46,6 @@ pub struct Proven {
     pub health: Health,
 }
 
-/// What becomes of the answers that a daemon is giving when it is told to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnderWay {
-    /// They are given to their ends.
-    Finish,
-    /// They are cut off.
-    Cut,
-}
-
 /// Why a daemon cannot be found or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ContactError {
@@ -160,10 +151,9 @@ impl Dialler {
     ///
     /// # Errors
     /// When it does not answer, or refuses.
-    pub async fn shut_down(&self, daemon: &Proven, under_way: UnderWay) -> Result<(), ContactError> {
+    pub async fn shut_down(&self, daemon: &Proven) -> Result<(), ContactError> {
         let request = self.request(daemon, Method::POST, "/v1/shutdown");
-        let body = serde_json::json!({ "now": under_way == UnderWay::Cut });
-        self.ask(daemon, request.json(&body), SHUTDOWN_WAIT).await.map(drop)
+        self.ask(daemon, request, SHUTDOWN_WAIT).await.map(drop)
     }
 
     async fn ask(&self, daemon: &Proven, request: RequestBuilder, wait: Duration) -> Result<Vec<u8>, ContactError> {

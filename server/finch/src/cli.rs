@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Say of which workspaces .finch/config.toml is read.
     #[command(subcommand)]
     Trust(Trust),
+    /// Run, start, stop and show the one process that holds the model for every editor.
+    #[command(subcommand)]
+    Daemon(Daemon),
     /// Say what works, what does not, and what to do about it.
     Doctor(Json),
     /// Show where the configuration is, check it, rewrite an old one, or print the schema.
@@ -68,6 +71,13 @@ pub(crate) enum Command {
         /// The model's folder.
         folder: PathBuf,
     },
+}
+
+impl Command {
+    /// The daemon knows where it logs only when it knows that it is the one.
+    pub(crate) fn logs_itself(&self) -> bool {
+        matches!(self, Self::Daemon(Daemon::Run { detached: false, .. }))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -335,6 +345,44 @@ pub(crate) enum Consent {
         /// A folder that you answered for.
         path: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Daemon {
+    /// Run it here, until Ctrl-C; once more ends it at once.
+    Run {
+        /// Log to FINCH_HOME/daemon/daemon.log instead of stderr.
+        #[arg(long)]
+        log_file: bool,
+        /// Leave the caller's session; finch starts itself with it.
+        #[arg(long, hide = true)]
+        detached: bool,
+    },
+    /// Run it in the background, if none runs.
+    Start,
+    /// End it once the answers that it is giving are given.
+    Stop {
+        /// Cut them off.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Show its models, its clients, and what it takes.
+    Status(Json),
+    /// Print a file by which your system keeps it: a systemd user unit, or a property list of launchd.
+    Install(Install),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// Print it.
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// For systemd, whatever this system is.
+    #[arg(long, conflicts_with = "launchd")]
+    pub(crate) systemd: bool,
+    /// For launchd.
+    #[arg(long)]
+    pub(crate) launchd: bool,
 }
 
 #[derive(Debug, Subcommand)]

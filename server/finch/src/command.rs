@@ -5,6 +5,7 @@ mod ask;
 mod complete;
 mod config;
 mod consent;
+mod daemon;
 mod doctor;
 mod feedback;
 mod ledger;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Ledger(arguments) => ledger::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Consent(command) => consent::run(&Surroundings::read(&cli.global)?, &command),
         Command::Trust(command) => trust::run(&Surroundings::read(&cli.global)?, &command),
+        Command::Daemon(command) => daemon::run(&cli.global, &command),
         Command::Doctor(arguments) => doctor::run(Surroundings::read_whatever_it_says(&cli.global)?, &arguments),
         Command::TryModel { folder } => {
             print(&trial::run_child(&Surroundings::read(&cli.global)?, &folder)?)?;
