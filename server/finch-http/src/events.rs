@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::limits::{CLIENT_CHARS_MAX, EVENT_GAP, EVENT_KEEP_ALIVE, RETRY_AFTER};
 use crate::serve::{Desk, Refusal};
 use crate::wire::{CapabilitiesWire, Event, StateWire};
-use crate::{Asked, Host};
+use crate::{Asked, Host, LOCAL};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Who {
@@ -91,7 +91,7 @@ fn event(host: &Host, state: &ModelState) -> Event {
     let capabilities = match state {
         ModelState::Ready { .. } => host
             .models
-            .find(Asked { model: "", task: Task::Completion })
+            .find(Asked { model: LOCAL, task: Task::Completion })
             .map(|found| CapabilitiesWire::from(found.provider.capabilities())),
         ModelState::Absent { .. }
         | ModelState::Starting

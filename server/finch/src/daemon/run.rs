@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use finch_http::endpoint::{Endpoint, Nonce, Token};
-use finch_http::{Ended, Host};
+use finch_http::{Ended, Host, Sessions};
 use finch_llm::Provider;
 use finch_llm::router::Router;
 use tokio::net::TcpListener;
@@ -178,6 +178,7 @@ fn compose(surroundings: &Surroundings, token: Token, nonce: Nonce) -> Result<(H
         nonce,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         journal: journal.clone(),
+        sessions: Some(Sessions::of_home(surroundings.home.root())),
         idle_max: surroundings.config.daemon.idle_max(),
     };
     Ok((host, Keeps { journal, running, watch: settings.follow(look)? }))

@@ -56,7 +56,7 @@ fn parse(text: &str) -> Option<([u64; 3], bool, Vec<Part>)> {
     let mut parts = numbers.split('.').map(|part| part.parse::<u64>().ok());
     let found = [parts.next()??, parts.next()??, parts.next()??];
     let before: Vec<Part> = before.into_iter().flat_map(|before| before.split('.')).map(Part::of).collect();
-    parts.next().is_none().then(|| (found, before.is_empty(), before))
+    parts.next().is_none().then_some((found, before.is_empty(), before))
 }
 
 /// Numbers come before words.
