@@ -60,6 +60,9 @@ mod restarts_the_server;
 #[cfg(unix)]
 mod sets_up;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod shares_a_daemon;
+#[cfg(test)]
 #[cfg(unix)]
 mod small_tasks;
 #[cfg(test)]
