@@ -33,6 +33,11 @@ pub(super) fn routes() -> Router<Host> {
     Router::new().route("/v1/responses", post(create)).route("/v1/responses/{id}", get(read).delete(remove))
 }
 
+/// Why a body is no request.
+pub(super) fn check(body: Value) -> Result<(), ApiError> {
+    ResponseRequest::read(body).map(drop)
+}
+
 async fn create(State(host): State<Host>, body: Body) -> Result<Response, ApiError> {
     let request = ResponseRequest::read(answer::body(body)?)?;
     let asker = Asker::find(&host, &request.model, Task::Chat, &request.extension)?;
