@@ -6,6 +6,7 @@ mod speech;
 use axum::{
     Json, Router,
     extract::{Path, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -27,7 +28,6 @@ use crate::{
     error::ApiError,
     sessions::{ID_PREFIX, Session},
 };
-use axum::http::StatusCode;
 
 pub(super) fn routes() -> Router<Host> {
     Router::new().route("/v1/responses", post(create)).route("/v1/responses/{id}", get(read).delete(remove))
@@ -131,3 +131,6 @@ fn not_kept(param: &str, id: &str) -> ApiError {
     let error = ApiError::new(StatusCode::NOT_FOUND, "response_not_found", message);
     ApiError { param: Some(param.to_owned()), ..error }
 }
+
+#[cfg(test)]
+mod tests;

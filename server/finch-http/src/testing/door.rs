@@ -93,6 +93,10 @@ impl Door {
 
     pub(crate) async fn respond(&self, method: Method, path: &str, body: impl Into<Body>) -> Response {
         let request = Request::builder().method(method).uri(path).body(body.into()).unwrap();
+        self.send(request).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
