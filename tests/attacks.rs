@@ -3,6 +3,7 @@
 //! `cargo test -p finch --test e2e -- attacks --nocapture` prints the table.
 
 mod asked;
+mod editor;
 mod paths;
 mod shell;
 mod shown;
@@ -30,6 +31,8 @@ enum Door {
     Plan,
     /// `finch plan --approve`, which works.
     Approve,
+    /// `finch lsp`, which works by the hands of an editor.
+    Editor,
 }
 
 /// What came of it, in words.
@@ -38,7 +41,7 @@ struct Ran {
     results: Vec<String>,
     /// All that the model was told.
     told: String,
-    /// All that the terminal was sent.
+    /// All that the terminal or the editor was sent.
     shown: String,
 }
 
@@ -50,7 +53,7 @@ impl Door {
     fn kind(self) -> Kind {
         match self {
             Self::Plan => Kind::Reading,
-            Self::Approve => Kind::Work,
+            Self::Approve | Self::Editor => Kind::Work,
         }
     }
 
@@ -69,7 +72,10 @@ impl Door {
         server
     }
 
-    fn attack(self, server: &Scripted, rig: &Rig) -> Ran {
+    fn attack(self, row: &Row, server: &Scripted, rig: &Rig) -> Ran {
+        if self == Self::Editor {
+            return editor::attack(row, server, rig);
+        }
         let mut finch = command(&rig.finch_home());
         finch.args(["plan", "Do it."]).current_dir(rig.workspace()).env("HOME", rig.user_home());
         finch.env("PATH", format!(".:{}:{}", rig.workspace().display(), std::env::var("PATH").unwrap()));
@@ -122,13 +128,14 @@ fn try_row(row: &'static Row, door: Door) -> Vec<String> {
     let mut wrong = Vec::new();
     let server = door.model(row, &rig);
     let before = Before::of(&rig);
-    let ran = door.attack(&server, &rig);
+    let ran = door.attack(row, &server, &rig);
     if ran.results.len() != calls {
         wrong.push(format!("{} of {calls} calls were answered: {}", ran.results.len(), ran.shown));
     }
     for result in &ran.results {
         let is_as_expected = match row.expect {
             _ if door == Door::Plan => true,
+            Expect::Says(editor::UNASKED) if door == Door::Editor => result.contains(editor::REFUSED),
             Expect::Says(text) => result.contains(text),
             Expect::Runs => !result.contains("not permitted"),
         };
@@ -140,7 +147,7 @@ fn try_row(row: &'static Row, door: Door) -> Vec<String> {
     wrong.extend(leaked("a request", &ran.told));
     wrong.extend(hidden("the terminal", &ran.shown));
     wrong.extend(before.violations(row, &rig));
-    if door == Door::Approve {
+    if door != Door::Plan {
         wrong.extend(not_still(row, &rig));
     }
     wrong
@@ -183,6 +190,12 @@ fn nothing_comes_of_attacks_on_the_plan() {
 fn nothing_comes_of_attacks_on_the_work() {
     let rows: Vec<_> = rows().collect();
     try_all("finch plan --approve", &rows, |row| try_row(row, Door::Approve));
+}
+
+#[test]
+fn nothing_comes_of_attacks_on_the_work_in_an_editor() {
+    let rows: Vec<_> = rows().collect();
+    try_all("finch lsp", &rows, |row| try_row(row, Door::Editor));
 }
 
 /// The oracles see what each command does where nothing holds it: an attack that could do nothing would prove nothing.
@@ -243,7 +256,7 @@ fn a_folder_that_is_swapped_for_a_link_all_the_time_leads_nowhere() {
                 }
             }
         });
-        let ran = Door::Approve.attack(&server, &rig);
+        let ran = Door::Approve.attack(&row, &server, &rig);
         ended.store(true, Ordering::Relaxed);
         ran
     });

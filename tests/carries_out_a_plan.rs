@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::finch::{command, said};
+use crate::support::finch::{Said, command, said};
 use crate::support::llmock::Llmock;
 
 const CHECK: &str = "python3 -m unittest -q";
@@ -87,6 +87,60 @@ fn a_plan_is_carried_out_checked_and_ticked() {
     assert!(plan.contains("## 1. [x] Split at blanks") && plan.contains("State: carried out"), "{plan}");
     let told = server.bodies().into_iter().any(|body| body.to_string().contains("The step is not done"));
     assert!(told, "the model was not told that the check failed");
+}
+
+/// Carries out a plan that changes parse.py.
+fn carried_out(server: &Llmock, home: &Path, folder: &Path) -> Ran {
+    let mut replies = planning();
+    replies.extend([edit("split(' ')", "split()"), reply("Done.")]);
+    server.queue(&replies);
+    run(home, folder, &["Split at blanks.", "--approve"])
+}
+
+fn undo(home: &Path, folder: &Path, arguments: &[&str]) -> Said {
+    said(command(home).arg("undo").args(arguments).current_dir(folder))
+}
+
+#[test]
+fn what_was_carried_out_is_taken_back_once() {
+    let server = Llmock::start();
+    let folder = workspace();
+    let home = home(&server, &rules(folder.path()));
+    let before = text(folder.path().join("parse.py"));
+    let ran = carried_out(&server, home.path(), folder.path());
+    assert_ne!(text(folder.path().join("parse.py")), before, "{}", ran.err);
+    let undone = undo(home.path(), folder.path(), &["--json"]);
+    let report: Value = serde_json::from_str(&undone.out).unwrap();
+    let expected = json!({"id": ran.report["id"], "task": "Split at blanks.", "restored": ["parse.py"]});
+    assert_eq!((undone.code, report), (0, expected), "{}", undone.err);
+    assert_eq!(text(folder.path().join("parse.py")), before);
+    for arguments in [&[][..], &[ran.report["id"].as_str().unwrap()]] {
+        let again = undo(home.path(), folder.path(), arguments);
+        assert!(again.code == 3 && again.err.contains("is left to take back"), "{}: {}", again.code, again.err);
+    }
+}
+
+#[test]
+fn an_undo_keeps_what_was_changed_elsewhere_and_refuses_what_was_changed_at_its_place() {
+    let server = Llmock::start();
+    let folder = workspace();
+    let home = home(&server, &rules(folder.path()));
+    let path = folder.path().join("parse.py");
+    let before = text(&path);
+    let ran = carried_out(&server, home.path(), folder.path());
+    let after = text(&path);
+    let meeting = after.replace("split()", "split(None)");
+    std::fs::write(&path, &meeting).unwrap();
+    let refused = undo(home.path(), folder.path(), &[ran.report["id"].as_str().unwrap()]);
+    assert_eq!((refused.code, text(&path)), (1, meeting), "{}", refused.err);
+    assert!(refused.err.contains("parse.py changed meanwhile where the task had"), "{}", refused.err);
+    std::fs::write(&path, format!("LIMIT = 3\n\n\n{after}")).unwrap();
+    let elsewhere = undo(home.path(), workspace().path(), &[ran.report["id"].as_str().unwrap()]);
+    assert!(elsewhere.code == 1 && elsewhere.err.contains("changed another folder"), "{}", elsewhere.err);
+    let undone = undo(home.path(), folder.path(), &[]);
+    assert_eq!((undone.code, undone.out.as_str()), (0, "restored parse.py\n"), "{}", undone.err);
+    assert!(undone.err.contains("Split at blanks."), "{}", undone.err);
+    assert_eq!(text(&path), format!("LIMIT = 3\n\n\n{before}"));
 }
 
 #[test]

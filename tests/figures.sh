@@ -44,6 +44,7 @@ done
 bench keys
 bench clouds
 bench grep
+bench agent
 bench editor qwen2.5-coder-0.5b
 bench memory "$four" qwen2.5-coder-0.5b
 bench evaluation qwen2.5-coder-0.5b "$places"

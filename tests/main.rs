@@ -55,12 +55,18 @@ mod refuses_hostile_models;
 mod remembers;
 #[cfg(test)]
 #[cfg(unix)]
+mod restarts_the_server;
+#[cfg(test)]
+#[cfg(unix)]
 mod sets_up;
 #[cfg(test)]
 #[cfg(unix)]
 mod small_tasks;
 #[cfg(test)]
 mod speaks_lsp;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod survives_a_broken_editor;
 #[cfg(test)]
 mod survives_faulty_clouds;
 #[cfg(test)]
@@ -104,6 +110,8 @@ mod support {
     pub(crate) mod tasks;
     #[cfg(unix)]
     pub(crate) mod terminal;
+    #[cfg(unix)]
+    pub(crate) mod text_editor;
     pub(crate) mod todo;
     #[cfg(unix)]
     pub(crate) mod undo;

@@ -1,5 +1,6 @@
 //! What a person at the terminal is asked, and what is done by the answer: exactly what was shown, or nothing.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
@@ -43,6 +44,15 @@ fn results(server: &Scripted) -> Vec<String> {
     last.results().into_iter().map(str::to_owned).collect()
 }
 
+/// Whether any process works in this folder.
+fn works_in(folder: &Path) -> bool {
+    let folder = folder.canonicalize().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|process| std::fs::read_link(process.path().join("cwd")).ok())
+        .any(|cwd| cwd.starts_with(&folder))
+}
+
 #[test]
 fn the_key_that_is_pressed_first_denies_and_a_text_that_answers_itself_is_only_shown() {
     let rig = Rig::new(&ROW);
@@ -71,10 +81,28 @@ fn letters_that_hide_are_written_out_and_a_yes_is_for_exactly_these_bytes() {
     // The next command is another one, and a yes to the first is none to it.
     terminal.wait_for_screen("touch other");
     terminal.wait_for_screen("May it?");
-    terminal.press(&["C-c"]);
+    terminal.press(&["Enter"]);
     terminal.wait_for_end();
     let made = |name: &str| rig.workspace().join(name).exists();
     assert_eq!((made("a\u{202e}txt.b\u{e0041}"), made("other")), (true, false), "{}", terminal.screen().text());
     let results = results(&server);
     assert!(!results[0].contains("not permitted") && results[1].contains("not permitted"), "{results:?}");
+}
+
+#[test]
+fn ctrl_c_at_a_question_ends_the_run_and_all_that_it_started() {
+    let rig = Rig::new(&ROW);
+    let server = model(&rig, vec![bash("touch first"), bash("touch second")]);
+    let terminal = at_work(&rig);
+    terminal.wait_for_screen("May it?");
+    assert!(works_in(&rig.workspace()), "finch works there");
+    terminal.press(&["C-c"]);
+    assert_eq!(terminal.wait_for_end(), 130, "{}", terminal.screen().text());
+    let made = |name: &str| rig.workspace().join(name).exists();
+    assert_eq!((made("first"), made("second")), (false, false));
+    terminal.wait("the end of all that it started", || (!works_in(&rig.workspace())).then_some(()));
+    // The model was told nothing of it, and not asked again.
+    assert_eq!(server.requests().iter().filter(|request| request.kind == Kind::Work).count(), 1);
+    let plan = terminal.screen().text();
+    assert!(!plan.contains("is not done"), "it went on: {plan}");
 }

@@ -5,8 +5,12 @@
 
 #![expect(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
+mod agent;
 mod ahead;
 mod builds;
+#[path = "../support/client.rs"]
+#[expect(dead_code, reason = "tests need more of it")]
+mod client;
 mod clients;
 #[path = "../support/closed_port.rs"]
 mod closed_port;
@@ -14,6 +18,7 @@ mod closed_port;
 mod cloud_faults;
 mod clouds;
 mod corpus;
+mod daemon;
 mod echo;
 mod editor;
 mod evaluation;
@@ -27,12 +32,18 @@ mod keys;
 mod llama;
 mod memory;
 mod peer;
+#[path = "../support/scripted.rs"]
+#[expect(dead_code, reason = "tests need more of it")]
+mod scripted;
 mod speed;
+#[path = "../support/text_editor.rs"]
+#[expect(dead_code, reason = "tests need more of it")]
+mod text_editor;
 mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | warm [MODEL] | keys | editor [MODEL] | grep | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
+const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | daemon [MODEL [KILLS]] | warm [MODEL] | keys | editor [MODEL] | grep | agent | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -50,6 +61,9 @@ fn main() -> Result<()> {
         ("ahead", [model, places]) => ahead::print(model, places.parse()?),
         ("clients", [model]) => clients::print(model),
         ("clouds", []) => clouds::print(),
+        ("daemon", []) => daemon::print("qwen2.5-coder-0.5b", 10),
+        ("daemon", [model]) => daemon::print(model, 10),
+        ("daemon", [model, kills]) => daemon::print(model, kills.parse()?),
         ("warm", []) => warm::print("qwen2.5-coder-0.5b"),
         ("warm", [model]) => warm::print(model),
         ("keys", []) => keys::print(),
@@ -58,6 +72,7 @@ fn main() -> Result<()> {
         ("memory", models) => models.iter().try_for_each(|model| memory::print(model)),
         ("faults", []) => faults::print(),
         ("grep", []) => grep::print(),
+        ("agent", []) => agent::print(),
         ("evaluation", [model]) => evaluation::print(model, 200, 0),
         ("evaluation", [model, places]) => evaluation::print(model, places.parse()?, 0),
         ("evaluation", [model, places, skip]) => evaluation::print(model, places.parse()?, skip.parse()?),

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 /// No single wait of a test is longer.
 const WAIT_MAX: Duration = Duration::from_secs(120);
+const POLL_PAUSE: Duration = Duration::from_millis(2);
 
 pub(crate) struct Client {
     child: Child,
@@ -21,22 +22,36 @@ pub(crate) struct Client {
     next_id: i64,
     /// What requests of the server get, by their methods; null for others.
     answers: Vec<(&'static str, Value)>,
+    /// Held while nothing is read of what the server writes.
+    reading: Arc<Mutex<()>>,
 }
 
 impl Client {
     pub(crate) fn start(home: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_finch"))
-            .arg("lsp")
-            .env("FINCH_HOME", home)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::of(Command::new(env!("CARGO_BIN_EXE_finch")).env("FINCH_HOME", home))
+    }
+
+    /// The same with a program that was made ready: its folder, its environment.
+    pub(crate) fn of(finch: &mut Command) -> Self {
+        let mut child =
+            finch.arg("lsp").env("FINCH_DAEMON", "off").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, messages) = mpsc::channel();
-        std::thread::spawn(move || read_all(output, &sender));
-        Self { child, input, messages, waiting: VecDeque::new(), next_id: 0, answers: Vec::new() }
+        let reading: Arc<Mutex<()>> = Arc::default();
+        let gate = Arc::clone(&reading);
+        std::thread::spawn(move || read_all(output, &sender, &gate));
+        Self { child, input, messages, waiting: VecDeque::new(), next_id: 0, answers: Vec::new(), reading }
+    }
+
+    /// Of the server's process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Nothing of what the server writes is read while somebody else holds this, but for a message that is being read.
+    pub(crate) fn reading(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.reading)
     }
 
     pub(crate) fn initialize(&mut self) -> Value {
@@ -132,8 +147,7 @@ impl Client {
         }
         let deadline = Instant::now() + WAIT_MAX;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let message = self.messages.recv_timeout(left).unwrap_or_else(|error| panic!("no such message: {error}"));
+            let message = self.next(deadline.saturating_duration_since(Instant::now()));
             if message.get("method").is_some() && message.get("id").is_some() {
                 let known = self.answers.iter().find(|(method, _)| message["method"] == *method);
                 let result = known.map_or(Value::Null, |(_, result)| result.clone());
@@ -146,6 +160,16 @@ impl Client {
         }
     }
 
+    /// The next message of the server, whatever it is; the caller answers it.
+    pub(crate) fn next(&mut self, wait: Duration) -> Value {
+        self.try_next(wait).unwrap_or_else(|| panic!("no such message within {wait:?}"))
+    }
+
+    /// The same, if one comes in time.
+    pub(crate) fn try_next(&mut self, wait: Duration) -> Option<Value> {
+        self.messages.recv_timeout(wait).ok()
+    }
+
     pub(crate) fn write(&mut self, message: &Value) {
         let body = message.to_string();
         let input = self.input.as_mut().unwrap();
@@ -156,8 +180,19 @@ impl Client {
     /// Closes the server's input and says how long it lived on.
     pub(crate) fn close_input(&mut self) -> (ExitStatus, Duration) {
         self.input = None;
+        self.wait()
+    }
+
+    /// Waits until the server has ended by itself.
+    pub(crate) fn wait(&mut self) -> (ExitStatus, Duration) {
         let started = Instant::now();
-        (self.child.wait().unwrap(), started.elapsed())
+        loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => return (status, started.elapsed()),
+                None if started.elapsed() > WAIT_MAX => panic!("the server goes on"),
+                None => std::thread::sleep(POLL_PAUSE),
+            }
+        }
     }
 }
 
@@ -169,8 +204,9 @@ impl Drop for Client {
     }
 }
 
-fn read_all(mut output: BufReader<ChildStdout>, sender: &mpsc::Sender<Value>) {
+fn read_all(mut output: BufReader<ChildStdout>, sender: &mpsc::Sender<Value>, reading: &Mutex<()>) {
     loop {
+        drop(reading.lock().unwrap_or_else(PoisonError::into_inner));
         let mut length = 0;
         loop {
             let mut line = String::new();
@@ -184,7 +220,10 @@ fn read_all(mut output: BufReader<ChildStdout>, sender: &mpsc::Sender<Value>) {
             }
         }
         let mut body = vec![0; length];
-        output.read_exact(&mut body).unwrap();
+        // A server that is killed breaks off anywhere.
+        if output.read_exact(&mut body).is_err() {
+            return;
+        }
         if sender.send(serde_json::from_slice(&body).unwrap()).is_err() {
             return;
         }

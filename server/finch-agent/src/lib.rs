@@ -22,6 +22,7 @@ pub mod permit;
 pub mod plan;
 pub mod process;
 pub mod question;
+mod room;
 pub mod rules;
 pub mod sandbox;
 pub mod shell;

@@ -92,6 +92,38 @@ pub(crate) const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// A provider that asks for a longer pause ends the turn.
 pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(60);
 
+// Models that hold little.
+
+/// A model that holds no more tokens is told less, and asked for less.
+pub(crate) const SMALL_CONTEXT_TOKENS_MAX: usize = 8192;
+/// The parts that a small context is divided into.
+pub(crate) const CONTEXT_SHARES: usize = 64;
+/// Answers of such a model while it reads the repository for a plan.
+pub(crate) const SMALL_READING_ANSWERS_MAX: usize = 3;
+/// Tokens of each of them.
+pub(crate) const SMALL_READING_TOKENS_MAX: usize = 192;
+/// The time for that.
+pub(crate) const SMALL_READING_TIME_MAX: Duration = Duration::from_secs(45);
+/// Files that a task names and that are read for such a model before it is asked.
+pub(crate) const SMALL_NAMED_FILES_MAX: usize = 3;
+/// Words of a task that are tried as names of files.
+pub(crate) const SMALL_NAMED_WORDS_MAX: usize = 200;
+/// Steps of a plan of such a model, and characters of their parts.
+pub(crate) const SMALL_STEPS_MAX: usize = 4;
+pub(crate) const SMALL_LINE_CHARS_MAX: usize = 80;
+pub(crate) const SMALL_WHAT_CHARS_MAX: usize = 240;
+/// Files of one of its steps.
+pub(crate) const SMALL_STEP_FILES_MAX: usize = 3;
+/// Findings of one persona, and characters of what each says.
+pub(crate) const SMALL_FINDINGS_MAX: usize = 1;
+pub(crate) const SMALL_CONCERN_CHARS_MAX: usize = 160;
+/// Tokens of what one persona says.
+pub(crate) const SMALL_CRITIQUE_TOKENS_MAX: usize = 320;
+/// Answers of such a model in one turn of other work.
+pub(crate) const SMALL_ANSWERS_MAX: usize = 8;
+/// Tokens of each of them.
+pub(crate) const SMALL_ANSWER_TOKENS_MAX: usize = 640;
+
 // Summaries.
 
 /// How long a summary may take.
@@ -100,6 +132,8 @@ pub(crate) const SUMMARY_TOKENS_MAX: usize = 1024;
 pub(crate) const SUMMARY_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a tool result that a summary is made of.
 pub(crate) const COMPACTED_RESULT_BYTES_MAX: usize = 1024;
+/// Bytes that are left of each result where the newest are too many.
+pub(crate) const SHORTENED_RESULT_BYTES_MIN: usize = 256;
 /// Bytes of what the user said that go into a summary whole.
 pub(crate) const USER_WORDS_BYTES_MAX: usize = 8 * 1024;
 /// Lines of a summary that is a list.

@@ -39,6 +39,19 @@ pub enum PathError {
     Io { path: PathBuf, source: io::Error },
 }
 
+/// Refuses a whole path with a link on its way: for those who have somebody else write to it by its name.
+///
+/// # Errors
+/// [`PathError`] if it leads elsewhere, or nowhere.
+pub fn leads_straight(path: &Path) -> Result<(), PathError> {
+    match leads_to(path.to_owned()) {
+        Ok(place) if place == path => Ok(()),
+        Ok(_) | Err(Nowhere::DeadLink { .. }) => Err(PathError::Link { path: path.to_owned() }),
+        Err(Nowhere::UpFromNothing) => Err(PathError::NoName { path: path.to_owned() }),
+        Err(Nowhere::Unreadable { source, .. }) => Err(PathError::Io { path: path.to_owned(), source }),
+    }
+}
+
 impl Root {
     /// Opens a folder; its path becomes canonical.
     ///

@@ -29,10 +29,11 @@ use finch_llm::{ClientId, Lane, LlmError, Origin, Provider};
 use crate::changes::ChangeError;
 use crate::gatekeeper::Guard;
 use crate::plan::PlanError;
+use crate::room::Room;
 use crate::rules::{Decision, Rules};
 use crate::store::Store;
 use crate::tools::Runner;
-use crate::turn::{Agent, TurnLimits};
+use crate::turn::Agent;
 use crate::view::View;
 use crate::{Access, Asker, Gate, Tool, ToolContext};
 
@@ -122,16 +123,22 @@ impl Workbench {
 
     /// Who works, with these tools.
     fn agent(&self, tools: Vec<Arc<dyn Tool>>, context: &ToolContext, asker: Option<Arc<dyn Asker>>) -> Agent {
+        let room = self.room();
         Agent {
             provider: Arc::clone(&self.provider),
-            tools,
+            tools: room.tools(tools),
             gate: Arc::new(Guard { gate: Arc::clone(&self.gate), asker }),
             context: context.clone(),
             client: self.client.clone(),
             lane: Lane::Batch,
             origin: self.origin.clone(),
-            limits: TurnLimits::default(),
+            limits: room.limits(),
         }
+    }
+
+    /// What the model that works has room for.
+    fn room(&self) -> Room<'_> {
+        Room::of(&*self.provider, &self.origin)
     }
 
     /// What a file is called in the workspace.

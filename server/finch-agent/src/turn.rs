@@ -30,7 +30,12 @@ use crate::{
         BYTES_PER_TOKEN, CUT_OFFS_MAX, ENDED_WAIT, PAUSE_FIRST, PAUSE_MAX, RESULT_BYTES_MAX, RESULT_BYTES_MIN,
         RETRIES_MAX,
     },
+    room::Room,
 };
+
+pub(crate) use bound::bounded;
+#[cfg(test)]
+pub(crate) use conversation::bytes;
 
 pub use conversation::{Conversation, Pinned};
 pub use end::{End, Limit, TurnLimits};
@@ -237,7 +242,8 @@ impl Agent {
     }
 
     fn specs(&self) -> Vec<ToolSpec> {
-        self.tools.iter().map(|tool| tool.spec()).collect()
+        let room = self.room();
+        self.tools.iter().map(|tool| room.described(tool.spec())).collect()
     }
 
     /// Whether the next answer may find no room.
@@ -255,29 +261,26 @@ impl Agent {
                 (bytes + specs) / BYTES_PER_TOKEN
             }
         };
-        tokens > (self.context_tokens() / 4 * 3).saturating_sub(self.answer_tokens() / 2)
+        tokens > (self.room().tokens() / 4 * 3).saturating_sub(self.answer_tokens() / 2)
     }
 
     /// Bytes of the newest messages that are kept when the others are summed up.
     fn keep_bytes(&self) -> usize {
-        (self.context_tokens() / 4).saturating_mul(BYTES_PER_TOKEN)
+        let parts = if self.room().is_small() { 8 } else { 4 };
+        (self.room().tokens() / parts).saturating_mul(BYTES_PER_TOKEN)
     }
 
     fn answer_tokens(&self) -> usize {
-        self.limits.answer_tokens_max.min(self.context_tokens() / 4).max(1)
+        self.room().answer_tokens(self.limits.answer_tokens_max)
     }
 
     /// Bytes of one result: several of them have to fit.
     fn result_bytes_max(&self) -> usize {
-        (self.context_tokens() / 8).saturating_mul(BYTES_PER_TOKEN).clamp(RESULT_BYTES_MIN, RESULT_BYTES_MAX)
+        (self.room().tokens() / 8).saturating_mul(BYTES_PER_TOKEN).clamp(RESULT_BYTES_MIN, RESULT_BYTES_MAX)
     }
 
-    fn context_tokens(&self) -> usize {
-        match self.provider.capabilities().context_tokens_max {
-            // Unknown: the provider will say when it is too much.
-            0 => usize::MAX / 16,
-            tokens => tokens,
-        }
+    fn room(&self) -> Room<'_> {
+        Room::of(&*self.provider, &self.origin)
     }
 }
 

@@ -13,10 +13,17 @@ use std::{
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use finch_llm::{ClientId, Done, Origin, Progress, Provenance, Provider, Task, Usage};
+use finch_llm::{ClientId, Done, GenerateRequest, InfillRequest, Origin, Progress, Provenance, Provider, Task, Usage};
 use serde_json::{Value, json};
 
-use crate::{Host, error::ApiError, host::Asked, request::Extension, wire::AnswerExtension};
+use crate::{
+    Host,
+    counters::{Tally, Watched},
+    error::ApiError,
+    host::Asked,
+    request::Extension,
+    wire::AnswerExtension,
+};
 
 /// Whether an answer may have more than one tool call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,11 +39,18 @@ pub(crate) struct Asker {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) client: ClientId,
     pub(crate) origin: Origin,
+    tally: Tally,
 }
 
 impl Asker {
     /// Finds who answers for the model that a request names.
-    pub(crate) fn find(host: &Host, model: &str, task: Task, extension: &Extension) -> Result<Self, ApiError> {
+    pub(crate) fn find(
+        host: &Host,
+        tally: Tally,
+        model: &str,
+        task: Task,
+        extension: &Extension,
+    ) -> Result<Self, ApiError> {
         let task = extension.task.unwrap_or(task);
         let found = host.models.find(Asked { model, task }).ok_or_else(|| ApiError::model_not_found(model))?;
         let client = match &extension.client {
@@ -44,7 +58,17 @@ impl Asker {
             // Nobody's place is taken by a stranger.
             None => ClientId::new(fresh_id("client-")?),
         };
-        Ok(Self { provider: found.provider, client, origin: extension.origin(&found.origin, task) })
+        Ok(Self { provider: found.provider, client, origin: extension.origin(&found.origin, task), tally })
+    }
+
+    /// Asks for an answer, which is counted while it is read.
+    pub(crate) fn generate(&self, request: GenerateRequest) -> Watched {
+        self.tally.watch(self.provider.generate(request))
+    }
+
+    /// The same for a text between two others.
+    pub(crate) fn infill(&self, request: InfillRequest) -> Watched {
+        self.tally.watch(self.provider.infill(request))
     }
 
     /// Who will answer, as far as it is known before.

@@ -173,6 +173,26 @@ impl Endpoint {
         write_private(&path, &text).map_err(|error| failed(&path, error))
     }
 
+    /// Removes the file, if it is this endpoint's and no other's.
+    ///
+    /// # Errors
+    /// When it cannot be read or removed.
+    pub fn remove(&self, home: &Path) -> Result<(), EndpointError> {
+        match Self::read(home)? {
+            Some(there) if there.is(self) => {
+                let path = home.join(FOLDER).join(ENDPOINT_FILE);
+                std::fs::remove_file(&path).map_err(|error| failed(&path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether both are of one daemon.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.nonce.0.as_bytes().ct_eq(other.nonce.0.as_bytes()).into()
+    }
+
     /// Where it listens, if that is on this machine.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {

@@ -7,15 +7,22 @@
 mod answer;
 mod check;
 mod client;
+pub mod contact;
+mod counters;
 pub mod endpoint;
 mod error;
+mod events;
+mod feedback;
+mod health;
 mod host;
 mod limits;
 mod messages;
+mod metrics;
 mod openai;
 mod request;
 mod serve;
 mod sessions;
+mod status;
 #[cfg(test)]
 mod testing;
 pub mod wire;

@@ -90,3 +90,74 @@ pub(crate) const LINK_TRIES_MAX: u32 = 3;
 pub(crate) const RESENDS_MAX: usize = 2;
 /// Bytes of the body of an error that are read.
 pub(crate) const ERROR_BYTES_MAX: usize = 64 * 1024;
+/// How long a daemon may take to say what it does.
+pub(crate) const STATUS_WAIT: Duration = Duration::from_secs(5);
+/// How long a daemon may take to say that it has heard that it shall end.
+pub(crate) const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
+/// Bytes of what a daemon says of itself at most.
+pub(crate) const STATUS_BYTES_MAX: u64 = 4 << 20;
+
+/// Bytes of a request's head: its first line and its headers.
+pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Headers of a request.
+pub(crate) const HEADERS_MAX: usize = 100;
+/// Bytes of one line between the chunks of a body.
+pub(crate) const CHUNK_LINE_BYTES_MAX: usize = 256;
+/// Bytes of what may follow the last chunk of a body.
+pub(crate) const TRAILER_BYTES_MAX: usize = 4 * 1024;
+/// How long a connection may take to send a head, and may be silent as long as it has not shown the token.
+pub(crate) const HEAD_WAIT: Duration = Duration::from_secs(10);
+/// How long a connection that has shown the token may be silent between two requests. Longer than what clients keep
+/// theirs, so that it is they who close it.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(120);
+/// How long a client may take no byte of its answer.
+pub(crate) const WRITE_WAIT: Duration = Duration::from_secs(60);
+/// Connections at once. Each holds some 10 KB while it is silent.
+pub(crate) const CONNECTIONS_MAX: usize = 2048;
+/// Connections among them that have not shown the token. Beyond it the oldest of them is closed.
+pub(crate) const STRANGERS_MAX: usize = 1792;
+/// Between two tries to accept a connection where the system has no place for one.
+pub(crate) const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// How long and how much is still read from a client whose request was not read to its end, so that it can read the answer.
+pub(crate) const LINGER_WAIT: Duration = Duration::from_secs(1);
+pub(crate) const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of a request's body.
+pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of the bodies of all requests that are under way.
+pub(crate) const BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// How long a body may take to arrive.
+pub(crate) const BODY_WAIT: Duration = Duration::from_secs(30);
+/// Lists and objects within each other in a body.
+pub(crate) const JSON_DEPTH_MAX: usize = 128;
+/// Values in a body. One of them costs some hundred bytes of memory at most once it is read.
+pub(crate) const JSON_VALUES_MAX: usize = 64 * 1024;
+
+/// Requests for text at once. The engine has its own order for them; this bounds what they hold in memory.
+pub(crate) const GENERATING_MAX: usize = 256;
+/// Of one client, so that no client takes all places.
+pub(crate) const GENERATING_PER_CLIENT_MAX: usize = 224;
+/// When to ask again where there was no place.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How long what is under way may take to end when the server stops.
+pub(crate) const DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// How long a connection without a request may still send one then.
+pub(crate) const DRAIN_SILENCE: Duration = Duration::from_millis(200);
+/// How long connections that are cut may take to be gone.
+pub(crate) const CUT_WAIT: Duration = Duration::from_secs(1);
+
+/// Characters of a challenge.
+pub(crate) const CHALLENGE_CHARS: std::ops::RangeInclusive<usize> = 16..=128;
+/// Streams of events at once.
+pub(crate) const ATTACHED_MAX: usize = 512;
+/// Between two events that tell of the same step.
+pub(crate) const EVENT_GAP: Duration = Duration::from_millis(100);
+/// Between two signs of life on a stream without events.
+pub(crate) const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long the disk may take for feedback.
+pub(crate) const FEEDBACK_WAIT: Duration = Duration::from_secs(10);
+/// Seconds over which tokens per second are counted.
+pub(crate) const RATE_SECONDS: usize = 60;
+/// Bytes of a path in the log.
+pub(crate) const LOGGED_PATH_BYTES_MAX: usize = 128;

@@ -20,6 +20,7 @@ use self::{
 use crate::{
     Host,
     answer::{self, Asker, fresh_id, fresh_seed, speak::speak, whole::hear},
+    counters::Tally,
     error::ApiError,
     openai::with_request_id,
 };
@@ -34,13 +35,13 @@ pub(crate) fn check(body: serde_json::Value) -> Result<(), ApiError> {
     MessagesRequest::read(body).map(drop)
 }
 
-async fn messages(State(host): State<Host>, body: Result<Bytes, BytesRejection>) -> Response {
-    answer_to(&host, body).await.unwrap_or_else(ApiError::into_anthropic)
+async fn messages(State(host): State<Host>, tally: Tally, body: Result<Bytes, BytesRejection>) -> Response {
+    answer_to(&host, tally, body).await.unwrap_or_else(ApiError::into_anthropic)
 }
 
-async fn answer_to(host: &Host, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
+async fn answer_to(host: &Host, tally: Tally, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
     let request = MessagesRequest::read(answer::body(body)?)?;
-    let asker = Asker::find(host, &request.model, Task::Chat, &request.extension)?;
+    let asker = Asker::find(host, tally, &request.model, Task::Chat, &request.extension)?;
     let by = asker.provenance(&request.model);
     let stop_text = match request.stops() {
         [only] => Some(only.clone()),
@@ -48,7 +49,7 @@ async fn answer_to(host: &Host, body: Result<Bytes, BytesRejection>) -> Result<R
         _ => None,
     };
     let manner = Manner { id: fresh_id("msg_")?, thoughts: request.thoughts, calls: request.calls, stop_text };
-    let stream = asker.provider.generate(request.generate(asker.client.clone(), asker.origin.clone(), fresh_seed()?));
+    let stream = asker.generate(request.generate(asker.client.clone(), asker.origin.clone(), fresh_seed()?));
     match request.telling {
         Telling::Stream => speak(stream, by, MessageSpeech::new(manner)).await,
         Telling::Whole => {

@@ -22,7 +22,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use finch_llm::{ClientId, GenerateStream, LlmError, Provider, Task};
+use finch_llm::{ClientId, LlmError, Provider, Task};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
@@ -40,6 +40,7 @@ use crate::{
         told,
         whole::{Heard, hear},
     },
+    counters::{Tally, Watched},
     error::ApiError,
     request::{Extension, Fields, model},
     wire::{AnswerExtension, UsageWire},
@@ -80,13 +81,13 @@ pub(crate) async fn with_request_id(request: Request, next: Next) -> Response {
     response
 }
 
-async fn chat_completions(State(host): State<Host>, body: Body) -> Result<Response, ApiError> {
+async fn chat_completions(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
     let request = ChatRequest::read(answer::body(body)?)?;
-    let asker = Asker::find(&host, &request.model, Task::Chat, &request.extension)?;
+    let asker = Asker::find(&host, tally, &request.model, Task::Chat, &request.extension)?;
     let by = asker.provenance(&request.model);
     let envelope = Envelope::new("chatcmpl-", &by.model)?;
     let seed = request.wishes.seed.map_or_else(fresh_seed, Ok)?;
-    let ask = |client, seed| asker.provider.generate(request.generate(client, asker.origin.clone(), seed));
+    let ask = |client, seed| asker.generate(request.generate(client, asker.origin.clone(), seed));
     if request.delivery != Delivery::Whole {
         let speech = ChatSpeech::new(envelope, request.delivery, request.calls);
         return speak(ask(asker.client.clone(), seed), by, speech).await;
@@ -96,9 +97,9 @@ async fn chat_completions(State(host): State<Host>, body: Body) -> Result<Respon
     Ok(Json(chat_answer::whole(&envelope, &heard)).into_response())
 }
 
-async fn completions(State(host): State<Host>, body: Body) -> Result<Response, ApiError> {
+async fn completions(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
     let request = CompletionRequest::read(answer::body(body)?)?;
-    let asker = Asker::find(&host, &request.model, Task::Completion, &request.extension)?;
+    let asker = Asker::find(&host, tally, &request.model, Task::Completion, &request.extension)?;
     let by = asker.provenance(&request.model);
     let envelope = Envelope::new("cmpl-", &by.model)?;
     let holds = asker.provider.capabilities().context_tokens_max;
@@ -106,7 +107,7 @@ async fn completions(State(host): State<Host>, body: Body) -> Result<Response, A
         check_length(asker.provider.as_ref(), &request.prefix, holds)?;
     }
     let seed = request.wishes.seed.map_or_else(fresh_seed, Ok)?;
-    let ask = |client, seed| asker.provider.infill(request.infill(client, asker.origin.clone(), seed, holds));
+    let ask = |client, seed| asker.infill(request.infill(client, asker.origin.clone(), seed, holds));
     if request.delivery != Delivery::Whole {
         let speech = CompletionSpeech::new(envelope, request.delivery, request.echo.clone());
         return speak(ask(asker.client.clone(), seed), by, speech).await;
@@ -117,20 +118,15 @@ async fn completions(State(host): State<Host>, body: Body) -> Result<Response, A
 }
 
 /// No provider makes embeddings; to say so beats to make up numbers.
-async fn embeddings(State(host): State<Host>, body: Body) -> Result<Response, ApiError> {
+async fn embeddings(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
     let mut fields = Fields::of(answer::body(body)?, "")?;
     let model = model::read(&mut fields)?;
-    Asker::find(&host, &model, Task::Chat, &Extension::default())?;
+    Asker::find(&host, tally, &model, Task::Chat, &Extension::default())?;
     Err(ApiError::unsupported("model", "makes no embeddings, and neither does any other model here"))
 }
 
 /// Asks several times, as several clients and with several seeds, so that no answer takes the place of another.
-fn several(
-    choices: usize,
-    client: &ClientId,
-    seed: u64,
-    ask: impl Fn(ClientId, u64) -> GenerateStream,
-) -> Vec<GenerateStream> {
+fn several(choices: usize, client: &ClientId, seed: u64, ask: impl Fn(ClientId, u64) -> Watched) -> Vec<Watched> {
     let one = |(index, offset): (usize, u64)| {
         let client = if index == 0 { client.clone() } else { ClientId::new(format!("{}/{index}", client.as_str())) };
         ask(client, seed.wrapping_add(offset))

@@ -352,3 +352,108 @@ impl ErrorExtension {
         }
     }
 }
+
+/// What `GET /v1/status` answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub pid: u32,
+    pub uptime_s: u64,
+    /// How far the local model is.
+    pub state: StateWire,
+    /// The ids of all models that may be asked for, the one that answers by default first.
+    pub models: Vec<String>,
+    /// The names of the clients that listen for events.
+    pub clients: Vec<String>,
+    pub requests: RequestsWire,
+    pub tokens: TokensWire,
+    /// Generated, mean of the last minute.
+    pub tokens_per_second: f64,
+    pub memory: MemoryWire,
+}
+
+/// Requests of any kind since the daemon started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestsWire {
+    /// This one and every stream of events too.
+    pub running: u64,
+    pub total: u64,
+    /// Not let in.
+    pub refused: u64,
+    /// By no fault of their own.
+    pub failed: u64,
+}
+
+/// Tokens since the daemon started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokensWire {
+    pub prompt: u64,
+    /// Tokens of prompts that were not computed again.
+    pub cached: u64,
+    pub generated: u64,
+}
+
+/// Memory of the daemon's process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryWire {
+    /// Absent where the system does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resident_bytes: Option<u64>,
+}
+
+/// What `POST /v1/feedback` takes. Only `verdict` is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedbackRequest {
+    pub verdict: VerdictWire,
+    /// How bad; `major` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<SeverityWire>,
+    /// In a person's words. Kept whatever the user lets finch collect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What should have been there. Kept only if the user lets finch collect texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<String>,
+    /// The process that made the suggestion, as its `session` in the journal; the daemon itself when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The suggestion's number in its session; 0 when it was none.
+    #[serde(default)]
+    pub suggestion: u64,
+    #[serde(default)]
+    pub language: String,
+    #[serde(default)]
+    pub provider: String,
+    #[serde(default)]
+    pub model: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    #[serde(default)]
+    pub source: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerdictWire {
+    Good,
+    Bad,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeverityWire {
+    Minor,
+    Major,
+}
+
+/// What `POST /v1/feedback` answers, once the record survives a power cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedbackAnswer {
+    /// What `finch feedback forget` names it by.
+    pub id: u64,
+    /// 1 is good, -3 a minor fault, -10 bad.
+    pub weight: i32,
+    /// Whether the correction was kept: there was one, and the user lets finch collect texts.
+    pub keeps_correction: bool,
+}

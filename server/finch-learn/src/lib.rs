@@ -19,4 +19,4 @@ mod writer;
 
 pub use forget::{Forgot, Which, forget};
 pub use journal::{Collect, Journal, JournalError};
-pub use limits::{LINE_BYTES_MAX, WEIGHT_MAX, WEIGHT_MIN};
+pub use limits::{LINE_BYTES_MAX, NOTE_BYTES_MAX, TEXT_BYTES_MAX, WEIGHT_MAX, WEIGHT_MIN};

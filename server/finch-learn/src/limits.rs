@@ -23,9 +23,9 @@ pub(crate) const SEGMENT_AGE_MS_MAX: u64 = 180 * 24 * 60 * 60 * 1000;
 pub(crate) const LOCK_AGE_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 
 /// Bytes of each text in a record: a part of a prompt, what was offered, what was kept, what was typed instead.
-pub(crate) const TEXT_BYTES_MAX: usize = 16 * 1024;
+pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a note.
-pub(crate) const NOTE_BYTES_MAX: usize = 4 * 1024;
+pub const NOTE_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of a name in a record: a language, a model, a reason.
 pub(crate) const NAME_BYTES_MAX: usize = 256;
 /// Bytes of a path in a record.

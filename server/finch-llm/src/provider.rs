@@ -49,6 +49,11 @@ pub trait Provider: Send + Sync + 'static {
 
     fn capabilities(&self) -> Capabilities;
 
+    /// What whoever would answer a request from there can do.
+    fn capabilities_for(&self, _origin: &Origin) -> Capabilities {
+        self.capabilities()
+    }
+
     /// Answers a conversation.
     fn generate(&self, request: GenerateRequest) -> GenerateStream;
 
@@ -58,6 +63,11 @@ pub trait Provider: Send + Sync + 'static {
     /// Whether it would answer a request from there now, rather than say why not.
     fn is_ready(&self, _origin: &Origin) -> bool {
         !self.capabilities().model.is_empty()
+    }
+
+    /// Whether it tells how probable each token was, where that is asked for.
+    fn scores_tokens(&self) -> bool {
+        false
     }
 
     /// The exact prompt of an infill, control tokens by their names; `None` where only the service knows it.

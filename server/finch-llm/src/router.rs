@@ -230,6 +230,11 @@ impl Provider for Router {
         self.first().map_or_else(nothing, |listed| listed.provider.capabilities())
     }
 
+    fn capabilities_for(&self, origin: &Origin) -> Capabilities {
+        let first = self.choose(&self.setup(), origin).order.into_iter().next();
+        first.map_or_else(nothing, |listed| listed.provider.capabilities())
+    }
+
     fn generate(&self, mut request: GenerateRequest) -> GenerateStream {
         let (setup, origin, lane) = (self.setup(), request.origin.clone(), request.lane);
         alignment::align(&mut request.messages);
@@ -248,6 +253,10 @@ impl Provider for Router {
             self.shared.want_consent(origin, choice.waits.as_ref());
         }
         is_ready
+    }
+
+    fn scores_tokens(&self) -> bool {
+        self.first().is_some_and(|first| first.provider.scores_tokens())
     }
 
     fn spell(&self, request: &InfillRequest) -> Option<String> {

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tower_lsp::jsonrpc::{self, Error, ErrorCode};
 use tower_lsp::lsp_types::notification::{Notification, WorkDoneProgressCancel};
 use tower_lsp::lsp_types::{
-    CodeActionParams, CodeActionResponse, CodeLens, CodeLensParams, DidChangeConfigurationParams, ExecuteCommandParams,
-    InitializeParams, InitializeResult, InitializedParams, WorkDoneProgressCancelParams,
+    CodeActionParams, CodeActionResponse, CodeLens, CodeLensParams, DidChangeConfigurationParams,
+    DidChangeWorkspaceFoldersParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
+    WorkDoneProgressCancelParams,
 };
 use tower_lsp::{ClientSocket, LanguageServer, LspService};
 
@@ -109,7 +110,9 @@ impl Shared {
         if self.with_session(|session| session.facts.refreshes_lenses) == Some(true) {
             self.tasks.spawn_for_session(agent.refresh_lenses(self.editor.clone()));
         }
-        self.tasks.spawn_for_session(agent::offer_to_go_on(Arc::clone(self)));
+        if let Some(folders) = self.with_session(|session| agent::folders(session)) {
+            self.tasks.spawn_for_session(agent::offer_to_go_on(Arc::clone(self), folders));
+        }
     }
 
     fn start_announcing(self: &Arc<Self>) {
@@ -281,6 +284,15 @@ impl LanguageServer for Dispatch {
 
     async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
         self.note(handlers::configuration::did_change_configuration, params);
+    }
+
+    async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
+        let new = self.shared.with_session(|session| handlers::folders::did_change(session, params));
+        if self.shared.agent.is_some()
+            && let Some(new) = new
+        {
+            self.shared.tasks.spawn_for_session(agent::offer_to_go_on(Arc::clone(&self.shared), new));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod document;
 pub(crate) mod execute_command;
 pub(crate) mod explain_last;
 pub(crate) mod feedback;
+pub(crate) mod folders;
 pub(crate) mod initialize;
 pub(crate) mod inline_completion;
 pub(crate) mod status;

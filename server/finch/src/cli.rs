@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use finch_agent::task::TaskId;
 
 /// Ghost text and a coding agent in your editor, from a model on your own machine.
 #[derive(Debug, Parser)]
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Ask(Ask),
     /// Make a plan for a task: drafted from the repository, attacked by seven personas, revised. Changes nothing in it.
     Plan(Plan),
+    /// Take back what a task changed in the files of this folder; the last one that changed anything by default.
+    Undo(Undo),
     /// Fetch what finch needs: the ONNX Runtime library and a model.
     Setup(Setup),
     /// List, fetch, import, measure and remove models.
@@ -54,6 +57,9 @@ pub(crate) enum Command {
     /// Say of which workspaces .finch/config.toml is read.
     #[command(subcommand)]
     Trust(Trust),
+    /// Run, start, stop and show the one process that holds the model for every editor.
+    #[command(subcommand)]
+    Daemon(Daemon),
     /// Say what works, what does not, and what to do about it.
     Doctor(Json),
     /// Show where the configuration is, check it, rewrite an old one, or print the schema.
@@ -65,6 +71,13 @@ pub(crate) enum Command {
         /// The model's folder.
         folder: PathBuf,
     },
+}
+
+impl Command {
+    /// The daemon knows where it logs only when it knows that it is the one.
+    pub(crate) fn logs_itself(&self) -> bool {
+        matches!(self, Self::Daemon(Daemon::Run { detached: false, .. }))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -143,6 +156,16 @@ pub(crate) struct Plan {
     /// An installed model, or a model of --provider; the one in use when absent.
     #[arg(long, value_name = "ID")]
     pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The task, as `finch plan --approve` named it.
+    #[arg(value_name = "TASK-ID")]
+    pub(crate) task: Option<TaskId>,
+    /// Print JSON: the task, and the files that are as before.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn temperature(text: &str) -> Result<f32, String> {
@@ -322,6 +345,44 @@ pub(crate) enum Consent {
         /// A folder that you answered for.
         path: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Daemon {
+    /// Run it here, until Ctrl-C; once more ends it at once.
+    Run {
+        /// Log to FINCH_HOME/daemon/daemon.log instead of stderr.
+        #[arg(long)]
+        log_file: bool,
+        /// Leave the caller's session; finch starts itself with it.
+        #[arg(long, hide = true)]
+        detached: bool,
+    },
+    /// Run it in the background, if none runs.
+    Start,
+    /// End it once the answers that it is giving are given.
+    Stop {
+        /// Cut them off.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Show its models, its clients, and what it takes.
+    Status(Json),
+    /// Print a file by which your system keeps it: a systemd user unit, or a property list of launchd.
+    Install(Install),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// Print it.
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// For systemd, whatever this system is.
+    #[arg(long, conflicts_with = "launchd")]
+    pub(crate) systemd: bool,
+    /// For launchd.
+    #[arg(long)]
+    pub(crate) launchd: bool,
 }
 
 #[derive(Debug, Subcommand)]

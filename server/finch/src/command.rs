@@ -5,6 +5,7 @@ mod ask;
 mod complete;
 mod config;
 mod consent;
+mod daemon;
 mod doctor;
 mod feedback;
 mod ledger;
@@ -15,6 +16,7 @@ mod setup;
 mod stats;
 mod table;
 mod trust;
+mod undo;
 
 use std::io::Write as _;
 
@@ -33,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Complete(arguments) => complete::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Ask(arguments) => ask::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Plan(arguments) => plan::run(Surroundings::read(&cli.global)?, &arguments),
+        Command::Undo(arguments) => undo::run(Surroundings::read(&cli.global)?, &arguments),
         Command::Setup(arguments) => setup::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Model(command) => model::run(&Surroundings::read(&cli.global)?, command),
         Command::Stats(arguments) => stats::run(&Surroundings::read(&cli.global)?, &arguments),
@@ -40,6 +43,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Ledger(arguments) => ledger::run(&Surroundings::read(&cli.global)?, &arguments),
         Command::Consent(command) => consent::run(&Surroundings::read(&cli.global)?, &command),
         Command::Trust(command) => trust::run(&Surroundings::read(&cli.global)?, &command),
+        Command::Daemon(command) => daemon::run(&cli.global, &command),
         Command::Doctor(arguments) => doctor::run(Surroundings::read_whatever_it_says(&cli.global)?, &arguments),
         Command::TryModel { folder } => {
             print(&trial::run_child(&Surroundings::read(&cli.global)?, &folder)?)?;

@@ -8,6 +8,7 @@ mod agent;
 mod bounds;
 mod check;
 mod completion;
+mod daemon;
 mod engine;
 mod learning;
 mod legacy;
@@ -30,6 +31,7 @@ use toml::de::{DeTable, ValueDeserializer};
 
 pub(crate) use agent::{AgentConfig, AgentEdits};
 pub(crate) use completion::CompletionConfig;
+pub(crate) use daemon::DaemonConfig;
 pub(crate) use engine::{EngineConfig, KernelsConfig, ModelsConfig};
 pub(crate) use learning::LearningConfig;
 pub(crate) use problem::{Place, Problem};
@@ -48,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) completion: CompletionConfig,
     /// The commands that the agent runs.
     pub(crate) agent: AgentConfig,
+    /// The one process that holds the model for all editors.
+    pub(crate) daemon: DaemonConfig,
     /// Where model files come from.
     pub(crate) models: ModelsConfig,
     /// What finch remembers of its suggestions.
@@ -65,6 +69,7 @@ impl Default for Config {
             engine: EngineConfig::default(),
             completion: CompletionConfig::default(),
             agent: AgentConfig::default(),
+            daemon: DaemonConfig::default(),
             models: ModelsConfig::default(),
             learning: LearningConfig::default(),
             providers: vec![Provider::Local(LocalConfig::default())],
@@ -135,6 +140,7 @@ impl Config {
         let (mut root, mut notes, schema) = (root.into_inner(), Notes::default(), Self::schema());
         let entries = legacy::entries(&mut root, page, &mut notes);
         legacy::earlier_settings(&mut root, page, &mut notes);
+        let refusals = daemon::addresses(&mut root, page, &mut notes.warnings);
         notes.warnings.extend(check::walk(&mut root, &schema, page));
         let places = bounds::Places::of(&root);
         let mut sections = Sections { root, page, problems: Vec::new() };
@@ -142,12 +148,14 @@ impl Config {
             engine: sections.take("engine"),
             completion: sections.take("completion"),
             agent: sections.take("agent"),
+            daemon: sections.take("daemon"),
             models: sections.take("models"),
             learning: sections.take("learning"),
             router: router::read(sections.root.remove("router"), page, &mut notes),
             providers: providers::read(entries, page, &schema, &mut notes),
         };
         let mut problems = sections.problems;
+        problems.extend(refusals);
         problems.extend(bounds::check(&config, &places, page));
         if !problems.is_empty() {
             problems.append(&mut notes.problems);

@@ -1,8 +1,8 @@
 //! Ctrl-C during long work: the work stops at its next step and keeps what is done.
 //!
 //! A second Ctrl-C ends the process where it stands, and so does one after the work; files are made so that this loses a
-//! little time and nothing else. Called by the commands that fetch and import. An answer that is being written listens for
-//! itself, in `command/ask`.
+//! little time and nothing else. Called by the commands that fetch and import. A plan is dropped instead, at once, and
+//! by other signals too. An answer that is being written listens for itself, in `command/ask`.
 
 use std::ops::ControlFlow;
 use std::thread;
@@ -59,6 +59,34 @@ impl Interrupt {
             done = work => Ok(done),
         }
     }
+}
+
+/// Waits for Ctrl-C, for the end of the terminal, or for the system's wish that the process ends.
+pub(crate) async fn told_to_end() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Listening would undo it.
+        let ignores_hang_up = ignores_hang_up();
+        let heard = |kind| signal(kind).context("cannot listen for signals");
+        let (mut terminate, mut hang_up) = (heard(SignalKind::terminate())?, heard(SignalKind::hangup())?);
+        tokio::select! {
+            told = tokio::signal::ctrl_c() => told.context("cannot listen for Ctrl-C"),
+            _ = terminate.recv() => Ok(()),
+            _ = hang_up.recv(), if !ignores_hang_up => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")
+}
+
+/// Whether the process was begun by `nohup` or its like, where the system tells.
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    const HANG_UP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & HANG_UP != 0)
 }
 
 #[expect(clippy::exit, reason = "the user asked twice, and nobody is left who could end the process in order")]

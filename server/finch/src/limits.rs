@@ -22,6 +22,9 @@ pub(crate) const CONSENT_AGE_MAX: Duration = Duration::from_secs(2);
 /// How long feedback may take to reach the disk.
 pub(crate) const FEEDBACK_WAIT: Duration = Duration::from_secs(5);
 
+/// How long an ending process waits for the files that are being written.
+pub(crate) const WRITTEN_WAIT: Duration = Duration::from_millis(1500);
+
 /// Bytes of a line of the ledger at most, so that it is one write that nobody else's comes between.
 pub(crate) const LEDGER_LINE_BYTES_MAX: usize = 4000;
 /// Bytes of a line that are read; a longer one is passed over.
@@ -60,3 +63,24 @@ pub(crate) const BACKUPS_MAX: usize = 10;
 pub(crate) const CONFIG_LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// A configuration file in a project that is larger is none.
 pub(crate) const PROJECT_FILE_BYTES_MAX: u64 = 1 << 20;
+
+// The daemon.
+
+/// How long a daemon that was started may take to prove itself.
+pub(crate) const START_WAIT: Duration = Duration::from_secs(5);
+/// Daemons that one wait starts at most, one after the other that ended.
+pub(crate) const STARTS_MAX: u32 = 3;
+/// How long a daemon may take to end once it was told to.
+pub(crate) const STOP_WAIT: Duration = Duration::from_secs(15);
+/// How often it is looked whether a daemon is there, or gone.
+pub(crate) const DAEMON_LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// How long a daemon waits for its lock: those who look whether it is free hold it for an instant.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_millis(250);
+/// How often a daemon looks whether its lock is still the one that others ask for.
+pub(crate) const LOCK_LOOK_PAUSE: Duration = Duration::from_secs(5);
+/// Bytes of the daemon's log. One that was full is kept beside it.
+pub(crate) const LOG_BYTES_MAX: u64 = 4 << 20;
+/// Lines of the log that a complaint shows.
+pub(crate) const LOG_TAIL_LINES: usize = 8;
+/// Bytes that are read of it for that.
+pub(crate) const LOG_TAIL_BYTES: u64 = 16 << 10;

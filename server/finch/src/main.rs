@@ -12,6 +12,7 @@ mod clouds;
 mod command;
 mod config;
 mod confinement;
+mod daemon;
 mod install;
 mod interrupt;
 mod ledger;
@@ -33,6 +34,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::interrupt::Interrupted;
 
@@ -71,7 +73,9 @@ fn main() -> ExitCode {
     }
     keep_the_runtime_quiet();
     let cli = cli::Cli::parse();
-    log_to_stderr(cli.global.verbose);
+    if !cli.command.logs_itself() {
+        log_to(std::io::stderr, level(cli.global.verbose));
+    }
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider was already installed");
     }
@@ -94,15 +98,18 @@ fn keep_the_runtime_quiet() {
     unsafe { std::env::set_var(finch_engine::runtime::QUIET, "1") };
 }
 
-fn log_to_stderr(verbose: u8) {
-    let level = match verbose {
+fn level(verbose: u8) -> LevelFilter {
+    match verbose {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
-    };
+    }
+}
+
+fn log_to(place: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: LevelFilter) {
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(place)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
 }

@@ -13,6 +13,9 @@ use crate::config::{Config, Reading};
 use crate::projects;
 use crate::trust::Trust;
 
+/// With `off`, an editor asks no daemon and starts none.
+const NO_DAEMON: &str = "FINCH_DAEMON";
+
 /// Where finch keeps its files, and what the user configured.
 #[derive(Debug, Clone)]
 pub(crate) struct Surroundings {
@@ -23,6 +26,8 @@ pub(crate) struct Surroundings {
     pub(crate) problems: Vec<String>,
     /// The model hub to ask, when the user named another one.
     pub(crate) hub_endpoint: Option<String>,
+    /// The user wants every editor to load the model for itself.
+    pub(crate) is_without_daemon: bool,
 }
 
 impl Surroundings {
@@ -52,11 +57,19 @@ impl Surroundings {
             tracing::warn!("{note}");
         }
         let hub_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
-        Ok(Self { home: Home::new(home()?), config, config_path, problems, hub_endpoint })
+        let is_without_daemon = std::env::var_os(NO_DAEMON).is_some_and(|value| value == "off");
+        let home = Home::new(home()?);
+        Ok(Self { home, config, config_path, problems, hub_endpoint, is_without_daemon })
     }
 }
 
 impl Surroundings {
+    /// Whether the configuration is the one of FINCH_HOME, which its daemon has too.
+    pub(crate) fn has_usual_config(&self) -> bool {
+        let whole = |path: &Path| std::path::absolute(path).ok();
+        whole(&self.config_path) == whole(&self.home.config_file())
+    }
+
     /// Lets the project's file hold, if it has one that the user trusts.
     pub(crate) fn enter(&mut self, workspace: &Path) {
         let settled = projects::settle(&self.config, workspace, &self.trust());

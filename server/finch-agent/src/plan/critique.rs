@@ -8,7 +8,9 @@ use finch_llm::structured::StructuredError;
 use serde_json::{Value, json};
 
 use super::{Persona, Plan};
-use crate::limits::{EVIDENCE_LINES_NEAR, FINDINGS_MAX};
+use crate::limits::{
+    EVIDENCE_LINES_NEAR, FINDINGS_MAX, SMALL_CONCERN_CHARS_MAX, SMALL_FINDINGS_MAX, SMALL_LINE_CHARS_MAX,
+};
 
 /// The workspace as the personas' claims are held against it.
 pub trait Source: Send + Sync {
@@ -82,41 +84,55 @@ impl Finding {
 
 /// What a persona has to answer with.
 pub(super) fn schema() -> Value {
+    let text = json!({"type": "string"});
+    schema_of(&json!({"type": "string", "minLength": 1}), &text, FINDINGS_MAX)
+}
+
+/// The same for a model that holds little: what fits is short.
+pub(super) fn short_schema() -> Value {
+    let concern = json!({"type": "string", "minLength": 1, "maxLength": SMALL_CONCERN_CHARS_MAX});
+    schema_of(&concern, &json!({"type": "string", "maxLength": SMALL_LINE_CHARS_MAX}), SMALL_FINDINGS_MAX)
+}
+
+fn schema_of(concern: &Value, text: &Value, findings_max: usize) -> Value {
     let item = json!({
         "type": "object",
         "properties": {
-            "concern": {"type": "string", "minLength": 1},
+            "concern": concern,
             "step_ref": {"type": "integer", "minimum": 0},
             "severity": {"type": "integer", "minimum": 1, "maximum": 10},
             "confidence": {"type": "integer", "minimum": 1, "maximum": 10},
-            "file": {"type": "string"},
+            "file": text,
             "line": {"type": "integer", "minimum": 0},
-            "quote": {"type": "string"},
+            "quote": text,
         },
         "required": ["concern", "step_ref", "severity", "confidence", "file", "line", "quote"],
         "additionalProperties": false,
     });
     json!({
         "type": "object",
-        "properties": {"findings": {"type": "array", "items": item, "maxItems": FINDINGS_MAX}},
+        "properties": {"findings": {"type": "array", "items": item, "maxItems": findings_max}},
         "required": ["findings"],
         "additionalProperties": false,
     })
 }
 
-/// The question to one persona.
-pub(super) fn question(persona: Persona, plan: &Plan, notes: &str) -> String {
+/// What all personas are told.
+pub(super) const ATTACKER: &str = "\
+You review a plan. Attack it; do not praise it and do not mend it. For each finding: `concern`, one or two sentences; \
+`step_ref`, the number of the step it is about, 0 for the whole plan; `severity` 1 to 10 (10: data loss or a hole); \
+`confidence` 1 to 10 (10: you saw it). Where you claim something about the code that is there, give `file`, `line` and `quote` \
+exactly as it stands; it is looked up, and a claim that is not there counts for nothing. Else leave `file` and `quote` empty and \
+`line` 0. No finding is an answer too.";
+
+/// The question to one persona. Who is asked stands last: what stands before it is the same for all seven, so that a
+/// provider which keeps what it has read reads it once.
+pub(super) fn question(persona: Persona, plan: &str, notes: &str) -> String {
     format!(
-        "You are {name}, one of seven who review this plan, each alone. Attack it; do not praise it and do not mend it.\n\
-         {questions}\n\n\
-         For each finding: `concern`, one or two sentences; `step_ref`, the number of the step it is about, 0 for the whole \
-         plan; `severity` 1 to 10 (10: data loss or a hole); `confidence` 1 to 10 (10: you saw it). Where you claim something \
-         about the code that is there, give `file`, `line` and `quote` exactly as it stands; it is looked up, and a claim that is \
-         not there counts for nothing. Else leave `file` and `quote` empty and `line` 0. No finding is an answer too.\n\n\
-         What is known of the repository:\n{notes}\n\nThe plan:\n{plan}",
+        "What is known of the repository:\n{notes}\n\nThe plan:\n{plan}\n\nYou are {name}, one of seven who review this plan, \
+         each alone. {questions}",
         name = persona.name(),
         questions = persona.questions(),
-        plan = plan.to_markdown(),
     )
 }
 
@@ -129,7 +145,18 @@ pub(super) fn review(
 ) -> Review {
     match answer {
         Ok(value) => Review::Findings(findings(persona, &value, plan, source)),
-        Err(error) => Review::Failed { persona, why: error.to_string() },
+        Err(error) => Review::Failed { persona, why: why(&error) },
+    }
+}
+
+/// Why there is no answer. What the model said instead is for the log.
+pub(super) fn why(error: &StructuredError) -> String {
+    match error {
+        StructuredError::Llm(error) => error.to_string(),
+        StructuredError::Unfit { problem, said } => {
+            tracing::info!(%said, "an answer does not fit");
+            format!("the model was asked twice and its answer still does not fit: {problem}")
+        }
     }
 }
 

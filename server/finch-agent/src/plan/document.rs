@@ -8,12 +8,19 @@ use std::fmt::{self, Write as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::limits::{PLAN_BYTES_MAX, PLAN_STEPS_MAX};
+use super::Persona;
+use crate::limits::{
+    PLAN_BYTES_MAX, PLAN_STEPS_MAX, SMALL_LINE_CHARS_MAX, SMALL_STEP_FILES_MAX, SMALL_STEPS_MAX, SMALL_WHAT_CHARS_MAX,
+};
 
 /// The line that says how far a plan is.
 const STATE: &str = "State:";
 /// Behind this line the file says what was found wrong with the plan; no step of it stands there.
 const FINDINGS: &str = "# Findings";
+/// How a finding ends there that must be addressed.
+const MUST_ADDRESS: &str = " **must be addressed**";
+/// What is said there of a persona, behind its name in brackets, whose review is not known.
+const NOT_HEARD: &str = " was not heard: ";
 
 /// One step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,23 +104,16 @@ impl Plan {
     #[must_use]
     pub fn schema() -> Value {
         let text = json!({"type": "string", "minLength": 1});
-        let step = json!({
-            "type": "object",
-            "properties": {
-                "title": text,
-                "what": text,
-                "files": {"type": "array", "items": {"type": "string"}},
-                "check": {"type": "string"},
-            },
-            "required": ["title", "what", "files", "check"],
-            "additionalProperties": false,
-        });
-        json!({
-            "type": "object",
-            "properties": {"steps": {"type": "array", "items": step, "minItems": 1, "maxItems": PLAN_STEPS_MAX}},
-            "required": ["steps"],
-            "additionalProperties": false,
-        })
+        let files = json!({"type": "array", "items": {"type": "string"}});
+        schema(&text, &text, &files, &json!({"type": "string"}), PLAN_STEPS_MAX)
+    }
+
+    /// The same for a model that holds little: what fits is short.
+    pub(super) fn short_schema() -> Value {
+        let text = |least: usize, most: usize| json!({"type": "string", "minLength": least, "maxLength": most});
+        let line = |least| text(least, SMALL_LINE_CHARS_MAX);
+        let files = json!({"type": "array", "items": line(1), "maxItems": SMALL_STEP_FILES_MAX});
+        schema(&line(1), &text(1, SMALL_WHAT_CHARS_MAX), &files, &line(0), SMALL_STEPS_MAX)
     }
 
     /// The plan in an answer that fits [`Plan::schema`].
@@ -205,6 +205,27 @@ impl Plan {
         lines.collect()
     }
 
+    /// What the file says of a finding that must be addressed.
+    pub(crate) fn must_address() -> &'static str {
+        MUST_ADDRESS
+    }
+
+    /// What the file says of a persona that was not heard.
+    pub(crate) fn not_heard(persona: Persona, why: &str) -> String {
+        format!("- [{}]{NOT_HEARD}{why}\n", persona.name())
+    }
+
+    /// How many findings the file has open: those that must be addressed, and reviews that are not known.
+    #[must_use]
+    pub fn open_findings(text: &str) -> usize {
+        let found = text.lines().skip_while(|line| line.trim_end() != FINDINGS).filter(|line| line.starts_with("- ["));
+        let is_open = |line: &&str| {
+            let said = line.split_once(']').map_or("", |(_, said)| said);
+            line.trim_end().ends_with(MUST_ADDRESS) || said.starts_with(NOT_HEARD)
+        };
+        found.filter(is_open).count()
+    }
+
     /// Reads a file, whoever has edited it.
     ///
     /// # Errors
@@ -253,6 +274,21 @@ impl Step {
             self.what.push('\n');
         }
     }
+}
+
+fn schema(title: &Value, what: &Value, files: &Value, check: &Value, steps_max: usize) -> Value {
+    let step = json!({
+        "type": "object",
+        "properties": {"title": title, "what": what, "files": files, "check": check},
+        "required": ["title", "what", "files", "check"],
+        "additionalProperties": false,
+    });
+    json!({
+        "type": "object",
+        "properties": {"steps": {"type": "array", "items": step, "minItems": 1, "maxItems": steps_max}},
+        "required": ["steps"],
+        "additionalProperties": false,
+    })
 }
 
 /// `1. [x] Title`; the number is for people.

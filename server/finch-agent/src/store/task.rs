@@ -243,6 +243,14 @@ impl Store {
         })
     }
 
+    /// Says whether no other process is at the task.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] if one is.
+    pub fn is_free(&self, id: &TaskId) -> Result<(), StoreError> {
+        self.file.read(|db| free(db, id).map(drop))
+    }
+
     /// Notes the file of a task's plan, and which plan the user approved, if any yet.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use super::reading::{last_words, looking_tools};
 use super::settling::{Remembered, settle};
 use super::{Door, Edits, TaskError, TaskEvent, TaskId, Workbench, brief};
 use crate::Tool;
+use crate::room::Share;
 use crate::store::State;
 use crate::tools::{Edit, Write};
 use crate::turn::{Agent, Conversation, End};
@@ -72,7 +73,7 @@ impl Workbench {
         agent: &Agent,
         events: &mpsc::Sender<TaskEvent>,
     ) -> Result<String, TaskError> {
-        let mut conversation = Conversation::new("", words);
+        let mut conversation = Conversation::new("", self.room().cut(words, Share::Notes));
         self.briefing(&[]).await.tell(role, self, &mut conversation);
         match self.run(agent, &mut conversation, None, events).await.0 {
             End::Answered => Ok(last_words(&conversation).unwrap_or_default()),

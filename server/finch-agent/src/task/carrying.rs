@@ -14,6 +14,7 @@ use super::settling::{Remembered, settle};
 use super::{Door, Edits, PlanState, StepState, TaskError, TaskEvent, TaskId, Workbench, brief};
 use crate::limits::{CHECK_TRIES_MAX, EVENTS_MAX};
 use crate::plan::{Plan, Step};
+use crate::room::Share;
 use crate::store::State;
 use crate::tool::Live;
 use crate::tools::{Bash, Documents, Edit, Restart, Write};
@@ -77,7 +78,7 @@ impl Workbench {
         let under_way = keeping.take_up(State::Working).await?;
         keeping.plan(path, Some(plan.hash())).await;
         let work = self.work(id, door, events);
-        let mut conversation = Self::taken_up(&work, &plan).await;
+        let mut conversation = self.taken_up(&work, &plan).await;
         self.note(path, &plan, PlanState::Working, &work).await?;
         let ended = self.steps(&work, path, &mut plan, &mut conversation).await?;
         let (state, end) = match &ended {
@@ -92,12 +93,12 @@ impl Workbench {
     }
 
     /// What was said before finch ended, or the beginning.
-    async fn taken_up(work: &Work<'_>, plan: &Plan) -> Conversation {
+    async fn taken_up(&self, work: &Work<'_>, plan: &Plan) -> Conversation {
         if let Some(before) = work.keeping.conversation().await {
             return before;
         }
-        let mut conversation = Conversation::new("", &plan.task);
-        conversation.pinned = vec![pinned(plan)];
+        let mut conversation = Conversation::new("", self.room().cut(&plan.task, Share::Task));
+        conversation.pinned = vec![self.pinned(plan)];
         work.keeping.begun(&conversation).await;
         conversation
     }
@@ -115,7 +116,7 @@ impl Workbench {
                 continue;
             }
             let (number, step) = (at + 1, plan.steps[at].clone());
-            conversation.pinned = vec![pinned(plan)];
+            conversation.pinned = vec![self.pinned(plan)];
             self.briefing(&step.files).await.tell(brief::WORKER, self, conversation);
             work.tell_step(number, &step, StepState::Working).await;
             if let Some(end) = self.step(work, number, &step, conversation).await {
@@ -177,12 +178,17 @@ impl Workbench {
                 Checked::Passed => return None,
                 Checked::Refused(reason) => return Some(WorkEnd::NotDone { step: number, why: reason }),
                 Checked::Failed(output) => {
+                    let output = self.room().cut(&output, Share::Notes);
                     told = format!("The step is not done: its check `{}` failed.\n\n{output}\n\nMend it.", step.check);
                     why = format!("its check `{}` fails", step.check);
                 }
             }
         }
         Some(WorkEnd::NotDone { step: number, why })
+    }
+
+    fn pinned(&self, plan: &Plan) -> Pinned {
+        Pinned { title: "The plan".to_owned(), text: self.room().cut(&plan.to_markdown(), Share::Plan) }
     }
 
     async fn settle_step(&self, work: &Work<'_>) -> Result<(), String> {
@@ -250,10 +256,6 @@ impl Work<'_> {
             Err(denied) => Err(format!("its check was {denied}")),
         }
     }
-}
-
-fn pinned(plan: &Plan) -> Pinned {
-    Pinned { title: "The plan".to_owned(), text: plan.to_markdown() }
 }
 
 fn assignment(number: usize, step: &Step) -> String {

@@ -1,6 +1,9 @@
 //! Files that no editor has open: edits go straight to the disk, all of them or, as far as that can be had, none.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
 
 use crate::changes::{Against, ChangeSet, Effect, edited};
 use crate::paths::{PathError, Root};
@@ -11,6 +14,8 @@ use crate::view::disk;
 #[derive(Debug, Clone)]
 pub struct FilesOnDisk {
     workspace: PathBuf,
+    /// Held while files are written.
+    writing: Arc<Mutex<()>>,
 }
 
 /// What a file is to hold, and what it must hold before; none for no file.
@@ -24,7 +29,12 @@ impl FilesOnDisk {
     /// `workspace` is canonical.
     #[must_use]
     pub fn new(workspace: impl Into<PathBuf>) -> Self {
-        Self { workspace: workspace.into() }
+        Self { workspace: workspace.into(), writing: Arc::default() }
+    }
+
+    /// Waits until nothing is being written: for a process that is about to end, whoever wanted the files.
+    pub async fn written(&self) {
+        drop(self.writing.lock().await);
     }
 
     fn apply_all(&self, effects: Vec<Effect>) -> Result<(), String> {
@@ -62,8 +72,14 @@ impl Documents for FilesOnDisk {
     fn apply<'a>(&'a self, changes: &'a ChangeSet) -> Settled<'a> {
         let (files, effects) = (self.clone(), changes.effects());
         Box::pin(async move {
+            let writing = Arc::clone(&files.writing).lock_owned().await;
             // Once begun it is not left half-way by whoever drops this.
-            tokio::task::spawn_blocking(move || files.apply_all(effects)).await.map_err(|error| error.to_string())?
+            let applying = tokio::task::spawn_blocking(move || {
+                let applied = files.apply_all(effects);
+                drop(writing);
+                applied
+            });
+            applying.await.map_err(|error| error.to_string())?
         })
     }
 }

@@ -78,6 +78,14 @@ impl Keeping {
         Ok(UnderWay { keeping: Some(self.clone()) })
     }
 
+    /// Another finch may be at it.
+    pub(super) async fn check_free(&self) -> Result<(), TaskError> {
+        match self.tried(Store::is_free).await {
+            Some(Err(StoreError::Held { .. })) => Err(TaskError::Busy),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) async fn plan(&self, path: &Path, approved: Option<PlanHash>) {
         let path = path.to_owned();
         self.with("the plan of a task", move |store, id| store.set_plan(id, &path, approved.as_ref())).await;

@@ -1,6 +1,5 @@
 //! A plan's file: written whole on the way, read as the user has it before him, ticked as steps are done.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,10 +33,7 @@ impl Written<'_> {
         for review in self.reviews {
             match review {
                 Review::Findings(found) => found.iter().for_each(|finding| findings.push_str(&item(finding))),
-                // Writing to a string cannot fail.
-                Review::Failed { persona, why } => {
-                    writeln!(findings, "- [{}] was not heard: {}", persona.name(), one_line(why)).ok();
-                }
+                Review::Failed { persona, why } => findings.push_str(&Plan::not_heard(*persona, &one_line(why))),
             }
         }
         if findings.is_empty() && self.round > 0 {
@@ -69,7 +65,7 @@ fn item(finding: &Finding) -> String {
     let step = finding.step.map_or_else(String::new, |step| format!(" step {step}:"));
     let weight = match finding.weight() {
         _ if finding.is_unfounded => " (what it says of the code is not there)",
-        Weight::MustAddress => " **must be addressed**",
+        Weight::MustAddress => Plan::must_address(),
         Weight::MinorityRisk => " (a risk that few see)",
         Weight::Other => "",
     };

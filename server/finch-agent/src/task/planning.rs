@@ -12,6 +12,7 @@ use super::reading::Files;
 use super::{Door, PlanState, TaskError, TaskEvent, TaskId, Workbench};
 use crate::limits::{EVENTS_MAX, PLAN_ROUNDS_MAX};
 use crate::plan::{Ended, Outcome, Plan, PlanEvent, PlanLoop, Review, Steering};
+use crate::room::Share;
 use crate::store::State;
 
 /// What is wanted.
@@ -77,7 +78,8 @@ impl Workbench {
         let notes = self.read_around(&wish.task, &briefing, door, events).await?;
         let mut known = notes.text;
         if !briefing.text.is_empty() {
-            known = format!("{}\n\n{known}", briefing.text);
+            let asked_for = self.room().cut(&briefing.text, Share::Instructions);
+            known = format!("{asked_for}\n\n{known}");
         }
         let plan_loop = PlanLoop {
             provider: Arc::clone(&self.provider),

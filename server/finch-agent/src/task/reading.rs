@@ -9,8 +9,12 @@ use tokio::sync::mpsc;
 use super::brief::{self, Briefing};
 use super::kept::Keeping;
 use super::{Door, TaskError, TaskEvent, Workbench, event::tell};
-use crate::limits::{EVENTS_MAX, PLAN_READING_ANSWERS_MAX, PLAN_READING_TIME_MAX, PLAN_SOURCE_BYTES_MAX};
+use crate::limits::{
+    EVENTS_MAX, PLAN_READING_ANSWERS_MAX, PLAN_READING_TIME_MAX, PLAN_SOURCE_BYTES_MAX, SMALL_NAMED_FILES_MAX,
+    SMALL_NAMED_WORDS_MAX, SMALL_READING_ANSWERS_MAX, SMALL_READING_TIME_MAX, SMALL_READING_TOKENS_MAX,
+};
 use crate::plan::Source;
+use crate::room::{Room, Share};
 use crate::tools::{Glob, Grep, Read};
 use crate::turn::{Agent, Conversation, End, Event, TurnLimits};
 use crate::view::Content;
@@ -22,6 +26,17 @@ pub(super) struct Notes {
     /// The files that it has text of, as they are called in the workspace.
     pub(super) files: Vec<String>,
 }
+
+const READING: TurnLimits =
+    TurnLimits { answers_max: PLAN_READING_ANSWERS_MAX, time_max: PLAN_READING_TIME_MAX, ..TurnLimits::USUAL };
+
+/// How far a model reads that holds little.
+const SHORT_READING: TurnLimits = TurnLimits {
+    answers_max: SMALL_READING_ANSWERS_MAX,
+    answer_tokens_max: SMALL_READING_TOKENS_MAX,
+    time_max: SMALL_READING_TIME_MAX,
+    ..TurnLimits::USUAL
+};
 
 /// Tools that can change nothing: there is no other in a phase that only looks.
 pub(super) fn looking_tools() -> Vec<Arc<dyn Tool>> {
@@ -37,28 +52,31 @@ impl Workbench {
         door: &Door,
         events: &mpsc::Sender<TaskEvent>,
     ) -> Result<Notes, TaskError> {
-        let limits = TurnLimits {
-            answers_max: PLAN_READING_ANSWERS_MAX,
-            time_max: PLAN_READING_TIME_MAX,
-            ..TurnLimits::default()
+        let origin = Origin { task: Task::Plan, ..self.origin.clone() };
+        let room = Room::of(&*self.provider, &origin);
+        let (role, limits) = match room.is_small() {
+            true => (brief::SHORT_READER, SHORT_READING),
+            false => (brief::READER, READING),
         };
-        let agent = Agent {
-            origin: Origin { task: Task::Plan, ..self.origin.clone() },
-            limits,
-            ..self.agent(looking_tools(), &self.context(door), None)
-        };
-        let mut conversation = Conversation::new("", task);
-        briefing.tell(brief::READER, self, &mut conversation);
+        let context = self.context(door);
+        let shown = if room.is_small() { named_files(task, &context) } else { Vec::new() };
+        let texts: Vec<String> = shown.iter().map(|(name, text)| numbered(name, text)).collect();
+        let known = room.cut(&texts.join("\n"), Share::Notes);
+        let asked = format!("{}\n\n{known}", room.cut(task, Share::Task));
+        let mut conversation = Conversation::new("", asked.trim_end());
+        shown.iter().for_each(|(name, _)| conversation.add_file(name.clone()));
+        briefing.tell(role, self, &mut conversation);
+        let agent = Agent { origin, limits, ..self.agent(looking_tools(), &context, None) };
         let (end, mut files) = self.run(&agent, &mut conversation, None, events).await;
-        files.extend(briefing.files.iter().cloned());
+        files.extend(briefing.files.iter().cloned().chain(shown.into_iter().map(|(name, _)| name)));
         files.sort();
         files.dedup();
         match (end, last_words(&conversation)) {
-            (_, Some(text)) => Ok(Notes { text, files }),
+            (_, Some(words)) => Ok(Notes { text: format!("{known}\n\n{words}").trim_start().to_owned(), files }),
             (End::Failed(error), None) => Err(error.into()),
             (end, None) => {
                 tracing::info!(?end, "nothing was found out about the repository; the plan is made without");
-                Ok(Notes { text: String::new(), files })
+                Ok(Notes { text: known, files })
             }
         }
     }
@@ -93,6 +111,32 @@ impl Workbench {
         let (end, ()) = tokio::join!(agent.run(conversation, &sender), telling);
         (end, files)
     }
+}
+
+/// The files that a task names and that a tool might read, the first ones.
+fn named_files(task: &str, context: &ToolContext) -> Vec<(String, String)> {
+    let files = Files { context: context.clone() };
+    let mut named: Vec<(String, String)> = Vec::new();
+    for word in task.split_whitespace().take(SMALL_NAMED_WORDS_MAX) {
+        let name = word.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '/' | '_'));
+        let name = name.split(':').next().unwrap_or(name).trim_end_matches('.');
+        let is_new = named.iter().all(|(known, _)| known != name);
+        if is_new
+            && name.contains(['.', '/'])
+            && let Some(text) = files.text(name)
+        {
+            named.push((name.to_owned(), text));
+        }
+        if named.len() == SMALL_NAMED_FILES_MAX {
+            break;
+        }
+    }
+    named
+}
+
+fn numbered(name: &str, text: &str) -> String {
+    let lines = (1..).zip(text.lines()).map(|(number, line)| format!("{number}\t{line}\n"));
+    std::iter::once(format!("{name}:\n")).chain(lines).collect()
 }
 
 /// What the model said last.

@@ -36,6 +36,7 @@ impl Workbench {
             None => self.made.newest(&self.keeping(&TaskId::new()), self.workspace()).await?,
         };
         let keeping = self.keeping(&id);
+        keeping.check_free().await?;
         let applied = self.made.applied(&keeping).await;
         if applied.layers.is_empty() {
             return Err(TaskError::NothingToUndo);

@@ -1,7 +1,8 @@
 //! Makes room in a model's context: what was said earlier becomes a summary.
 //!
 //! The task and what is pinned are no part of this and stay as they are; so does what the user said in between. The
-//! summary is asked of the provider; where none comes, one is made by listing what was done.
+//! summary is asked of the provider; where none comes, one is made by listing what was done. A model that holds little
+//! is not asked: reading all of it once more takes it longer than the summary is worth.
 
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use super::{
     conversation::{bytes, origin},
 };
 use crate::limits::{
-    COMPACTED_RESULT_BYTES_MAX, LISTED_CALLS_MAX, SUMMARY_BYTES_MAX, SUMMARY_TOKENS_MAX, SUMMARY_WAIT,
-    USER_WORDS_BYTES_MAX,
+    COMPACTED_RESULT_BYTES_MAX, LISTED_CALLS_MAX, SHORTENED_RESULT_BYTES_MIN, SUMMARY_BYTES_MAX, SUMMARY_TOKENS_MAX,
+    SUMMARY_WAIT, USER_WORDS_BYTES_MAX,
 };
 
 const INSTRUCTION: &str = "You sum up the work of a coding agent so that it can go on from your summary alone. Say what \
@@ -27,13 +28,9 @@ pub(super) async fn compact(agent: &Agent, conversation: &mut Conversation, keep
     let split = split(&conversation.messages, keep_bytes);
     let mut kept = conversation.messages.split_off(split);
     let earlier = std::mem::take(&mut conversation.messages);
-    let mut text = String::new();
-    if let Some(before) = &conversation.summary {
-        text.push_str(before);
-        text.push_str("\n\n");
-    }
-    text.push_str(&earlier.iter().map(in_words).collect::<Vec<_>>().join("\n"));
-    let asked = if earlier.is_empty() { None } else { ask(agent, conversation, bounded(&text, keep_bytes * 2)).await };
+    let is_asked = !earlier.is_empty() && !agent.room().is_small();
+    let asked =
+        if is_asked { ask(agent, conversation, work(conversation, &earlier, keep_bytes * 2)).await } else { None };
     let mut summary = match asked {
         Some(summary) => summary,
         None => list(conversation.summary.as_deref(), &earlier),
@@ -45,9 +42,11 @@ pub(super) async fn compact(agent: &Agent, conversation: &mut Conversation, keep
     }
     // The newest answer may be more than there is room for by itself.
     if kept.iter().map(bytes).sum::<usize>() > keep_bytes {
-        kept.iter_mut().for_each(shorten);
+        let each = (keep_bytes / kept.len()).clamp(SHORTENED_RESULT_BYTES_MIN, COMPACTED_RESULT_BYTES_MAX);
+        kept.iter_mut().for_each(|message| shorten(message, each));
     }
-    conversation.compact(bounded(&summary, SUMMARY_BYTES_MAX.min(keep_bytes)), kept);
+    let summary_bytes_max = if agent.room().is_small() { keep_bytes / 2 } else { keep_bytes };
+    conversation.compact(bounded(&summary, SUMMARY_BYTES_MAX.min(summary_bytes_max)), kept);
 }
 
 /// Where the newest messages begin: at an answer or at words of the user, so that no result is without its call.
@@ -65,10 +64,16 @@ fn split(messages: &[Message], keep_bytes: usize) -> usize {
     split
 }
 
-fn shorten(message: &mut Message) {
+fn shorten(message: &mut Message, bytes_max: usize) {
     if let Message::ToolResult(result) = message {
-        result.text = bounded(&result.text, COMPACTED_RESULT_BYTES_MAX);
+        result.text = bounded(&result.text, bytes_max);
     }
+}
+
+/// What was done, for a summary of it.
+fn work(conversation: &Conversation, earlier: &[Message], bytes_max: usize) -> String {
+    let before = conversation.summary.iter().map(|before| format!("{before}\n"));
+    bounded(&before.chain(earlier.iter().map(in_words)).collect::<Vec<_>>().join("\n"), bytes_max)
 }
 
 async fn ask(agent: &Agent, conversation: &Conversation, said: String) -> Option<String> {
@@ -104,7 +109,7 @@ async fn hear(agent: &Agent, request: GenerateRequest) -> Option<String> {
         match chunk {
             Ok(Chunk::Text(piece)) => text.push_str(&piece),
             Ok(Chunk::Done(done)) => return (done.reason != StopReason::ContextFull).then_some(text),
-            Ok(Chunk::Reasoning(_) | Chunk::Unsure(_) | Chunk::ToolCall(_)) => {}
+            Ok(Chunk::Reasoning(_) | Chunk::Unsure(_) | Chunk::Scored(_) | Chunk::ToolCall(_)) => {}
             Err(error) => {
                 tracing::warn!(%error, "no summary");
                 return None;

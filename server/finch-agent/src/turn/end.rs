@@ -18,15 +18,19 @@ pub struct TurnLimits {
     pub answer_tokens_max: usize,
 }
 
+impl TurnLimits {
+    pub(crate) const USUAL: Self = Self {
+        answers_max: 100,
+        calls_max: 400,
+        tokens_max: 5_000_000,
+        time_max: Duration::from_secs(3600),
+        answer_tokens_max: 8192,
+    };
+}
+
 impl Default for TurnLimits {
     fn default() -> Self {
-        Self {
-            answers_max: 100,
-            calls_max: 400,
-            tokens_max: 5_000_000,
-            time_max: Duration::from_secs(3600),
-            answer_tokens_max: 8192,
-        }
+        Self::USUAL
     }
 }
 

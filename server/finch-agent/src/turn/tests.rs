@@ -351,16 +351,16 @@ async fn text_is_joined_while_nobody_reads_it() {
     assert_eq!(teller.text("f").await, Err(Gone));
 }
 
-/// A conversation about a long task, in a model of 3,000 tokens, when the summary is given as that.
-async fn compacted(summary: Step) -> (Conversation, Vec<Event>, Vec<GenerateRequest>) {
-    let text = format!("{0}\n{0}\n", "x".repeat(900));
-    let ws = Workspace::new(&[("a", &text), ("b", &text), ("c", &text), ("d", &text)]);
+type Compacted = (Conversation, Vec<Event>, Vec<GenerateRequest>);
+
+/// A conversation about a long task, in a model of so many tokens, when the summary is given as that.
+async fn compacted(holds: usize, summary: Step) -> Compacted {
+    let text = format!("{}\n", "x".repeat(900)).repeat(holds / 1500);
+    let ws = Workspace::new(&[("a", &text), ("b", &text), ("c", &text), ("d", &text), ("e", &text), ("f", &text)]);
     let asked = Asked::default();
     let read = |name: &str| call("Read", json!({"path": name}));
-    let answers = Answers::new(vec![read("a"), read("b"), read("c"), read("d"), say("Done.")])
-        .summing_up(summary)
-        .holding(3000)
-        .noting(&asked);
+    let reads = ["a", "b", "c", "d", "e", "f"].map(read).into_iter();
+    let answers = Answers::new(reads.chain([say("Done.")]).collect()).summing_up(summary).holding(holds).noting(&asked);
     let agent = agent(&ws, vec![Arc::new(Read)], answers, Gate::allowing());
     let mut conversation = Conversation::new("You are an agent.", "The task.");
     conversation.pinned.push(Pinned { title: "Plan".to_owned(), text: "1. Look.".to_owned() });
@@ -372,7 +372,7 @@ async fn compacted(summary: Step) -> (Conversation, Vec<Event>, Vec<GenerateRequ
 }
 
 #[track_caller]
-fn check_compacted(conversation: &Conversation, events: &[Event], requests: &[GenerateRequest], summary: &str) {
+fn check_compacted(holds: usize, (conversation, events, requests): &Compacted, summary: &str) {
     let compacted = events.iter().filter(|event| matches!(event, Event::Compacted { .. })).count();
     assert!(compacted > 0, "{} events", events.len());
     let last = requests.last().unwrap();
@@ -383,7 +383,7 @@ fn check_compacted(conversation: &Conversation, events: &[Event], requests: &[Ge
     assert!(last.origin.files.contains(&"a".to_owned()), "a summary of a file is text of it");
     for request in requests {
         let bytes: usize = request.messages.iter().map(conversation::bytes).sum();
-        assert!(bytes < 9000, "{bytes}");
+        assert!(bytes < holds * 3, "{bytes}");
     }
     // The newest messages are whole.
     assert!(matches!(conversation.messages().last(), Some(Message::Assistant(answer)) if answer.text == "Done."));
@@ -391,13 +391,19 @@ fn check_compacted(conversation: &Conversation, events: &[Event], requests: &[Ge
 
 #[tokio::test(start_paused = true)]
 async fn a_full_context_is_summed_up_and_the_task_and_the_plan_stay() {
-    let (conversation, events, requests) = compacted(say("Files a and b hold x.")).await;
-    check_compacted(&conversation, &events, &requests, "Files a and b hold x.");
+    check_compacted(9000, &compacted(9000, say("Files a and b hold x.")).await, "Files a and b hold x.");
     let refused = LlmError::Refused { reason: "no".to_owned() };
     for failing in [Step::Fails(refused), say(" "), Step::Hangs] {
-        let (conversation, events, requests) = compacted(failing).await;
-        check_compacted(&conversation, &events, &requests, "- called Read {\"path\":\"a\"}");
+        check_compacted(9000, &compacted(9000, failing).await, "- called Read {\"path\":\"a\"}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_holds_little_is_not_asked_for_a_summary() {
+    let little = compacted(3000, Step::Hangs).await;
+    check_compacted(3000, &little, "- called Read {\"path\":\"a\"}");
+    let requests = &little.2;
+    assert!(requests.iter().all(|request| !request.tools.is_empty()), "{requests:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,11 +5,12 @@
 
 use std::{collections::VecDeque, convert::Infallible, future::Future};
 
+use crate::counters::Watched;
 use axum::response::{
     IntoResponse, Response, Sse,
     sse::{self, KeepAlive},
 };
-use finch_llm::{Chunk, Done, GenerateStream, LlmError, Progress, Provenance};
+use finch_llm::{Chunk, Done, LlmError, Progress, Provenance};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -64,11 +65,7 @@ pub(crate) trait Dialect: Send + 'static {
 ///
 /// # Errors
 /// What fails before anything is said.
-pub(crate) async fn speak(
-    mut stream: GenerateStream,
-    by: Provenance,
-    dialect: impl Dialect,
-) -> Result<Response, ApiError> {
+pub(crate) async fn speak(mut stream: Watched, by: Provenance, dialect: impl Dialect) -> Result<Response, ApiError> {
     let first = match timeout(FIRST_CHUNK_WAIT, stream.next()).await {
         Ok(Some(Ok(chunk))) => Some(chunk),
         Ok(Some(Err(error))) => return Err(error.into()),
@@ -91,7 +88,7 @@ pub(crate) async fn speak(
 }
 
 struct Speaker<D> {
-    stream: GenerateStream,
+    stream: Watched,
     dialect: D,
     /// To be sent before the next chunk is read.
     events: VecDeque<Event>,

@@ -1,6 +1,7 @@
 //! An answer that is heard to its end before anything of it is told.
 
-use finch_llm::{Chunk, Done, GenerateStream, LlmError, Provenance, ToolCall};
+use crate::counters::Watched;
+use finch_llm::{Chunk, Done, LlmError, Provenance, ToolCall};
 
 use crate::{
     answer::Calls,
@@ -42,7 +43,7 @@ impl Hearing {
                 self.bytes += call.id.len() + call.name.len() + call.arguments_json.len();
                 self.calls.push(call.clone());
             }
-            Chunk::ToolCall(_) | Chunk::Unsure(_) | Chunk::Done(_) => {}
+            Chunk::ToolCall(_) | Chunk::Unsure(_) | Chunk::Scored(_) | Chunk::Done(_) => {}
         }
         if self.bytes > ANSWER_BYTES_MAX || self.calls.len() > TOOL_CALLS_MAX {
             return Err(LlmError::Protocol { reason: "the answer does not end".to_owned() });
@@ -55,7 +56,7 @@ impl Hearing {
 ///
 /// # Errors
 /// What the provider says, or [`LlmError::Protocol`] for an answer that stops without an end.
-pub(crate) async fn hear(mut stream: GenerateStream, by: Provenance, calls: Calls) -> Result<Heard, LlmError> {
+pub(crate) async fn hear(mut stream: Watched, by: Provenance, calls: Calls) -> Result<Heard, LlmError> {
     let mut hearing = Hearing::default();
     loop {
         match stream.next().await {

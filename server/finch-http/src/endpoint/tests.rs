@@ -66,3 +66,20 @@ fn an_endpoint_is_on_this_machine_or_none() {
     std::fs::write(home.path().join(FOLDER).join(ENDPOINT_FILE), "{").unwrap();
     assert!(matches!(Endpoint::read(home.path()), Err(EndpointError::Broken { .. })));
 }
+
+#[test]
+fn an_endpoint_removes_itself_and_no_other() {
+    let home = tempfile::tempdir().unwrap();
+    let endpoint = || {
+        let nonce = Nonce::new().unwrap();
+        Endpoint { url: "http://127.0.0.1:1".to_owned(), pid: 1, version: "0.1.0".to_owned(), nonce }
+    };
+    let (first, second) = (endpoint(), endpoint());
+    first.remove(home.path()).unwrap();
+    first.write(home.path()).unwrap();
+    second.write(home.path()).unwrap();
+    first.remove(home.path()).unwrap();
+    assert!(Endpoint::read(home.path()).unwrap().is_some_and(|there| there.is(&second) && !there.is(&first)));
+    second.remove(home.path()).unwrap();
+    assert!(Endpoint::read(home.path()).unwrap().is_none());
+}

@@ -177,7 +177,7 @@ impl Dialect for MessageSpeech {
                 events.push(self.delta(json!({"type": "thinking_delta", "thinking": text})));
             }
             Chunk::ToolCall(call) => return self.say_call(&call),
-            Chunk::Reasoning(_) | Chunk::Unsure(_) | Chunk::Done(_) => {}
+            Chunk::Reasoning(_) | Chunk::Unsure(_) | Chunk::Scored(_) | Chunk::Done(_) => {}
         }
         Ok(events)
     }

@@ -103,7 +103,7 @@ impl Dialect for ChatSpeech {
                 let finch = AnswerExtension { unsure: Some(*probability), ..AnswerExtension::default() };
                 return Ok(vec![self.event(json!({}), None, Some(&finch))]);
             }
-            Chunk::Done(_) => return Ok(Vec::new()),
+            Chunk::Scored(_) | Chunk::Done(_) => return Ok(Vec::new()),
         };
         Ok(vec![self.event(delta.into(), None, None)])
     }

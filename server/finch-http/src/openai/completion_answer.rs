@@ -64,7 +64,7 @@ impl Dialect for CompletionSpeech {
                 let finch = AnswerExtension { unsure: Some(probability), ..AnswerExtension::default() };
                 vec![self.event("", None, Some(&finch))]
             }
-            Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Done(_) => Vec::new(),
+            Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Scored(_) | Chunk::Done(_) => Vec::new(),
         })
     }
 

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use finch_llm::{Chunk, GenerateStream, Provenance, Task};
+use finch_llm::{Chunk, Provenance, Task};
 use serde_json::{Value, json};
 
 use self::{
@@ -25,6 +25,7 @@ use crate::{
         speak::{Dialect as _, speak},
         whole::stopped,
     },
+    counters::{Tally, Watched},
     error::ApiError,
     sessions::{ID_PREFIX, Session},
 };
@@ -38,9 +39,9 @@ pub(super) fn check(body: Value) -> Result<(), ApiError> {
     ResponseRequest::read(body).map(drop)
 }
 
-async fn create(State(host): State<Host>, body: Body) -> Result<Response, ApiError> {
+async fn create(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
     let request = ResponseRequest::read(answer::body(body)?)?;
-    let asker = Asker::find(&host, &request.model, Task::Chat, &request.extension)?;
+    let asker = Asker::find(&host, tally, &request.model, Task::Chat, &request.extension)?;
     if request.keeping == Keeping::Keep && host.sessions.is_none() {
         return Err(ApiError::unsupported("store", "nothing is kept by this daemon"));
     }
@@ -64,7 +65,7 @@ async fn create(State(host): State<Host>, body: Body) -> Result<Response, ApiErr
         sessions: host.sessions.clone(),
         items,
     };
-    let stream = asker.provider.generate(generate);
+    let stream = asker.generate(generate);
     match request.telling {
         Telling::Stream => speak(stream, by, ResponseSpeech::new(frame)).await,
         Telling::Whole => Ok(Json(whole(stream, by, ResponseSpeech::new(frame)).await?).into_response()),
@@ -72,7 +73,7 @@ async fn create(State(host): State<Host>, body: Body) -> Result<Response, ApiErr
 }
 
 /// Says the answer to nobody, to its end.
-async fn whole(mut stream: GenerateStream, by: Provenance, mut speech: ResponseSpeech) -> Result<Value, ApiError> {
+async fn whole(mut stream: Watched, by: Provenance, mut speech: ResponseSpeech) -> Result<Value, ApiError> {
     let mut is_open = false;
     loop {
         let chunk = stream.next().await.ok_or_else(stopped)??;

@@ -49,6 +49,7 @@ impl Wishes {
             tokens_max: self.tokens_max.unwrap_or(tokens_default),
             stop: self.stop.clone(),
             unsure_below: extension.unsure_below,
+            alternatives: None,
         }
     }
 }

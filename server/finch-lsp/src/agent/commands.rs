@@ -6,9 +6,9 @@ use finch_agent::plan::Plan;
 use finch_agent::task::{TaskId, Wish};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tower_lsp::lsp_types::{ExecuteCommandParams, MessageType};
+use tower_lsp::lsp_types::ExecuteCommandParams;
 
-use super::files;
+use super::log;
 use super::place::{Excerpt, excerpt, folder, folders};
 use super::start::{Job, start};
 use super::work::{Choice, Work};
@@ -103,7 +103,7 @@ pub(crate) fn execute(
                 Ok(None)
             }
             Command::ShowLog => {
-                show_log(&shared).await;
+                log::show(&shared).await;
                 Ok(None)
             }
             _ => {
@@ -112,16 +112,6 @@ pub(crate) fn execute(
                 let turn = start(shared, job).await?;
                 Ok(Some(json!(turn)))
             }
-        }
-    }
-}
-
-async fn show_log(shared: &Shared) {
-    match shared.agent.as_ref().and_then(|agent| agent.backend.log.clone()) {
-        Some(log) => files::show(shared, &log, "the log").await,
-        None => {
-            let text = "finch: there is no log file; finch logs to where the editor keeps its servers' output";
-            files::message(shared, MessageType::INFO, text.to_owned()).await;
         }
     }
 }

@@ -4,12 +4,16 @@
 //! that are known; an editor that has newer ones refuses, or its texts show that it did not take them, and then the edits
 //! are carried over to the new texts and tried again. What meets what was typed is an error. It counts as applied when
 //! the documents have the edits, and as done when the disk has them.
+//!
+//! An editor follows links when it saves. So whatever leads elsewhere than its name says is refused before an edit and
+//! before it is saved.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use finch_agent::changes::{Base, ChangeSet, Standing};
+use finch_agent::paths::leads_straight;
 use finch_agent::tools::bash::{Documents, Settled};
 use finch_agent::view::{Buffers, NoBuffers, View};
 use tokio::time::{Instant, timeout_at};
@@ -90,6 +94,7 @@ impl EditorDocuments {
         off_thread(move || {
             let paths: Vec<PathBuf> = changes.paths().map(Path::to_owned).collect();
             for path in paths {
+                leads_straight(&path).map_err(|error| error.to_string())?;
                 let now = base(&view, &path)?;
                 if changes.rebase(&path, &now) == Standing::InConflict {
                     let path = path.display();
@@ -169,6 +174,9 @@ impl EditorDocuments {
     /// Has the files saved, and looks whether they are.
     pub(super) async fn save(&self, changes: &ChangeSet, paths: &[PathBuf]) -> Result<(), String> {
         let shared = &self.buffers.shared;
+        let places = paths.to_vec();
+        let straight = off_thread(move || places.iter().try_for_each(|path| leads_straight(path))).await?;
+        straight.map_err(|error| format!("the edits are made and not saved: {error}"))?;
         let kept = paths.iter().filter(|path| changes.staged(path) != Some(None));
         let uris: Vec<String> = kept.map(|path| uri_of(&self.buffers, path)).collect();
         let saves = shared.with_session(|session| session.facts.own.save).unwrap_or(false);

@@ -131,7 +131,9 @@ impl Show {
                 self.say(&format!("round {round}: writing the plan"));
             }
             PlanEvent::Drafted { round, .. } => self.say(&format!("round {round}: the plan is being attacked")),
-            PlanEvent::Reviewed { .. } => {}
+            PlanEvent::Reviewed { round, persona, .. } => {
+                self.say(&format!("round {round}: {} was heard", persona.name()));
+            }
         }
     }
 

@@ -128,7 +128,7 @@ fn of_plan(uri: &str, text: &str, at: Option<AtPlan>, paper: Option<Paper>) -> V
         Ok(plan) => {
             if plan.steps.iter().any(|step| !step.is_done) {
                 let argument = json!({"uri": uri, "hash": plan.hash().to_string()});
-                offers.push(Offer::new(0, "Approve and carry out", "finch.approve", argument));
+                offers.push(Offer::new(0, approval(Plan::open_findings(text)), "finch.approve", argument));
             }
             offers.push(revise());
         }
@@ -139,6 +139,15 @@ fn of_plan(uri: &str, text: &str, at: Option<AtPlan>, paper: Option<Paper>) -> V
         offers.push(Offer::new(0, "Undo this turn", "finch.undoTurn", json!({"turn": turn})));
     }
     offers
+}
+
+/// What an approval is called: who gives it sees what is open.
+fn approval(open: usize) -> String {
+    match open {
+        0 => "Approve and carry out".to_owned(),
+        1 => "Approve and carry out (1 finding open)".to_owned(),
+        open => format!("Approve and carry out ({open} findings open)"),
+    }
 }
 
 fn of_review(review: &Review) -> Vec<Offer> {

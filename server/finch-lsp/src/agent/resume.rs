@@ -1,6 +1,7 @@
-//! Asks once, at the beginning of a session, whether an interrupted task is to go on.
+//! Asks once, when a folder is opened, whether a task is to go on that was interrupted in it.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tower_lsp::lsp_types::request::ShowMessageRequest;
@@ -17,11 +18,9 @@ use crate::wire::turn_event::TaskKind;
 const NOT_NOW: &str = "Not now";
 const GO_ON: &str = "Go on";
 
-pub(crate) async fn offer_to_go_on(shared: Arc<Shared>) {
-    let (Some(agent), Some(folders)) = (&shared.agent, shared.with_session(|session| super::place::folders(session)))
-    else {
-        return;
-    };
+/// Asks about what was interrupted in these folders.
+pub(crate) async fn offer_to_go_on(shared: Arc<Shared>, folders: Vec<PathBuf>) {
+    let Some(agent) = &shared.agent else { return };
     // What stands behind tasks is made when somebody wants it, and not for every editor that starts.
     let tasks = agent.backend.tasks.clone();
     if !off_thread(move || tasks.exists()).await.unwrap_or(false) {
@@ -39,7 +38,7 @@ pub(crate) async fn offer_to_go_on(shared: Arc<Shared>) {
     }
 }
 
-async fn ask(shared: &Arc<Shared>, folders: Vec<std::path::PathBuf>, newest: Unfinished) {
+async fn ask(shared: &Arc<Shared>, folders: Vec<PathBuf>, newest: Unfinished) {
     let action = |title: &str| MessageActionItem { title: title.to_owned(), properties: HashMap::new() };
     let title = newest.title;
     let question = ShowMessageRequestParams {

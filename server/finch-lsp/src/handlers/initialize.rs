@@ -3,8 +3,9 @@
 use finch_text::PositionEncoding;
 use tower_lsp::lsp_types::{
     CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CodeLensOptions, ExecuteCommandOptions,
-    InitializeResult, PositionEncodingKind, ServerCapabilities, ServerInfo, TextDocumentSyncCapability,
+    InitializeResult, OneOf, PositionEncodingKind, ServerCapabilities, ServerInfo, TextDocumentSyncCapability,
     TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WorkDoneProgressOptions,
+    WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
 
 use crate::handlers::HandlerError;
@@ -34,12 +35,18 @@ pub(crate) fn initialize(session: &mut Session, (): ()) -> Result<InitializeResu
             work_done_progress_options: WorkDoneProgressOptions::default(),
         })
     });
+    let workspace = session.has_agent.then(|| {
+        let folders =
+            WorkspaceFoldersServerCapabilities { supported: Some(true), change_notifications: Some(OneOf::Left(true)) };
+        WorkspaceServerCapabilities { workspace_folders: Some(folders), file_operations: None }
+    });
     let capabilities = ServerCapabilities {
         position_encoding: Some(encoding),
         text_document_sync: Some(TextDocumentSyncCapability::Options(sync)),
         execute_command_provider: Some(ExecuteCommandOptions { commands, ..ExecuteCommandOptions::default() }),
         code_lens_provider,
         code_action_provider,
+        workspace,
         ..ServerCapabilities::default()
     };
     let version = Some(env!("CARGO_PKG_VERSION").to_owned());

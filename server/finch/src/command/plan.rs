@@ -23,6 +23,8 @@ use crate::Exit;
 use crate::agent::{Worker, workbench};
 use crate::cli;
 use crate::confinement;
+use crate::interrupt::told_to_end;
+use crate::limits::WRITTEN_WAIT;
 use crate::progress::say;
 use crate::surroundings::Surroundings;
 use crate::terminal_asker::TerminalAsker;
@@ -41,12 +43,20 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Plan) -> Resu
         rounds_max: arguments.rounds,
         sandbox: Arc::new(confinement::sandbox()?),
     };
+    let files = FilesOnDisk::new(workspace.clone());
     let done = runtime.block_on(async {
         let bench = Arc::new(workbench(&surroundings, &workspace, worker).await);
-        tokio::select! {
-            done = work(&bench, arguments) => done.map(Some),
-            _ = tokio::signal::ctrl_c() => Ok(None),
+        let person = TerminalAsker::default();
+        let done = tokio::select! {
+            done = work(&bench, &person, &files, arguments) => done.map(Some),
+            () = person.stopped() => Ok(None),
+            ended = told_to_end() => ended.map(|()| None),
+        };
+        // A file that is being written would leave what it was to become beside it.
+        if tokio::time::timeout(WRITTEN_WAIT, files.written()).await.is_err() {
+            say("finch: files are still being written; see what became of the last edits");
         }
+        done
     });
     // What still waits for a line at the terminal would hold the process back.
     runtime.shutdown_background();
@@ -60,7 +70,12 @@ struct Made {
     outcome: Option<Outcome>,
 }
 
-async fn work(bench: &Arc<Workbench>, arguments: &cli::Plan) -> Result<Exit> {
+async fn work(
+    bench: &Arc<Workbench>,
+    person: &TerminalAsker,
+    files: &FilesOnDisk,
+    arguments: &cli::Plan,
+) -> Result<Exit> {
     let (id, made) = match (&arguments.task, &arguments.plan) {
         (_, Some(path)) => given(bench, path).await?,
         (Some(task), None) => {
@@ -73,9 +88,12 @@ async fn work(bench: &Arc<Workbench>, arguments: &cli::Plan) -> Result<Exit> {
     if !arguments.json {
         told::plan(&made.plan, made.outcome.as_ref(), &made.path)?;
     }
-    let carried = if arguments.approve { Some(carry_out(bench, &id, &made).await?) } else { None };
+    let at = (person, files);
+    let carried = if arguments.approve { Some(carry_out(bench, &id, &made, at).await?) } else { None };
     if arguments.json {
-        print(&format!("{:#}\n", told::report(&made.plan, made.outcome.as_ref(), &made.path, carried.as_ref())))?;
+        let mut report = told::report(&made.plan, made.outcome.as_ref(), &made.path, carried.as_ref());
+        report["id"] = id.to_string().into();
+        print(&format!("{report:#}\n"))?;
     }
     Ok(match carried.map(|carried| carried.ended) {
         None | Some(WorkEnd::Done) => Exit::Done,
@@ -90,12 +108,13 @@ async fn plan(bench: &Arc<Workbench>, id: &TaskId, task: &str) -> Result<Made> {
     let wish = Wish { task: task.to_owned(), ..Wish::default() };
     let (sender, events) = mpsc::channel(EVENTS_MAX);
     let door = Door::closed();
+    say("reading what the task is about");
     let making = async {
         let planned = bench.plan(id, &wish, &GoOn, &door, &sender).await;
         drop(sender);
         planned
     };
-    let (planned, ()) = tokio::join!(making, tell(events));
+    let (planned, _) = tokio::join!(making, tell(events));
     let planned = planned?;
     let plan = planned.outcome.plan().context("there is no plan")?.clone();
     Ok(Made { path: planned.path, plan, outcome: Some(planned.outcome) })
@@ -111,21 +130,26 @@ async fn given(bench: &Workbench, path: &Path) -> Result<(TaskId, Made)> {
     Ok((id, Made { path, plan, outcome: None }))
 }
 
-async fn carry_out(bench: &Arc<Workbench>, id: &TaskId, made: &Made) -> Result<Carried> {
+async fn carry_out(
+    bench: &Arc<Workbench>,
+    id: &TaskId,
+    made: &Made,
+    (person, files): (&TerminalAsker, &FilesOnDisk),
+) -> Result<Carried> {
     let open = made
         .outcome
         .as_ref()
         .map_or(0, |outcome| outcome.findings(Weight::MustAddress).count() + outcome.unheard().count());
     let has_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if open > 0 && !(has_terminal && crate::terminal_asker::agrees_to_open(open).await?) {
+    if open > 0 && !(has_terminal && person.agrees_to_open(open).await) {
         bail!(
             "the plan still has {open} open findings, so nothing was done; mend it in {} and carry it out with \
              `finch plan --approve --plan FILE`",
             made.path.display()
         );
     }
-    let asker: Option<Arc<dyn Asker>> = has_terminal.then(|| Arc::new(TerminalAsker) as Arc<dyn Asker>);
-    let documents = Arc::new(FilesOnDisk::new(bench.workspace()));
+    let asker: Option<Arc<dyn Asker>> = has_terminal.then(|| Arc::new(person.clone()) as Arc<dyn Asker>);
+    let documents = Arc::new(files.clone());
     let door = Door { asker, documents, ..Door::closed() };
     let (sender, events) = mpsc::channel(EVENTS_MAX);
     let hash = made.plan.hash().to_string();
@@ -134,14 +158,21 @@ async fn carry_out(bench: &Arc<Workbench>, id: &TaskId, made: &Made) -> Result<C
         drop(sender);
         carried
     };
-    let (carried, ()) = tokio::join!(Box::pin(working), tell(events));
+    let (carried, changed) = tokio::join!(Box::pin(working), tell(events));
+    if changed > 0 {
+        say(&format!("finch: `finch undo {id}` takes back what was changed"));
+    }
     Ok(carried?)
 }
 
-async fn tell(mut events: mpsc::Receiver<TaskEvent>) {
+/// Tells what happens. Returns how often files were changed.
+async fn tell(mut events: mpsc::Receiver<TaskEvent>) -> usize {
+    let mut changed = 0;
     while let Some(event) = events.recv().await {
+        changed += usize::from(matches!(event, TaskEvent::Applied { .. }));
         told::event(&event);
     }
+    changed
 }
 
 /// Nobody steers: a command goes on to its end.

@@ -48,10 +48,12 @@ pub(super) fn check(config: &Config, places: &Places, page: Page<'_>) -> Vec<Pro
         ("completion.tokens_max", completion.tokens_max, 1..=1_024),
     ];
     let outside = bounds.into_iter().filter(|(_, value, range)| !range.contains(value));
+    let idle = config.daemon.objection().map(|message| page.problem(&places.span("daemon.idle_minutes"), &message));
     outside
         .map(|(key, value, range)| {
             let message = format!("{key} is {value}, and must be {} to {}", range.start(), range.end());
             page.problem(&places.span(key), &message)
         })
+        .chain(idle)
         .collect()
 }

@@ -90,7 +90,8 @@ fn what_failed_is_no_empty_review() {
 
 #[test]
 fn each_persona_is_asked_its_own_questions() {
-    let asked: Vec<String> = Persona::ALL.iter().map(|&persona| question(persona, &plan(), "notes")).collect();
+    let asked: Vec<String> =
+        Persona::ALL.iter().map(|&persona| question(persona, &plan().to_markdown(), "notes")).collect();
     for (at, one) in asked.iter().enumerate() {
         assert!(one.contains(Persona::ALL[at].name()) && one.contains("## 1. [ ] one") && one.contains("notes"));
         assert!(asked[..at].iter().all(|other| other != one));

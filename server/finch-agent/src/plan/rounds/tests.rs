@@ -18,14 +18,21 @@ impl Provider for Scripted {
     }
 
     fn capabilities(&self) -> Capabilities {
-        unreachable!("nobody asks")
+        Capabilities {
+            model: "scripted".to_owned(),
+            fill_in_the_middle: false,
+            chat: true,
+            tools: true,
+            structured_output: false,
+            context_tokens_max: 100_000,
+        }
     }
 
     fn generate(&self, request: GenerateRequest) -> GenerateStream {
-        let Some(Message::User(question)) = request.messages.first() else { panic!("{request:?}") };
+        let Some(Message::User(question)) = request.messages.last() else { panic!("{request:?}") };
         let mut asked = self.asked.lock().unwrap();
         asked.push(question.clone());
-        let persona = question.strip_prefix("You are ").and_then(|rest| rest.split(',').next());
+        let persona = question.split_once("\n\nYou are ").and_then(|(_, rest)| rest.split(',').next());
         let answer = match persona {
             None => Some(self.plans.lock().unwrap().remove(0)),
             Some(persona) => {

@@ -263,7 +263,7 @@ impl Dialect for ResponseSpeech {
         self.bytes += match &chunk {
             Chunk::Text(text) | Chunk::Reasoning(text) => text.len(),
             Chunk::ToolCall(call) => call.arguments_json.len(),
-            Chunk::Unsure(_) | Chunk::Done(_) => 0,
+            Chunk::Unsure(_) | Chunk::Scored(_) | Chunk::Done(_) => 0,
         };
         if self.bytes > ANSWER_BYTES_MAX || self.calls > TOOL_CALLS_MAX {
             return Err(LlmError::Protocol { reason: "the answer does not end".to_owned() });
@@ -272,7 +272,7 @@ impl Dialect for ResponseSpeech {
             Chunk::Text(text) => self.say_text(&text),
             Chunk::Reasoning(text) => self.say_reasoning(&text),
             Chunk::ToolCall(call) => self.say_call(&call),
-            Chunk::Unsure(_) | Chunk::Done(_) => Ok(Vec::new()),
+            Chunk::Unsure(_) | Chunk::Scored(_) | Chunk::Done(_) => Ok(Vec::new()),
         }
     }
 

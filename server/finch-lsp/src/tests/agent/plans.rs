@@ -198,3 +198,23 @@ async fn an_interrupted_task_rests_until_it_is_resumed() {
     rig.command("finch.resume", json!({"turn": turn})).await;
     assert_eq!(rig.ended().await.0, "done");
 }
+
+#[tokio::test]
+async fn an_approval_says_how_much_is_open() {
+    let grave = json!({
+        "concern": "It shouts.", "step_ref": 1, "severity": 9, "confidence": 9, "file": "", "line": 0, "quote": "",
+    });
+    let mut says = planning("");
+    says[2] = say(&json!({"findings": [grave]}).to_string());
+    says[3] = Say::Break;
+    // What comes next is no plan, twice: the first one stays.
+    let mut rig = Rig::new(Manner::full(), says).await;
+    let uri = planned(&mut rig).await;
+    let open = ["Approve and carry out (2 findings open)", "Revise…"];
+    assert_eq!(titles(&lenses(&mut rig, &uri).await), open, "{}", Rig::read(&uri));
+    rig.reconnect().await;
+    assert_eq!(titles(&lenses(&mut rig, &uri).await), open, "after a restart");
+    rig.open(&uri).await;
+    rig.change(&uri, &Rig::read(&uri).replace(" **must be addressed**", "")).await;
+    assert_eq!(titles(&lenses(&mut rig, &uri).await)[0], "Approve and carry out (1 finding open)");
+}

@@ -167,3 +167,21 @@ async fn code_actions_are_what_the_client_can_take() {
         assert_eq!(rig.client.ask("textDocument/codeAction", params).await["result"], json!([]));
     }
 }
+
+#[tokio::test]
+async fn folders_that_are_opened_and_closed_meanwhile_are_followed() {
+    let rig = Rig::new(Manner::full(), Vec::new()).await;
+    let mut client = Client::connect_with_agent(rig.agent(), 65_536);
+    let capabilities = client.initialize(json!({})).await["capabilities"].clone();
+    let expected = json!({"supported": true, "changeNotifications": true});
+    assert_eq!(capabilities["workspace"]["workspaceFolders"], expected);
+    let folder = json!({"uri": rig.uri(""), "name": "w"});
+    let change = |added: &[&Value], removed: &[&Value]| json!({"event": {"added": added, "removed": removed}});
+    let asking = json!({"command": "finch.ask", "arguments": [{"text": "?"}]});
+    client.notify("workspace/didChangeWorkspaceFolders", change(&[&folder], &[])).await;
+    let answer = client.ask("workspace/executeCommand", asking.clone()).await;
+    assert!(answer["result"]["turn"].is_string(), "{answer}");
+    client.notify("workspace/didChangeWorkspaceFolders", change(&[], &[&folder])).await;
+    let answer = client.ask("workspace/executeCommand", asking).await;
+    assert!(answer["error"]["message"].as_str().unwrap().contains("open one in the editor"), "{answer}");
+}

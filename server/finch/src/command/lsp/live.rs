@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::clouds::{self, Stop};
 use crate::config::watch::{Event, Look, Watch};
 use crate::config::{Config, ConfigError, Reading, project};
+use crate::daemon::start;
 use crate::local::Loader;
 use crate::projects::{self, ProjectFile};
 use crate::routing::Desk;
@@ -108,10 +109,28 @@ impl Live {
     fn begin(&mut self) {
         let (settled, complaints) = self.settle();
         if let Some(loader) = self.loader.take() {
-            loader.start(Surroundings { config: settled.clone(), ..self.surroundings.clone() });
+            self.load(loader, Surroundings { config: settled.clone(), ..self.surroundings.clone() });
         }
         self.desk.recall();
         self.apply(settled, complaints);
+    }
+
+    /// In the daemon, which serves the user's own settings; whoever has others loads the model for themselves.
+    fn load(&self, loader: Loader, surroundings: Surroundings) {
+        let has_own_settings = surroundings.config.engine != self.user.engine || !surroundings.has_usual_config();
+        if has_own_settings || surroundings.is_without_daemon {
+            return loader.start(surroundings);
+        }
+        match start::ensure(&surroundings) {
+            Ok(ensure) => {
+                let name = format!("lsp-{}", std::process::id());
+                loader.start_linked(surroundings, &name, ensure, &self.router.1);
+            }
+            Err(error) => {
+                tracing::warn!("no daemon can be asked, so the model is loaded in this process: {error:#}");
+                loader.start(surroundings);
+            }
+        }
     }
 
     fn changed(&mut self, Reading { config, notes }: Reading) {

@@ -46,10 +46,13 @@ fn planning(event: &PlanEvent) {
     match event {
         PlanEvent::Drafting { round } => say(&format!("round {round}: writing the plan")),
         PlanEvent::Drafted { plan, .. } => say(&format!("  {} steps", plan.steps.len())),
+        PlanEvent::Reviewed { persona, review: Review::Findings(findings), .. } if findings.is_empty() => {
+            say(&format!("  {}: no finding", persona.name()));
+        }
         PlanEvent::Reviewed { review: Review::Findings(findings), .. } => {
             findings.iter().for_each(|finding| say(&format!("  {}", line(finding))));
         }
-        PlanEvent::Reviewed { review: Review::Failed { persona, why }, .. } => {
+        PlanEvent::Reviewed { persona, review: Review::Failed { why, .. }, .. } => {
             say(&format!("  {} could not be heard: {}", persona.name(), shown(why)));
         }
     }

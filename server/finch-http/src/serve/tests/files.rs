@@ -1,0 +1,55 @@
+//! Row H40: a process with 32 file descriptors. It is this test again, in a process of its own.
+
+use std::process::Command;
+
+use tokio::io::AsyncWriteExt as _;
+
+use super::server::{Answer, Server};
+
+const ALONE: &str = "FINCH_FEW_FILES";
+
+#[cfg(unix)]
+#[test]
+fn without_file_descriptors_it_waits_and_serves_again() {
+    if std::env::var_os(ALONE).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        return runtime.block_on(run_out_of_files());
+    }
+    let name = "serve::tests::files::without_file_descriptors_it_waits_and_serves_again";
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -n 32 && exec \"$0\" --exact \"$1\" --nocapture --test-threads 1"])
+        .arg(std::env::current_exe().unwrap())
+        .arg(name)
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("accepting was out of files"), "{said}");
+}
+
+async fn run_out_of_files() {
+    let server = Server::start().await;
+    let get = format!("{}\r\n", server.head("GET /v1/status"));
+    let mut clients = Vec::new();
+    // The system takes connections that nobody has accepted yet, so the client's end has a file when the server's has none.
+    while let Ok(mut stream) = tokio::net::TcpStream::connect(server.address).await {
+        stream.write_all(get.as_bytes()).await.unwrap();
+        let answer = Answer::read_to(&mut stream, "resident_bytes");
+        let is_answered = tokio::time::timeout(std::time::Duration::from_millis(300), answer).await.is_ok();
+        clients.push(stream);
+        if !is_answered {
+            println!("accepting was out of files");
+            break;
+        }
+    }
+    let mut last = clients.pop().unwrap();
+    assert!(clients.len() > 4, "{} clients", clients.len());
+    // Those who were in are still served, and the one who waits is let in once there is room.
+    let first = clients.first_mut().unwrap();
+    first.write_all(get.as_bytes()).await.unwrap();
+    Answer::read_to(first, "HTTP/1.1 200").await;
+    clients.truncate(2);
+    Answer::read_to(&mut last, "HTTP/1.1 200").await;
+    assert_eq!(server.get("/v1/status").await.status(), 200);
+}

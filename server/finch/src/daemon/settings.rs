@@ -1,0 +1,82 @@
+//! The configuration while the daemon runs: read anew when the file changes, with the keys that it names.
+//!
+//! All of it happens on one thread, which gets keys as long as that takes. Whom the user took out is not asked any more
+//! from that moment; the model and the port stay what they were when the daemon began.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use finch_llm::Provider;
+use finch_llm::router::Router;
+use tokio::runtime::Handle;
+
+use super::models::{CloudModel, Shelf};
+use crate::clouds::{self, Stop};
+use crate::config::watch::{Event, Look, Watch};
+use crate::config::{Config, Reading};
+use crate::local::Loader;
+use crate::routing::Desk;
+use crate::surroundings::{self, Surroundings};
+
+pub(super) struct Settings {
+    /// With the configuration as it is.
+    pub(super) surroundings: Surroundings,
+    pub(super) desk: Desk,
+    pub(super) local: Arc<dyn Provider>,
+    /// Present until the model is being loaded.
+    pub(super) loader: Option<Loader>,
+    pub(super) router: Router,
+    pub(super) runtime: Handle,
+    pub(super) shelf: Shelf,
+    pub(super) stop: Stop,
+}
+
+impl Settings {
+    /// Loads the model, makes the clouds ready, and follows the file until the watch is dropped.
+    pub(super) fn follow(mut self, look: Look) -> Result<Watch> {
+        Watch::start(look, move |event| self.hear(event)).context("starting a thread to follow the configuration")
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Began => {
+                if let Some(loader) = self.loader.take() {
+                    loader.start(self.surroundings.clone());
+                }
+                self.desk.recall();
+                self.apply(self.surroundings.config.clone());
+            }
+            Event::Changed(change) => match *change {
+                Ok(reading) => self.changed(reading),
+                Err(error) => tracing::warn!("{error}\nuntil then the daemon goes on with the settings it has"),
+            },
+            Event::ChangedBeside => {}
+        }
+    }
+
+    fn changed(&mut self, Reading { config, notes }: Reading) {
+        tracing::info!("{} has changed, and was read anew", self.surroundings.config_path.display());
+        notes.into_sorted().iter().for_each(|note| tracing::warn!("{note}"));
+        let before = &self.surroundings.config;
+        if config.engine != before.engine || config.daemon != before.daemon || config.learning != before.learning {
+            tracing::info!(
+                "[engine], [daemon] and [learning] hold when the daemon is started anew: `finch daemon stop`"
+            );
+        }
+        self.apply(config);
+    }
+
+    /// Makes a configuration hold. Until the keys are there only the local model is asked.
+    fn apply(&mut self, config: Config) {
+        let setup = |clouds| self.desk.setup(&config, Some(&self.local), clouds, &self.runtime);
+        self.shelf.set_clouds(Vec::new());
+        self.router.reconfigure(setup(Vec::new()));
+        let (clouds, problems) = clouds::specs_until(&config, None, surroundings::variable, &self.stop);
+        problems.iter().for_each(|problem| tracing::warn!("{problem}"));
+        let models = clouds.iter().map(|cloud| &cloud.spec);
+        let models = models.map(|spec| CloudModel { provider: spec.id.clone(), model: spec.model.clone() }).collect();
+        self.router.reconfigure(setup(clouds));
+        self.shelf.set_clouds(models);
+        self.surroundings.config = config;
+    }
+}

@@ -1,0 +1,264 @@
+//! Finds the daemon of a FINCH_HOME, or starts it: exactly one, however many processes want it at once.
+//!
+//! In reading order: [`Starter::ensure_running`] is what callers wait for; who finds nobody takes the lock for starting,
+//! looks again, and spawns. The child leaves its caller's session and begins a second one that is nobody's child any more
+//! ([`detach`]), so neither the end of an editor nor an editor that ends all its children reaches the daemon.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use finch_http::contact::{Contact, Dialler, Proven};
+use finch_http::endpoint::PROTOCOL;
+use finch_http::{Ensure, Link, NoDaemon};
+
+use super::lock::{self, LIFE, Lock, STARTING};
+use super::stop::UnderWay;
+use super::version::{Replaced, Speaks, Verdict, verdict};
+use super::{log, stop};
+use crate::Exit;
+use crate::cli::Global;
+use crate::limits::{DAEMON_LOOK_PAUSE, START_WAIT, STARTS_MAX};
+use crate::surroundings::{self, Surroundings};
+
+/// The words that begin a daemon which leaves its caller.
+const DETACHED: [&str; 3] = ["daemon", "run", "--detached"];
+/// And those of the daemon itself.
+const TO_FILE: [&str; 3] = ["daemon", "run", "--log-file"];
+
+/// Starts the daemon where there is none. One per process: a daemon is replaced once by it and no more.
+pub(crate) struct Starter {
+    dialler: Dialler,
+    home: PathBuf,
+    /// What the daemon is called with, beside its own words.
+    arguments: Vec<PathBuf>,
+    has_replaced: AtomicBool,
+}
+
+/// How the daemon came to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    ItRan,
+    Started,
+}
+
+/// What is to be done at one look.
+enum Step {
+    Use(Box<Proven>),
+    Replace(Box<Proven>),
+    /// There is none; why it is not simply absent.
+    Start(Option<String>),
+}
+
+impl Starter {
+    pub(crate) fn new(surroundings: &Surroundings) -> Result<Self> {
+        let home = surroundings.home.root().to_owned();
+        let config = std::path::absolute(&surroundings.config_path).context("the configuration file is no path")?;
+        let arguments = if config == home.join("config.toml") { Vec::new() } else { vec!["--config".into(), config] };
+        Ok(Self { dialler: Dialler::new()?, home, arguments, has_replaced: AtomicBool::new(false) })
+    }
+
+    /// The daemon, once it has proved to be it; started if there is none, and in the place of one of an older version.
+    ///
+    /// # Errors
+    /// When it cannot be started within [`START_WAIT`], or is another one that cannot be used.
+    pub(crate) async fn ensure_running(&self) -> Result<(Box<Proven>, Came)> {
+        let (mut until, behind) = (Instant::now() + START_WAIT, log::length(&self.home));
+        let (mut starting, mut came, mut tries) = (None, Came::ItRan, 0);
+        loop {
+            let step = self.look().await?;
+            let why = match step {
+                Step::Use(daemon) => return Ok((daemon, came)),
+                Step::Replace(daemon) if starting.is_some() => {
+                    self.replace(&daemon).await?;
+                    until = Instant::now() + START_WAIT;
+                    continue;
+                }
+                Step::Replace(_) => None,
+                Step::Start(_) if starting.is_some() && tries < STARTS_MAX && lock::is_free(&self.home, LIFE)? => {
+                    tries += 1;
+                    self.spawn(until, behind).await?;
+                    came = Came::Started;
+                    None
+                }
+                Step::Start(why) => why,
+            };
+            if starting.is_none() {
+                // Who has it looks once more: the daemon may have come meanwhile.
+                starting = Lock::take(&self.home, STARTING)?;
+                if starting.is_some() {
+                    continue;
+                }
+            }
+            if Instant::now() >= until {
+                bail!("{}", self.complaint(why, behind));
+            }
+            tokio::time::sleep(DAEMON_LOOK_PAUSE).await;
+        }
+    }
+
+    async fn look(&self) -> Result<Step> {
+        Ok(match self.dialler.contact(&self.home).await? {
+            Contact::Daemon(daemon) | Contact::Other(daemon) => self.judge(daemon)?,
+            Contact::None => Step::Start(None),
+            Contact::Stranger { address } => {
+                Step::Start(Some(format!("whoever listens at {address} is not the daemon")))
+            }
+            Contact::Silent { address } => {
+                Step::Start(Some(format!("whoever listens at {address} does not answer; a process that is held up?")))
+            }
+        })
+    }
+
+    fn judge(&self, daemon: Box<Proven>) -> Result<Step> {
+        let there = Speaks { version: &daemon.health.version, protocol: daemon.health.protocol };
+        let here = Speaks { version: env!("CARGO_PKG_VERSION"), protocol: PROTOCOL };
+        let replaced = match self.has_replaced.load(Ordering::Relaxed) {
+            true => Replaced::Before,
+            false => Replaced::NotYet,
+        };
+        match verdict(there, here, replaced) {
+            Verdict::Use => Ok(Step::Use(daemon)),
+            Verdict::Replace => Ok(Step::Replace(daemon)),
+            Verdict::Refuse => bail!(
+                "the daemon at {} is finch {} and speaks protocol {}, this is finch {} with protocol {}; update finch \
+                 here, or end that daemon with `finch daemon stop` once nobody needs it",
+                daemon.endpoint.url,
+                there.version,
+                there.protocol,
+                here.version,
+                here.protocol
+            ),
+        }
+    }
+
+    /// Asks an older daemon to end, once. The lock for starting is held, so it is nobody else that hears it.
+    async fn replace(&self, daemon: &Proven) -> Result<()> {
+        self.has_replaced.store(true, Ordering::Relaxed);
+        tracing::info!("the daemon is finch {}; it is asked to give way", daemon.health.version);
+        let ended = stop::end(&self.dialler, &self.home, daemon, UnderWay::Finish).await;
+        match ended {
+            Err(error) if daemon.health.protocol == PROTOCOL => {
+                tracing::warn!("finch {} stays the daemon: {error:#}", daemon.health.version);
+                Ok(())
+            }
+            ended => ended.context("an older daemon does not give way"),
+        }
+    }
+
+    /// Starts a daemon, and waits until it can be asked or there is another one.
+    async fn spawn(&self, until: Instant, behind: u64) -> Result<()> {
+        let mut command = tokio::process::Command::new(surroundings::own_binary()?);
+        command.args(DETACHED).args(&self.arguments).env("FINCH_HOME", &self.home);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        #[cfg(unix)]
+        command.arg0("finch");
+        let wait = until.saturating_duration_since(Instant::now());
+        match tokio::time::timeout(wait, command.output()).await {
+            Ok(Ok(output)) if output.status.success() => Ok(()),
+            Ok(Ok(output)) => {
+                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                bail!("{}", self.complaint(Some(said).filter(|said| !said.is_empty()), behind))
+            }
+            Ok(Err(error)) => Err(error).context("starting the daemon"),
+            Err(_) => bail!("{}", self.complaint(None, behind)),
+        }
+    }
+
+    fn complaint(&self, why: Option<String>, behind: u64) -> String {
+        let why = why.unwrap_or_else(|| format!("none was ready within {} s", START_WAIT.as_secs()));
+        let (path, last) = (log::path(&self.home), log::last_lines(&self.home, behind));
+        let log = match last.is_empty() {
+            true => format!("it said nothing in {}", path.display()),
+            false => format!("{} ends with:\n{last}", path.display()),
+        };
+        format!("there is no daemon to be had: {why}; see `finch daemon status`, or try `finch daemon run`; {log}")
+    }
+}
+
+/// What keeps an editor's link to the daemon: finds it, or starts it where the user lets that be.
+pub(crate) fn ensure(surroundings: &Surroundings) -> Result<Ensure> {
+    let starter = Arc::new(Starter::new(surroundings)?);
+    let may_start = surroundings.config.daemon.auto_spawn;
+    Ok(Arc::new(move || {
+        let starter = Arc::clone(&starter);
+        Box::pin(async move {
+            let daemon = if may_start { starter.ensure_running().await.map(Some) } else { starter.running().await };
+            match daemon {
+                Ok(Some((daemon, _))) => Ok(Link::new(daemon.endpoint.url, daemon.token)),
+                Ok(None) => Err(NoDaemon("no daemon runs, and daemon.auto_spawn is false".to_owned())),
+                Err(error) => Err(NoDaemon(format!("{error:#}"))),
+            }
+        })
+    }))
+}
+
+impl Starter {
+    /// The daemon, if one runs that can be used as it is.
+    async fn running(&self) -> Result<Option<(Box<Proven>, Came)>> {
+        Ok(match self.dialler.contact(&self.home).await? {
+            Contact::Daemon(daemon) => Some((daemon, Came::ItRan)),
+            Contact::Other(_) | Contact::None | Contact::Stranger { .. } | Contact::Silent { .. } => None,
+        })
+    }
+}
+
+/// Leaves the session of whoever called, starts the daemon in it, and ends once that can be asked: it is nobody's child.
+pub(crate) fn detach(global: &Global) -> Result<Exit> {
+    let home = surroundings::home()?;
+    leave_session()?;
+    let mut command = std::process::Command::new(surroundings::own_binary()?);
+    command.args(TO_FILE).env("FINCH_HOME", &home).current_dir(lock::folder(&home)?);
+    if let Some(config) = &global.config {
+        command.arg("--config").arg(std::path::absolute(config).context("the configuration file is no path")?);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log::for_child(&home)?);
+    name(&mut command);
+    let mut child = command.spawn().context("starting the daemon")?;
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line).context("waiting for the daemon")?;
+    }
+    if !line.is_empty() {
+        return Ok(Exit::Done);
+    }
+    // It has ended without a line: another one was there before, or it failed and its log says why.
+    let status = child.wait().context("waiting for the daemon")?;
+    Ok(if status.success() { Exit::Done } else { Exit::Failed })
+}
+
+#[cfg(unix)]
+fn leave_session() -> Result<()> {
+    rustix::process::setsid().map(drop).context("leaving the session")
+}
+
+/// Here no end of a session reaches a process without a console.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
+fn leave_session() -> Result<()> {
+    Ok(())
+}
+
+/// How it is called in lists of processes.
+#[cfg(unix)]
+fn name(command: &mut std::process::Command) {
+    std::os::unix::process::CommandExt::arg0(command, "finch");
+}
+
+/// Without a console.
+#[cfg(windows)]
+fn name(command: &mut std::process::Command) {
+    const DETACHED_PROCESS: u32 = 0x8;
+    std::os::windows::process::CommandExt::creation_flags(command, DETACHED_PROCESS);
+}
+
+/// Whether there is one now; for those who only want to tell.
+pub(crate) async fn find(home: &Path) -> Result<(Dialler, Contact)> {
+    let dialler = Dialler::new()?;
+    let contact = dialler.contact(home).await?;
+    Ok((dialler, contact))
+}

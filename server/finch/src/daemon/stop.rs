@@ -1,0 +1,110 @@
+//! Ends a daemon: it is told, and its lock is free once it has ended.
+
+use std::path::Path;
+use std::time::Instant;
+
+#[cfg(unix)]
+use anyhow::Context as _;
+use anyhow::{Result, bail};
+use finch_http::contact::{Contact, Dialler, Proven};
+use finch_http::endpoint::Endpoint;
+
+use super::lock::{self, LIFE};
+use crate::limits::{DAEMON_LOOK_PAUSE, STOP_WAIT};
+
+/// What becomes of the answers that a daemon is giving when it is told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnderWay {
+    /// They are given to their ends, for a while.
+    Finish,
+    /// They are cut off.
+    Cut,
+}
+
+/// How the wish that none runs came true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// It ran, there.
+    Ended { url: String },
+    /// None ran.
+    NoneRan,
+}
+
+/// Ends the daemon of a FINCH_HOME, if one runs.
+pub(crate) async fn stop(home: &Path, under_way: UnderWay) -> Result<Stopped> {
+    let (dialler, until) = (Dialler::new()?, Instant::now() + STOP_WAIT);
+    loop {
+        let why = match dialler.contact(home).await? {
+            Contact::Daemon(daemon) | Contact::Other(daemon) => {
+                end(&dialler, home, &daemon, under_way).await?;
+                return Ok(Stopped::Ended { url: daemon.endpoint.url });
+            }
+            Contact::None => "it is just beginning or ending".to_owned(),
+            Contact::Stranger { address } => format!("whoever listens at {address} is not it"),
+            Contact::Silent { address } => format!("it does not answer at {address}"),
+        };
+        // A daemon that begins or ends is there in a moment, or gone.
+        if lock::is_free(home, LIFE)? {
+            return Ok(Stopped::NoneRan);
+        }
+        if Instant::now() >= until {
+            bail!("a daemon holds its lock and cannot be told to end: {why}; {}", kill(home));
+        }
+        tokio::time::sleep(DAEMON_LOOK_PAUSE).await;
+    }
+}
+
+/// Tells this daemon to end, and waits until it has.
+pub(super) async fn end(dialler: &Dialler, home: &Path, daemon: &Proven, under_way: UnderWay) -> Result<()> {
+    let until = Instant::now() + STOP_WAIT;
+    dialler.shut_down(daemon).await?;
+    let mut cut = under_way == UnderWay::Cut;
+    while !has_ended(home, daemon)? {
+        if std::mem::take(&mut cut) {
+            signal(daemon.endpoint.pid)?;
+        }
+        if Instant::now() >= until {
+            bail!(
+                "the daemon at {} was told to end, and has not within {} s; `finch daemon stop --now` cuts off what is \
+                 under way; {}",
+                daemon.endpoint.url,
+                STOP_WAIT.as_secs(),
+                kill(home)
+            );
+        }
+        tokio::time::sleep(DAEMON_LOOK_PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Nobody has the lock, or another daemon has it already: an editor may start one at once.
+fn has_ended(home: &Path, daemon: &Proven) -> Result<bool> {
+    let is_replaced = matches!(Endpoint::read(home), Ok(Some(there)) if !there.is(&daemon.endpoint));
+    Ok(is_replaced || lock::is_free(home, LIFE)?)
+}
+
+/// Tells it once more, which ends it at once. It holds its lock, so the number is still its own.
+#[cfg(unix)]
+fn signal(pid: u32) -> Result<()> {
+    use rustix::process::{Pid, Signal, kill_process};
+    let pid =
+        i32::try_from(pid).ok().and_then(Pid::from_raw).context("the daemon's file has no number of a process")?;
+    match kill_process(pid, Signal::TERM) {
+        // It has ended meanwhile.
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error).context("telling the daemon to end at once"),
+    }
+}
+
+#[cfg(not(unix))]
+fn signal(_pid: u32) -> Result<()> {
+    bail!("the daemon is told to end; what is under way cannot be cut off on this system, and is finished first")
+}
+
+/// What to do about one that obeys no more.
+fn kill(home: &Path) -> String {
+    match Endpoint::read(home) {
+        Ok(Some(endpoint)) => format!("its file says that it is process {}; `kill` that", endpoint.pid),
+        Ok(None) | Err(_) => "find its process and `kill` it".to_owned(),
+    }
+}
