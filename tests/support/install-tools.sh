@@ -60,3 +60,4 @@ install nvim neovim nvim
 install llama llama.cpp llama-server
 bash tests/support/install-vscode.sh
 bash tests/support/install-emacs.sh
+bash tests/support/install-openai-clients.sh
