@@ -2,6 +2,13 @@
 //!
 //! `tests/support/install-openai-clients.sh` installs them; what they do and check is in `tests/openai_clients/`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and shows what was said"
+)]
+
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
