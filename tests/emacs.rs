@@ -16,7 +16,11 @@ fn lsp_mode_shows_ghost_text_and_a_key_takes_it() {
     let recording = Recording::new("emacs");
     let server = recording.command(&[env!("CARGO_BIN_EXE_finch").into(), "lsp".into()]);
     let home = utf8(home_with_a_model());
-    let emacs = Emacs::open(&server, &[("FINCH_HOME", home)], "def add(a, b):\n    return a + b\n\n\n");
+    let emacs = Emacs::open(
+        &server,
+        &[("FINCH_HOME", home), ("FINCH_DAEMON", "off".to_owned())],
+        "def add(a, b):\n    return a + b\n\n\n",
+    );
     let is_ready = |params: &Value| params["state"] == "ready";
     emacs.wait(|| recording.sent(Side::Server, "finch/status").iter().any(is_ready), "the model");
     emacs.press(&["M->"]);

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use crate::support::finch::home_with_a_model;
-use crate::support::neovim::{FakeServer, Installation, Neovim, Setup};
+use crate::support::neovim::{FakeServer, Installation, Neovim, Setup, without_a_daemon};
 use crate::support::record::Recording;
 
 /// Who draws the ghost text: Neovim from 0.12 on, or the plugin.
@@ -67,10 +67,10 @@ struct Served {
 /// The server behind a recorder; what was said is checked when the editor has ended.
 fn the_real_server(story: &str) -> (Recording, Served) {
     let recording = Recording::new(story);
-    let home = home_with_a_model().to_str().unwrap().to_owned();
+    let home = home_with_a_model().to_str().unwrap();
     let setup = Setup {
         server: recording.command(&[env!("CARGO_BIN_EXE_finch").into(), "lsp".into()]),
-        env: vec![("FINCH_HOME".into(), home)],
+        env: without_a_daemon(home),
         ..Setup::default()
     };
     (recording, Served { setup, ready: "finch smollm2-135m" })
@@ -656,7 +656,7 @@ fn feedback_is_told_with_its_note_and_answered() {
 fn what_is_said_in_neovim_lands_in_the_journal() {
     let home = crate::support::finch::home_of_its_own("");
     let (recording, mut served) = the_real_server("neovim-feedback");
-    served.setup.env = vec![("FINCH_HOME".into(), home.path().to_str().unwrap().to_owned())];
+    served.setup.env = without_a_daemon(home.path().to_str().unwrap());
     let (neovim, typed, ghost, _) = with_ghost_text(served);
     neovim.press(&["Tab"]);
     neovim.wait_for_buffer(&format!("{typed}{ghost}"));

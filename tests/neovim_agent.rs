@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::neovim::{FakeServer, Installation, Neovim, Setup};
+use crate::support::neovim::{FakeServer, Installation, Neovim, Setup, without_a_daemon};
 
 const COMMANDS: [&str; 12] = [
     "finch.plan",
@@ -205,7 +205,7 @@ fn home_with_a_plan() -> (tempfile::TempDir, String, String) {
 fn open_with_home(server: &FakeServer, home: &tempfile::TempDir) -> Neovim {
     Neovim::open(Setup {
         server: server.command(),
-        env: vec![("FINCH_HOME".into(), home.path().to_str().unwrap().to_owned())],
+        env: without_a_daemon(home.path().to_str().unwrap()),
         file: "main.py".into(),
         text: "# TODO: add a cache\n".into(),
         ..Setup::default()
@@ -439,7 +439,7 @@ fn from_a_todo_to_a_checked_edit_and_back() {
     let recording = Recording::new("neovim-agent");
     let neovim = Neovim::open_unattached(Setup {
         server: recording.command(&[env!("CARGO_BIN_EXE_finch").into(), "lsp".into()]),
-        env: vec![("FINCH_HOME".into(), home.path().to_str().unwrap().to_owned())],
+        env: without_a_daemon(home.path().to_str().unwrap()),
         file: todo::FILE.into(),
         text: todo::BEFORE.into(),
         ..Setup::default()

@@ -39,7 +39,7 @@ fn from_the_first_start_to_a_restart_everything_can_be_seen() {
     package(&program(home.path(), &recording), &vsix);
     let setup = json!({
         "tools": tools(), "home": home.path(), "vsix": vsix, "file": file, "chromium": chromium(),
-        "settings": { "finch.server.env": { "FINCH_HOME": finch_home } },
+        "settings": { "finch.server.env": { "FINCH_HOME": finch_home, "FINCH_DAEMON": "off" } },
         "artefacts": artefacts(), "go": path("go"),
         "feedback": root().join("schemas/lsp/finch.feedback.params.json").is_file(),
     });

@@ -147,7 +147,7 @@ fn from_a_todo_to_a_checked_edit_and_back() {
     package(&program, &vsix);
     let setup = json!({
         "tools": tools(), "home": home.path(), "vsix": vsix, "file": file, "chromium": chromium(),
-        "settings": { "finch.server.env": { "FINCH_HOME": finch_home } },
+        "settings": { "finch.server.env": { "FINCH_HOME": finch_home, "FINCH_DAEMON": "off" } },
         "artefacts": artefacts(), "after": todo::AFTER,
     });
     let mut story = node(&root().join("tests/support/vscode/todo.mjs"));

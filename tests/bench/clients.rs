@@ -63,7 +63,8 @@ fn ours(engine: &Engine, count: usize) -> Result<f64> {
             loop {
                 match stream.next().await.context("the engine ended without an answer")?? {
                     Chunk::Done(done) => break tokens += done.usage.generated_tokens,
-                    Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) => {}
+                    Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) | Chunk::Scored(_) => {
+                    }
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What an editor feels: the start, a change to a long file, and nothing at all while nobody types.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -121,6 +122,18 @@ impl Server {
                 command.env("FINCH_HOME", &empty);
             }
         }
+        command.env("FINCH_DAEMON", "off");
+        Self::spawn(command)
+    }
+
+    /// With the daemon of a FINCH_HOME, which it starts when there is none.
+    pub(crate) fn start_with_daemon(home: &Path) -> Result<Self> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_finch"));
+        command.env("FINCH_HOME", home).env_remove("FINCH_DAEMON");
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Result<Self> {
         let mut child =
             command.arg("lsp").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let input = child.stdin.take();

@@ -127,7 +127,7 @@ fn first_line(engine: &Engine, place: &Place) -> Result<String> {
         loop {
             match stream.next().await.context("the engine ended without an answer")?? {
                 Chunk::Text(more) => text.push_str(&more),
-                Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) => {}
+                Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) | Chunk::Scored(_) => {}
                 Chunk::Done(_) => return Ok(text),
             }
         }

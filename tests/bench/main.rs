@@ -14,6 +14,7 @@ mod closed_port;
 mod cloud_faults;
 mod clouds;
 mod corpus;
+mod daemon;
 mod echo;
 mod editor;
 mod evaluation;
@@ -32,7 +33,7 @@ mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | warm [MODEL] | keys | editor [MODEL] | grep | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
+const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | daemon [MODEL [KILLS]] | warm [MODEL] | keys | editor [MODEL] | grep | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -50,6 +51,9 @@ fn main() -> Result<()> {
         ("ahead", [model, places]) => ahead::print(model, places.parse()?),
         ("clients", [model]) => clients::print(model),
         ("clouds", []) => clouds::print(),
+        ("daemon", []) => daemon::print("qwen2.5-coder-0.5b", 10),
+        ("daemon", [model]) => daemon::print(model, 10),
+        ("daemon", [model, kills]) => daemon::print(model, kills.parse()?),
         ("warm", []) => warm::print("qwen2.5-coder-0.5b"),
         ("warm", [model]) => warm::print(model),
         ("keys", []) => keys::print(),

@@ -123,7 +123,7 @@ async fn infill(engine: &finch_engine::Engine, prefix: &str, tokens_max: usize) 
     loop {
         match stream.next().await.context("the engine ended without an answer")?? {
             Chunk::Done(done) => return Ok(done),
-            Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) => {}
+            Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) | Chunk::Scored(_) => {}
         }
     }
 }

@@ -40,6 +40,7 @@ impl Lsp {
         let mut child = Command::new(start.binary)
             .arg("lsp")
             .env("FINCH_HOME", start.home)
+            .env("FINCH_DAEMON", "off")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -19,7 +19,7 @@ fail() {
 
 [ -x "$finch" ] || fail "$finch is missing: cargo build --release -p finch"
 [ -x "$prefix/usr/bin/nvim" ] || fail "no Neovim under $prefix: tests/support/install-neovim.sh"
-export FINCH_HOME=${FINCH_HOME:-$HOME/.finch}
+export FINCH_HOME=${FINCH_HOME:-$HOME/.finch} FINCH_DAEMON=off
 
 work=$(mktemp -d)
 tmux() { command tmux -u -S "$work/tmux" -f "$work/tmux.conf" "$@"; }

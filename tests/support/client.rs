@@ -28,6 +28,7 @@ impl Client {
         let mut child = Command::new(env!("CARGO_BIN_EXE_finch"))
             .arg("lsp")
             .env("FINCH_HOME", home)
+            .env("FINCH_DAEMON", "off")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -238,7 +238,7 @@ pub(crate) async fn observe(fault: &Fault, ask: Ask, waits: Waits) -> Result<Obs
         match stream.next().await.context("a stream without an end")? {
             Ok(Chunk::Text(text)) => shown.push_str(&text),
             Ok(Chunk::ToolCall(call)) => calls.push(call),
-            Ok(Chunk::Reasoning(_) | Chunk::Unsure(_)) => {}
+            Ok(Chunk::Reasoning(_) | Chunk::Unsure(_) | Chunk::Scored(_)) => {}
             Ok(Chunk::Done(_)) if calls.iter().any(|call| call.arguments().is_err()) => {
                 break "bad arguments".to_owned();
             }

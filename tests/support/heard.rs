@@ -21,7 +21,7 @@ impl Heard {
                 Ok(Chunk::Text(text)) => pieces.push(text),
                 Ok(Chunk::Reasoning(text)) => reasoning.push_str(&text),
                 Ok(Chunk::ToolCall(call)) => calls.push(call),
-                Ok(Chunk::Unsure(_)) => {}
+                Ok(Chunk::Unsure(_) | Chunk::Scored(_)) => {}
                 Ok(Chunk::Done(done)) => break Ok(done),
                 Err(error) => break Err(error),
             }

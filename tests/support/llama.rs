@@ -96,6 +96,11 @@ impl Server {
         self.child.id()
     }
 
+    #[allow(dead_code, reason = "only the load on both doors asks for it")]
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// Asks the server something.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.client.post(self.port, path, body)

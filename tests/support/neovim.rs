@@ -81,6 +81,11 @@ pub(crate) struct Setup {
     pub(crate) text: String,
 }
 
+/// The environment of a server that finds its files there and loads the model itself.
+pub(crate) fn without_a_daemon(home: &str) -> Vec<(String, String)> {
+    vec![("FINCH_HOME".into(), home.to_owned()), ("FINCH_DAEMON".into(), "off".into())]
+}
+
 /// A running Neovim; dropping it ends the terminal, the editor and the server.
 pub(crate) struct Neovim {
     installation: Installation,

@@ -126,7 +126,7 @@ impl Flight {
             Some(Ok(Chunk::Unsure(probability))) => {
                 self.doubts.add(unify_line_ends(&self.heard).len(), probability);
             }
-            Some(Ok(Chunk::Reasoning(_) | Chunk::ToolCall(_))) => {}
+            Some(Ok(Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Scored(_))) => {}
             Some(Ok(Chunk::Done(done))) => {
                 self.done = Some(done);
                 self.ended = Some(Ok(match done.reason {

@@ -242,6 +242,10 @@ impl Provider for Engine {
         self.submit(Ask::Infill(request))
     }
 
+    fn scores_tokens(&self) -> bool {
+        true
+    }
+
     fn spell(&self, request: &InfillRequest) -> Option<String> {
         self.shared.prompts.spell(request).ok()
     }

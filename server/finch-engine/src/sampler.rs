@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use finch_llm::{LlmError, Sampling};
+use finch_llm::{ALTERNATIVES_MAX, LlmError, Sampling};
 
 use crate::structure::{BadForm, Constraint};
 
@@ -16,6 +16,7 @@ pub(crate) struct Sampler {
     top_k: Option<usize>,
     top_p: f32,
     unsure_below: f32,
+    alternatives: Option<usize>,
     random: SplitMix64,
     form: Option<Constraint>,
 }
@@ -50,6 +51,7 @@ impl Sampler {
             top_k: sampling.top_k,
             top_p: sampling.top_p,
             unsure_below: sampling.unsure_below,
+            alternatives: sampling.alternatives.map(|count| count.min(ALTERNATIVES_MAX)),
             random: SplitMix64(sampling.seed),
             form: None,
         }
@@ -78,6 +80,20 @@ impl Sampler {
         }
         let probability = probability(logits, usize::try_from(token).ok()?)?;
         (probability < self.unsure_below).then_some(probability)
+    }
+
+    /// How probable the model holds this token and those in its place, if that is to be told.
+    pub(crate) fn scores(&self, logits: &[f32], token: u32) -> Option<Scores> {
+        let count = self.alternatives?;
+        let chosen = usize::try_from(token).ok()?;
+        let total = LogTotal::of(logits)?;
+        let finite = logits.iter().enumerate().filter(|(_, logit)| logit.is_finite());
+        let mut candidates: Vec<Candidate> =
+            finite.map(|(id, &logit)| Candidate { id, weight: f64::from(logit) }).collect();
+        keep_likeliest(&mut candidates, count);
+        let score = |id: usize| (id_of(id), total.log_probability(logits[id]));
+        let likeliest = candidates.iter().map(|candidate| score(candidate.id)).collect();
+        logits.get(chosen).map(|_| Scores { chosen: score(chosen), likeliest })
     }
 
     /// The answer has its form and nothing may follow.
@@ -112,6 +128,33 @@ impl Sampler {
             }
         }
         candidates.last().map_or(0, |candidate| candidate.id)
+    }
+}
+
+/// Tokens with the natural logarithms of their probabilities.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Scores {
+    pub(crate) chosen: (u32, f32),
+    /// The likeliest first.
+    pub(crate) likeliest: Vec<(u32, f32)>,
+}
+
+/// What all probabilities are measured by: the greatest logit, and the logarithm of what all weigh beside it.
+struct LogTotal {
+    max: f32,
+    log_sum: f64,
+}
+
+impl LogTotal {
+    fn of(logits: &[f32]) -> Option<Self> {
+        let max = logits[likeliest(logits)?];
+        let finite = logits.iter().filter(|logit| logit.is_finite());
+        let sum: f64 = finite.map(|&logit| f64::from(logit - max).exp()).sum();
+        Some(Self { max, log_sum: sum.ln() })
+    }
+
+    fn log_probability(&self, logit: f32) -> f32 {
+        (f64::from(logit - self.max) - self.log_sum) as f32
     }
 }
 

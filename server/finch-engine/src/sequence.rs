@@ -9,15 +9,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use finch_llm::{Chunk, ChunkSender, ClientId, Done, Lane, LlmError, NotSent, Progress, StopReason, Timings, Usage};
+use finch_llm::{
+    Chunk, ChunkSender, ClientId, Done, Lane, LlmError, NotSent, Progress, ScoredToken, StopReason, Timings,
+    TokenScore, Usage,
+};
 
 use crate::{
     lanes::Job,
     limits,
     prompt::{Prompt, Prompts},
-    sampler::Sampler,
+    sampler::{Sampler, Scores},
     speculation::Guesses,
     task::Task,
+    vocabulary::Vocabulary,
     watch::{Pass, YieldsTo},
     writer::Writer,
 };
@@ -136,6 +140,7 @@ impl Sequence {
             return Ok(Step::Ended(StopReason::EndOfText));
         }
         let mut chunks: Vec<Chunk> = self.sampler.doubt(logits, token).map(Chunk::Unsure).into_iter().collect();
+        chunks.extend(self.sampler.scores(logits, token).map(|scores| scored(&scores, prompts.vocabulary())));
         let written = self.writer.token(prompts.vocabulary(), token, &mut chunks);
         self.outbox.put(chunks);
         if let ControlFlow::Break(reason) = written {
@@ -167,6 +172,20 @@ impl Sequence {
         self.outbox.waiting.push_back(Err(error));
         self.outbox
     }
+}
+
+/// Scores as texts.
+fn scored(scores: &Scores, vocabulary: &Vocabulary) -> Chunk {
+    let score = |&(token, log_probability): &(u32, f32)| {
+        // A control token stands for no text, and is told by its name.
+        let bytes = match vocabulary.bytes(token) {
+            [] => vocabulary.name(token).unwrap_or_default().as_bytes(),
+            bytes => bytes,
+        };
+        TokenScore { bytes: bytes.to_vec(), log_probability }
+    };
+    let likeliest = scores.likeliest.iter().map(score).collect();
+    Chunk::Scored(ScoredToken { chosen: score(&scores.chosen), likeliest })
 }
 
 impl Outbox {

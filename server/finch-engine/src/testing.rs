@@ -132,7 +132,7 @@ pub(crate) fn read(mut stream: GenerateStream) -> Result<(String, Done), LlmErro
         while let Some(chunk) = stream.next().await {
             match chunk? {
                 Chunk::Text(piece) => text.push_str(&piece),
-                chunk @ (Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_)) => {
+                chunk @ (Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) | Chunk::Scored(_)) => {
                     panic!("{chunk:?} where text was asked for")
                 }
                 Chunk::Done(done) => return Ok((text, done)),

@@ -20,6 +20,8 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::contact::{ContactError, Dialler};
+
 use exchange::Exchange;
 use link::Up;
 pub use link::{Ensure, Link, NoDaemon};
@@ -47,10 +49,10 @@ impl Daemon {
     ///
     /// # Errors
     /// What keeps this process from opening connections.
-    pub fn new(name: &str, state: StateSender, runtime: Handle) -> Result<Self, String> {
+    pub fn new(name: &str, state: StateSender, runtime: Handle) -> Result<Self, ContactError> {
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let name = if is_plain { name } else { "client" };
-        let http = exchange::client()?;
+        let http = Dialler::new()?.client;
         let capabilities = RwLock::new(link::nothing_yet());
         let up = watch::Sender::new(Up::Not);
         let shared = Shared { http, name: name.to_owned(), capabilities, up, state };

@@ -208,7 +208,7 @@ fn read_small(path: &Path) -> io::Result<String> {
 }
 
 /// Writes a file of the user alone, in place of the one that is there. (A temporary file is the user's alone.)
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let temporary = temporary(path, text)?;
     temporary.persist(path).map_err(|error| error.error)?;
     Ok(())

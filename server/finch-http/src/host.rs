@@ -5,6 +5,7 @@ use std::sync::Arc;
 use finch_learn::Journal;
 use finch_llm::{Origin, Provider, StateReceiver, Task};
 
+use crate::Sessions;
 use crate::endpoint::{Nonce, Token};
 
 /// A model that may be asked for by name.
@@ -57,6 +58,8 @@ pub struct Host {
     pub version: String,
     /// Where feedback is written, if the user lets finch remember.
     pub journal: Option<Journal>,
+    /// Where answers of `/v1/responses` are kept for a next request, if a client asks for it.
+    pub sessions: Option<Sessions>,
     /// The daemon ends when no client was there for so long; none: never.
     pub idle_max: Option<std::time::Duration>,
 }

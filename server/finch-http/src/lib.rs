@@ -4,9 +4,12 @@
 //! end: a provider whose model lives in a daemon. Both ends know the shapes of [`wire`] and how a daemon is found and
 //! told from a stranger, by [`endpoint`]. Tools, permissions and edits are not here: a daemon runs no tool.
 
+mod answer;
 mod client;
+pub mod contact;
 mod counters;
 pub mod endpoint;
+mod error;
 mod events;
 mod feedback;
 mod health;
@@ -15,10 +18,13 @@ mod limits;
 mod messages;
 mod metrics;
 mod openai;
+mod request;
 mod serve;
+mod sessions;
 mod status;
 pub mod wire;
 
 pub use client::{Daemon, Ensure, LOCAL, Link, NoDaemon};
 pub use host::{Asked, Found, Host, Models, Offer};
 pub use serve::{Ended, serve};
+pub use sessions::Sessions;

@@ -4,6 +4,64 @@ use std::time::Duration;
 
 /// The version of what an editor and a daemon say to each other. A daemon of another one is not used.
 pub const PROTOCOL: u32 = 1;
+
+// Requests.
+/// Bytes of a model's name.
+pub(crate) const MODEL_NAME_BYTES_MAX: usize = 256;
+/// Tokens that may be asked for. More than any model holds.
+pub(crate) const TOKENS_MAX: usize = 1 << 20;
+/// Tokens of an answer to a conversation where the request names no number.
+pub(crate) const CHAT_TOKENS_DEFAULT: usize = 4096;
+/// Tokens of a completion where the request names no number, as in OpenAI's API.
+pub(crate) const COMPLETION_TOKENS_DEFAULT: usize = 16;
+/// Texts that end an answer. OpenAI takes four of them.
+pub(crate) const STOPS_MAX: usize = 16;
+/// Bytes of one of them.
+pub(crate) const STOP_BYTES_MAX: usize = 256;
+/// Answers to one request.
+pub(crate) const CHOICES_MAX: usize = 4;
+/// Tools of one request.
+pub(crate) const TOOLS_MAX: usize = 128;
+/// Bytes of a tool's name. OpenAI takes 64, Anthropic 128.
+pub(crate) const TOOL_NAME_BYTES_MAX: usize = 128;
+/// Characters of a client's name.
+pub(crate) const CLIENT_CHARS_MAX: usize = 128;
+/// Bytes of a path in a request.
+pub(crate) const PATH_BYTES_MAX: usize = 4096;
+/// Files that a request may say its text is from.
+pub(crate) const FILES_MAX: usize = 1024;
+/// Texts that the answer may repeat.
+pub(crate) const REFERENCES_MAX: usize = 64;
+/// Excerpts around a place to fill in.
+pub(crate) const EXCERPTS_MAX: usize = 256;
+/// Bytes of a grammar.
+pub(crate) const GRAMMAR_BYTES_MAX: usize = 256 * 1024;
+
+// Answers.
+/// Silence before a stream's status is sent: within it a failure still has a status of its own.
+pub(crate) const FIRST_CHUNK_WAIT: Duration = Duration::from_secs(8);
+/// Silence within a stream before a sign of life is sent.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Bytes of a whole answer.
+pub(crate) const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Tool calls of a whole answer.
+pub(crate) const TOOL_CALLS_MAX: usize = 128;
+/// When a client that was turned away may come again, in milliseconds.
+pub(crate) const OVERLOADED_RETRY_AFTER_MS: u64 = 1000;
+/// When a model that is loading is worth another try, in milliseconds.
+pub(crate) const LOADING_RETRY_AFTER_MS: u64 = 2000;
+
+// Sessions: answers of `/v1/responses` that are kept for a next request.
+/// So many are kept at most.
+pub(crate) const SESSIONS_MAX: usize = 256;
+/// Bytes of one of them.
+pub(crate) const SESSION_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of all of them together.
+pub(crate) const SESSIONS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// And no longer than this after they were made.
+pub(crate) const SESSION_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+// Daemons.
 /// The port a daemon tries first.
 pub const PORT_FIRST: u16 = 11435;
 /// Ports it tries from there on before it takes any that is free.
@@ -32,6 +90,12 @@ pub(crate) const LINK_TRIES_MAX: u32 = 3;
 pub(crate) const RESENDS_MAX: usize = 2;
 /// Bytes of the body of an error that are read.
 pub(crate) const ERROR_BYTES_MAX: usize = 64 * 1024;
+/// How long a daemon may take to say what it does.
+pub(crate) const STATUS_WAIT: Duration = Duration::from_secs(5);
+/// How long a daemon may take to say that it has heard that it shall end.
+pub(crate) const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
+/// Bytes of what a daemon says of itself at most.
+pub(crate) const STATUS_BYTES_MAX: u64 = 4 << 20;
 
 /// Bytes of a request's head: its first line and its headers.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -75,8 +139,6 @@ pub(crate) const GENERATING_MAX: usize = 256;
 pub(crate) const GENERATING_PER_CLIENT_MAX: usize = 224;
 /// When to ask again where there was no place.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// Characters of a client's name.
-pub(crate) const CLIENT_CHARS_MAX: usize = 128;
 
 /// How long what is under way may take to end when the server stops.
 pub(crate) const DRAIN_WAIT: Duration = Duration::from_secs(10);

@@ -1,10 +1,58 @@
 //! Anthropic's `/v1/messages`.
 
-use axum::Router;
+mod request;
+mod speech;
 
-use crate::Host;
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use finch_llm::Task;
+
+use self::{
+    request::{MessagesRequest, Telling},
+    speech::{Manner, MessageSpeech},
+};
+use crate::{
+    Host,
+    answer::{self, Asker, fresh_id, fresh_seed, speak::speak, whole::hear},
+    counters::Tally,
+    error::ApiError,
+    openai::with_request_id,
+};
 
 /// Its routes.
 pub(crate) fn routes() -> Router<Host> {
-    Router::new()
+    Router::new().route("/v1/messages", post(messages)).layer(middleware::from_fn(with_request_id))
 }
+
+async fn messages(State(host): State<Host>, tally: Tally, body: Result<Bytes, BytesRejection>) -> Response {
+    answer_to(&host, tally, body).await.unwrap_or_else(ApiError::into_anthropic)
+}
+
+async fn answer_to(host: &Host, tally: Tally, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
+    let request = MessagesRequest::read(answer::body(body)?)?;
+    let asker = Asker::find(host, tally, &request.model, Task::Chat, &request.extension)?;
+    let by = asker.provenance(&request.model);
+    let stop_text = match request.stops() {
+        [only] => Some(only.clone()),
+        // Which of several it was, no provider tells.
+        _ => None,
+    };
+    let manner = Manner { id: fresh_id("msg_")?, thoughts: request.thoughts, calls: request.calls, stop_text };
+    let stream = asker.generate(request.generate(asker.client.clone(), asker.origin.clone(), fresh_seed()?));
+    match request.telling {
+        Telling::Stream => speak(stream, by, MessageSpeech::new(manner)).await,
+        Telling::Whole => {
+            let heard = hear(stream, by, request.calls).await?;
+            Ok(Json(speech::whole(&manner, &heard)).into_response())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,207 @@
 //! OpenAI's API: which path is answered by what.
+//!
+//! A handler reads a request, finds who answers, asks, and tells the answer; each of these is in a module of its own, and
+//! only this one knows them all.
 
-use axum::Router;
+mod chat;
+mod chat_answer;
+mod completion;
+mod completion_answer;
+mod content;
+mod format;
+mod models;
+mod responses;
+mod templates;
 
-use crate::Host;
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Request, State, rejection::BytesRejection},
+    http::HeaderValue,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use finch_llm::{ClientId, LlmError, Provider, Task};
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+
+use self::{
+    chat::{ChatRequest, Delivery},
+    chat_answer::ChatSpeech,
+    completion::CompletionRequest,
+    completion_answer::CompletionSpeech,
+};
+use crate::{
+    Host,
+    answer::{
+        self, Asker, Calls, fresh_id, fresh_seed, now_s,
+        speak::{Event, speak},
+        told,
+        whole::{Heard, hear},
+    },
+    counters::{Tally, Watched},
+    error::ApiError,
+    request::{Extension, Fields, model},
+    wire::{AnswerExtension, UsageWire},
+};
+
+type Body = Result<Bytes, BytesRejection>;
 
 /// Its routes.
 pub(crate) fn routes() -> Router<Host> {
     Router::new()
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*id}", get(models::one))
+        .route("/v1/chat/completions", post(chat_completions))
+        .route("/v1/completions", post(completions))
+        .route("/v1/embeddings", post(embeddings))
+        .merge(responses::routes())
+        .layer(middleware::from_fn(with_request_id))
 }
+
+/// Gives each answer a name that it can be asked about by.
+pub(crate) async fn with_request_id(request: Request, next: Next) -> Response {
+    let id = fresh_id("req_").ok().and_then(|id| HeaderValue::from_str(&id).ok());
+    let mut response = next.run(request).await;
+    if let Some(id) = id {
+        response.headers_mut().insert("request-id", id.clone());
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+async fn chat_completions(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
+    let request = ChatRequest::read(answer::body(body)?)?;
+    let asker = Asker::find(&host, tally, &request.model, Task::Chat, &request.extension)?;
+    let by = asker.provenance(&request.model);
+    let envelope = Envelope::new("chatcmpl-", &by.model)?;
+    let seed = request.wishes.seed.map_or_else(fresh_seed, Ok)?;
+    let ask = |client, seed| asker.generate(request.generate(client, asker.origin.clone(), seed));
+    if request.delivery != Delivery::Whole {
+        let speech = ChatSpeech::new(envelope, request.delivery, request.calls);
+        return speak(ask(asker.client.clone(), seed), by, speech).await;
+    }
+    let streams = several(request.choices, &asker.client, seed, ask);
+    let heard = try_join_all(streams.into_iter().map(|stream| hear(stream, by.clone(), request.calls))).await?;
+    Ok(Json(chat_answer::whole(&envelope, &heard)).into_response())
+}
+
+async fn completions(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
+    let request = CompletionRequest::read(answer::body(body)?)?;
+    let asker = Asker::find(&host, tally, &request.model, Task::Completion, &request.extension)?;
+    let by = asker.provenance(&request.model);
+    let envelope = Envelope::new("cmpl-", &by.model)?;
+    let holds = asker.provider.capabilities().context_tokens_max;
+    if !request.may_be_cut() {
+        check_length(asker.provider.as_ref(), &request.prefix, holds)?;
+    }
+    let seed = request.wishes.seed.map_or_else(fresh_seed, Ok)?;
+    let ask = |client, seed| asker.infill(request.infill(client, asker.origin.clone(), seed, holds));
+    if request.delivery != Delivery::Whole {
+        let speech = CompletionSpeech::new(envelope, request.delivery, request.echo.clone());
+        return speak(ask(asker.client.clone(), seed), by, speech).await;
+    }
+    let streams = several(request.choices, &asker.client, seed, ask);
+    let heard = try_join_all(streams.into_iter().map(|stream| hear(stream, by.clone(), Calls::Several))).await?;
+    Ok(Json(completion_answer::whole(&envelope, request.echo.as_deref(), &heard)).into_response())
+}
+
+/// No provider makes embeddings; to say so beats to make up numbers.
+async fn embeddings(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
+    let mut fields = Fields::of(answer::body(body)?, "")?;
+    let model = model::read(&mut fields)?;
+    Asker::find(&host, tally, &model, Task::Chat, &Extension::default())?;
+    Err(ApiError::unsupported("model", "makes no embeddings, and neither does any other model here"))
+}
+
+/// Asks several times, as several clients and with several seeds, so that no answer takes the place of another.
+fn several(choices: usize, client: &ClientId, seed: u64, ask: impl Fn(ClientId, u64) -> Watched) -> Vec<Watched> {
+    let one = |(index, offset): (usize, u64)| {
+        let client = if index == 0 { client.clone() } else { ClientId::new(format!("{}/{index}", client.as_str())) };
+        ask(client, seed.wrapping_add(offset))
+    };
+    (0..choices).zip(0..).map(one).collect()
+}
+
+/// A text that is gone on with is not silently shortened.
+fn check_length(provider: &dyn Provider, text: &str, tokens_max: usize) -> Result<(), ApiError> {
+    match provider.tokens_of(text) {
+        Some(tokens) if tokens >= tokens_max => Err(LlmError::ContextTooLong { tokens, tokens_max }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// What stands around every answer of a request, the same in all its events.
+#[derive(Debug, Clone)]
+pub(crate) struct Envelope {
+    pub(crate) id: String,
+    pub(crate) created_s: u64,
+    pub(crate) model: String,
+}
+
+impl Envelope {
+    fn new(prefix: &str, model: &str) -> Result<Self, ApiError> {
+        Ok(Self { id: fresh_id(prefix)?, created_s: now_s(), model: model.to_owned() })
+    }
+
+    fn body(&self, object: &str, choices: Value) -> Value {
+        json!({
+            "id": self.id,
+            "object": object,
+            "created": self.created_s,
+            "model": self.model,
+            "choices": choices,
+        })
+    }
+
+    fn event(&self, object: &str, choices: Value, delivery: Delivery, finch: Option<&AnswerExtension>) -> Event {
+        let mut body = self.body(object, choices);
+        if delivery == Delivery::StreamWithUsage {
+            body["usage"] = Value::Null;
+        }
+        if let Some(finch) = finch {
+            body["finch"] = json!(finch);
+        }
+        Event::Data(body)
+    }
+
+    /// The event behind the last one, if it is wanted.
+    fn usage_event(
+        &self,
+        object: &str,
+        delivery: Delivery,
+        usage: Value,
+        finch: Option<AnswerExtension>,
+    ) -> Option<Event> {
+        if delivery != Delivery::StreamWithUsage {
+            return None;
+        }
+        let mut body = self.body(object, json!([]));
+        body["usage"] = usage;
+        body["finch"] = json!(finch);
+        Some(Event::Data(body))
+    }
+}
+
+/// Tells what the answers to one request cost together. OpenAI counts the prompt once; finch says what was computed.
+fn sum(body: &mut Value, heard: &[Heard]) {
+    let Some(first) = heard.first() else { return };
+    let mut usage = first.done.usage;
+    usage.generated_tokens = heard.iter().map(|heard| heard.done.usage.generated_tokens).sum();
+    body["model"] = first.by.model.as_str().into();
+    body["usage"] = answer::openai_usage(&usage);
+    let mut all = UsageWire::default();
+    for usage in heard.iter().map(|heard| heard.done.usage) {
+        all.prompt_tokens += usage.prompt_tokens;
+        all.cached_tokens += usage.cached_tokens;
+        all.suffix_tokens += usage.suffix_tokens;
+        all.generated_tokens += usage.generated_tokens;
+        all.drafted_tokens += usage.drafted_tokens;
+        all.accepted_tokens += usage.accepted_tokens;
+    }
+    body["finch"] = json!(AnswerExtension { usage: Some(all), ..told(&first.by, &first.done) });
+}
+
+#[cfg(test)]
+mod tests;

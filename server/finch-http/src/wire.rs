@@ -340,7 +340,8 @@ impl ErrorExtension {
                 LlmError::RateLimited { retry_after: Duration::from_millis(self.retry_after_ms.unwrap_or_default()) }
             }
             "unauthorized" => LlmError::Unauthorized { reason: message },
-            "context-too-long" => LlmError::ContextTooLong {
+            // The second is what OpenAI's clients know it by.
+            "context-too-long" | "context_length_exceeded" => LlmError::ContextTooLong {
                 tokens: self.tokens.unwrap_or_default(),
                 tokens_max: self.tokens_max.unwrap_or_default(),
             },

@@ -26,7 +26,7 @@ pub mod structured;
 
 pub use alignment::ALIGNMENT;
 pub use error::LlmError;
-pub use limits::{CHUNKS_MAX, SSE_EVENT_BYTES_MAX};
+pub use limits::{ALTERNATIVES_MAX, CHUNKS_MAX, SSE_EVENT_BYTES_MAX};
 pub use message::{
     Answer, BadArguments, Image, Kept, Message, OutputFormat, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
@@ -35,6 +35,6 @@ pub use provider::{Capabilities, Provider, ProviderId};
 pub use request::{ClientId, Excerpt, GenerateRequest, InfillContext, InfillRequest, Lane, Sampling};
 pub use state::{ModelState, StateReceiver, StateSender, state_channel};
 pub use stream::{
-    Chunk, ChunkSender, Done, GenerateStream, NotSent, Progress, Provenance, ReaderGone, StopReason, Timings, Usage,
-    stream,
+    Chunk, ChunkSender, Done, GenerateStream, NotSent, Progress, Provenance, ReaderGone, ScoredToken, StopReason,
+    Timings, TokenScore, Usage, stream,
 };

@@ -8,6 +8,9 @@ pub const CHUNKS_MAX: usize = 64;
 /// A line of a stream, or an event of several lines. Real ones stay a thousand times below it.
 pub const SSE_EVENT_BYTES_MAX: usize = 10 * 1024 * 1024;
 
+/// Tokens that are told in the place of one, at most.
+pub const ALTERNATIVES_MAX: usize = 20;
+
 // Connections.
 
 /// Name lookup, connection and TLS together.

@@ -60,6 +60,11 @@ pub trait Provider: Send + Sync + 'static {
         !self.capabilities().model.is_empty()
     }
 
+    /// Whether it tells how probable each token was, where that is asked for.
+    fn scores_tokens(&self) -> bool {
+        false
+    }
+
     /// The exact prompt of an infill, control tokens by their names; `None` where only the service knows it.
     fn spell(&self, _request: &InfillRequest) -> Option<String> {
         None

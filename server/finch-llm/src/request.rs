@@ -51,11 +51,24 @@ pub struct Sampling {
     /// A token that the model holds less probable than this is announced by a [`Chunk::Unsure`](crate::Chunk::Unsure),
     /// by providers that know; 0 asks for no such chunks.
     pub unsure_below: f32,
+    /// Every token is told with its probability by a [`Chunk::Scored`](crate::Chunk::Scored), and with this many of the
+    /// likeliest in its place ([`ALTERNATIVES_MAX`](crate::ALTERNATIVES_MAX) at most), by providers that
+    /// [score tokens](crate::Provider::scores_tokens); none asks for no such chunks.
+    pub alternatives: Option<usize>,
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: 0.0, top_k: None, top_p: 1.0, seed: 0, tokens_max: 64, stop: Vec::new(), unsure_below: 0.0 }
+        Self {
+            temperature: 0.0,
+            top_k: None,
+            top_p: 1.0,
+            seed: 0,
+            tokens_max: 64,
+            stop: Vec::new(),
+            unsure_below: 0.0,
+            alternatives: None,
+        }
     }
 }
 

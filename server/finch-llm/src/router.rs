@@ -250,6 +250,10 @@ impl Provider for Router {
         is_ready
     }
 
+    fn scores_tokens(&self) -> bool {
+        self.first().is_some_and(|first| first.provider.scores_tokens())
+    }
+
     fn spell(&self, request: &InfillRequest) -> Option<String> {
         self.first()?.provider.spell(request)
     }

@@ -20,8 +20,26 @@ pub enum Chunk {
     ToolCall(ToolCall),
     /// How probable the model held what comes next: a token less so than [`crate::Sampling::unsure_below`].
     Unsure(f32),
+    /// A token of the answer and how probable it was; its text comes behind it, or later.
+    Scored(ScoredToken),
     /// The last chunk.
     Done(Done),
+}
+
+/// A token that was chosen, beside those that could have been.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredToken {
+    pub chosen: TokenScore,
+    /// The likeliest tokens in its place, the likeliest first.
+    pub likeliest: Vec<TokenScore>,
+}
+
+/// A token and the natural logarithm of the probability that the model gave it, whatever the sampling.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenScore {
+    /// What the token stands for. A character may be spread over several tokens.
+    pub bytes: Vec<u8>,
+    pub log_probability: f32,
 }
 
 /// Why generation ended.

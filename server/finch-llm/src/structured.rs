@@ -105,7 +105,7 @@ async fn hear(mut stream: GenerateStream) -> Result<Heard, LlmError> {
                     return Err(LlmError::Protocol { reason: "the answer does not end".to_owned() });
                 }
             }
-            Some(Ok(Chunk::Reasoning(_) | Chunk::Unsure(_) | Chunk::ToolCall(_))) => {}
+            Some(Ok(Chunk::Reasoning(_) | Chunk::Unsure(_) | Chunk::Scored(_) | Chunk::ToolCall(_))) => {}
             Some(Ok(Chunk::Done(done))) => {
                 let progress = Progress { usage: done.usage, timings: done.timings };
                 return Ok(Heard { text, reason: done.reason, progress, provenance: stream.provenance() });

@@ -1,13 +1,14 @@
 //! The local model as a provider from the first moment: it loads behind the caller's back and says how far it is.
 //!
-//! `finch lsp` answers `initialize` before any model is there. Until the engine is ready every request ends in
-//! `Loading` or `Unavailable`; from then on it goes straight to the engine.
+//! `finch lsp` answers `initialize` before any model is there. Until the model is ready every request ends in
+//! `Loading` or `Unavailable`; from then on it goes straight to the engine in this process, or to the daemon.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::{Context as _, Result};
 use finch_engine::{Engine, EngineOptions, Kernels, Runtime};
+use finch_http::{Daemon, Ensure};
 use finch_llm::{
     Capabilities, GenerateRequest, GenerateStream, InfillRequest, LlmError, ModelState, Provider, ProviderId,
     StateReceiver, StateSender, state_channel,
@@ -15,20 +16,28 @@ use finch_llm::{
 use finch_model::Home;
 use finch_model::catalogue::Catalogue;
 use finch_model::manifest::{MANIFEST_FILE, ModelId};
+use tokio::runtime::Handle;
 
 use crate::config::KernelsConfig;
 use crate::surroundings::Surroundings;
 use crate::trial;
 
-/// A provider whose engine arrives later.
+/// A provider whose model arrives later: in this process, or in a daemon.
 pub(crate) struct LocalProvider {
-    engine: Arc<OnceLock<Engine>>,
+    place: Place,
     state: StateReceiver,
 }
 
-/// Loads the model of a provider, once it is known which.
+/// Where the one who answers is put.
+type Place = Arc<RwLock<Option<Arc<dyn Provider>>>>;
+
+fn put(place: &Place, provider: Option<Arc<dyn Provider>>) {
+    *place.write().unwrap_or_else(PoisonError::into_inner) = provider;
+}
+
+/// Gets the model of a provider, once it is known which.
 pub(crate) struct Loader {
-    place: Arc<OnceLock<Engine>>,
+    place: Place,
     sender: StateSender,
 }
 
@@ -40,6 +49,25 @@ impl Loader {
             tracing::error!("cannot start a thread to load the model: {error}");
         }
     }
+
+    /// Lets a daemon answer for as long as there is one to be had; then the model is loaded here.
+    pub(crate) fn start_linked(self, surroundings: Surroundings, name: &str, ensure: Ensure, runtime: &Handle) {
+        let daemon = match Daemon::new(name, self.sender.clone(), runtime.clone()) {
+            Ok(daemon) => daemon,
+            Err(error) => {
+                tracing::warn!("no daemon can be asked, so the model is loaded in this process: {error}");
+                return self.start(surroundings);
+            }
+        };
+        put(&self.place, Some(Arc::new(daemon.clone())));
+        runtime.spawn(async move {
+            let no = daemon.keep_linked(ensure).await;
+            tracing::warn!("no daemon, so the model is loaded in this process: {no}");
+            self.sender.send_replace(ModelState::Starting);
+            put(&self.place, None);
+            self.start(surroundings);
+        });
+    }
 }
 
 impl LocalProvider {
@@ -47,26 +75,31 @@ impl LocalProvider {
     pub(crate) fn ready(engine: Engine) -> (Self, StateReceiver) {
         let (sender, state) = state_channel();
         sender.send_replace(ModelState::Ready { model: engine.capabilities().model });
-        (Self { engine: Arc::new(OnceLock::from(engine)), state: state.clone() }, state)
+        let engine: Arc<dyn Provider> = Arc::new(engine);
+        (Self { place: Arc::new(RwLock::new(Some(engine))), state: state.clone() }, state)
     }
 
     /// A provider that will have no engine; `next` is what the user can do about it.
     pub(crate) fn absent(next: String) -> (Self, StateReceiver) {
         let (sender, state) = state_channel();
         sender.send_replace(ModelState::Absent { next });
-        (Self { engine: Arc::default(), state: state.clone() }, state)
+        (Self { place: Arc::default(), state: state.clone() }, state)
     }
 
     /// A provider whose engine the loader puts in its place.
     pub(crate) fn later() -> (Self, StateReceiver, Loader) {
         let (sender, state) = state_channel();
-        let engine = Arc::new(OnceLock::new());
-        let loader = Loader { place: Arc::clone(&engine), sender };
-        (Self { engine, state: state.clone() }, state, loader)
+        let place = Place::default();
+        let loader = Loader { place: Arc::clone(&place), sender };
+        (Self { place, state: state.clone() }, state, loader)
     }
 
-    fn engine(&self) -> Result<&Engine, LlmError> {
-        self.engine.get().ok_or_else(|| match &*self.state.borrow() {
+    fn answerer(&self) -> Option<Arc<dyn Provider>> {
+        self.place.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn ready_or_why(&self) -> Result<Arc<dyn Provider>, LlmError> {
+        self.answerer().ok_or_else(|| match &*self.state.borrow() {
             ModelState::Absent { next } => LlmError::Unavailable { reason: format!("no model is installed; {next}") },
             ModelState::Failed { error, next } => LlmError::Unavailable { reason: format!("{error}; {next}") },
             _ => LlmError::Loading,
@@ -76,12 +109,12 @@ impl LocalProvider {
 
 impl Provider for LocalProvider {
     fn id(&self) -> ProviderId {
-        ProviderId::new("local")
+        ProviderId::new(finch_http::LOCAL)
     }
 
     fn capabilities(&self) -> Capabilities {
-        match self.engine.get() {
-            Some(engine) => engine.capabilities(),
+        match self.answerer() {
+            Some(answerer) => answerer.capabilities(),
             None => Capabilities {
                 model: String::new(),
                 fill_in_the_middle: false,
@@ -94,24 +127,28 @@ impl Provider for LocalProvider {
     }
 
     fn generate(&self, request: GenerateRequest) -> GenerateStream {
-        self.engine().map_or_else(GenerateStream::failed, |engine| engine.generate(request))
+        self.ready_or_why().map_or_else(GenerateStream::failed, |answerer| answerer.generate(request))
     }
 
     fn infill(&self, request: InfillRequest) -> GenerateStream {
-        self.engine().map_or_else(GenerateStream::failed, |engine| engine.infill(request))
+        self.ready_or_why().map_or_else(GenerateStream::failed, |answerer| answerer.infill(request))
+    }
+
+    fn scores_tokens(&self) -> bool {
+        self.answerer().is_some_and(|answerer| answerer.scores_tokens())
     }
 
     fn spell(&self, request: &InfillRequest) -> Option<String> {
-        self.engine.get()?.spell(request)
+        self.answerer()?.spell(request)
     }
 
     fn tokens_of(&self, text: &str) -> Option<usize> {
-        self.engine.get()?.tokens_of(text)
+        self.answerer()?.tokens_of(text)
     }
 }
 
 /// Loads the model and tells the state channel. The sender lives as long as the loading does.
-fn load_into(place: &OnceLock<Engine>, state: &StateSender, surroundings: &Surroundings) {
+fn load_into(place: &Place, state: &StateSender, surroundings: &Surroundings) {
     let folder = match wanted_model(surroundings) {
         Ok(folder) => folder,
         Err(NoModel { next, .. }) => {
@@ -124,8 +161,7 @@ fn load_into(place: &OnceLock<Engine>, state: &StateSender, surroundings: &Surro
     let loaded = load(surroundings, &folder);
     state.send_replace(match loaded {
         Ok(engine) => {
-            let unset = place.set(engine);
-            debug_assert!(unset.is_ok(), "one loader fills one place");
+            put(place, Some(Arc::new(engine)));
             ModelState::Ready { model }
         }
         Err(error) => ModelState::Failed { error: format!("{error:#}"), next: "run `finch doctor`".to_owned() },

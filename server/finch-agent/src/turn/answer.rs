@@ -33,7 +33,7 @@ pub(crate) async fn hear(mut stream: GenerateStream, teller: &mut Teller<'_>) ->
                 bytes += call.arguments_json.len();
                 answer.tool_calls.push(with_own_id(call, &answer.tool_calls));
             }
-            Some(Ok(Chunk::Unsure(_))) => {}
+            Some(Ok(Chunk::Unsure(_) | Chunk::Scored(_))) => {}
             Some(Ok(Chunk::Done(done))) => {
                 answer.kept = stream.kept();
                 return Ok(Ok(Heard { answer, reason: done.reason, usage: done.usage }));

@@ -104,7 +104,7 @@ async fn hear(agent: &Agent, request: GenerateRequest) -> Option<String> {
         match chunk {
             Ok(Chunk::Text(piece)) => text.push_str(&piece),
             Ok(Chunk::Done(done)) => return (done.reason != StopReason::ContextFull).then_some(text),
-            Ok(Chunk::Reasoning(_) | Chunk::Unsure(_) | Chunk::ToolCall(_)) => {}
+            Ok(Chunk::Reasoning(_) | Chunk::Unsure(_) | Chunk::Scored(_) | Chunk::ToolCall(_)) => {}
             Err(error) => {
                 tracing::warn!(%error, "no summary");
                 return None;

@@ -121,7 +121,7 @@ fn read(mut stream: GenerateStream) -> Result<(String, Vec<String>), LlmError> {
         match chunk? {
             Chunk::Text(piece) => text.push_str(&piece),
             Chunk::ToolCall(call) => tools.push(call.name),
-            Chunk::Reasoning(_) | Chunk::Unsure(_) => {}
+            Chunk::Reasoning(_) | Chunk::Unsure(_) | Chunk::Scored(_) => {}
             Chunk::Done(_) => break,
         }
     }

@@ -105,3 +105,29 @@ fn a_doubt_is_the_softmax_of_what_was_chosen() {
     check_doubt(&[f32::INFINITY, 1.0, f32::NAN, 1.0], 1, 0.95, Some(0.5));
     check_doubt(&[1.0], 7, 0.95, None);
 }
+
+#[test]
+fn scores_are_logarithms_of_the_softmax_the_likeliest_first() {
+    // Shares of 0.5, 0.25, 0.25 and none.
+    let logits = [1.0 + 2f32.ln(), 1.0, f32::NEG_INFINITY, 1.0];
+    #[track_caller]
+    fn check(logits: &[f32], alternatives: Option<usize>, token: u32, expected: Option<(f32, &[(u32, f32)])>) {
+        // Whatever is drawn by: the model's own probabilities are told.
+        let sampling = Sampling { temperature: 0.3, top_k: Some(1), alternatives, ..Sampling::default() };
+        let scores = Sampler::new(&sampling).scores(logits, token);
+        assert_eq!(scores.is_some(), expected.is_some(), "{scores:?}");
+        let (Some(scores), Some((chosen, likeliest))) = (scores, expected) else { return };
+        let is_near = |found: f32, share: f32| (found.exp() - share).abs() < 1e-6;
+        assert_eq!(scores.chosen.0, token);
+        assert!(is_near(scores.chosen.1, chosen), "{scores:?}");
+        let ids = |tokens: &[(u32, f32)]| tokens.iter().map(|(token, _)| *token).collect::<Vec<_>>();
+        assert_eq!(ids(&scores.likeliest), ids(likeliest));
+        assert!(scores.likeliest.iter().zip(likeliest).all(|(found, wanted)| is_near(found.1, wanted.1)), "{scores:?}");
+    }
+    check(&logits, None, 0, None);
+    check(&logits, Some(0), 1, Some((0.25, &[])));
+    check(&logits, Some(2), 3, Some((0.25, &[(0, 0.5), (1, 0.25)])));
+    check(&logits, Some(99), 0, Some((0.5, &[(0, 0.5), (1, 0.25), (3, 0.25)])));
+    check(&logits, Some(1), 9, None);
+    check(&[f32::NAN], Some(1), 0, None);
+}

@@ -146,7 +146,7 @@ fn taken(stream: &mut GenerateStream) -> (String, usize, Option<Result<Done, Llm
                 text.push_str(&piece);
                 chunks += 1;
             }
-            Some(Ok(chunk @ (Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_)))) => {
+            Some(Ok(chunk @ (Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) | Chunk::Scored(_)))) => {
                 panic!("{chunk:?} in an infill")
             }
         }

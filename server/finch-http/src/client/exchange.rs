@@ -8,23 +8,12 @@ use std::time::Duration;
 use axum::body::Bytes;
 use finch_llm::sse::{SseEvent, SseParser};
 use finch_llm::{Chunk, ChunkSender, LlmError};
-use reqwest::{Client, Response, header, redirect};
+use reqwest::{Response, header};
 use tokio::time::timeout;
 
 use super::link::{Link, Up};
 use super::{Shared, read};
-use crate::limits::{CONNECT_WAIT, ERROR_BYTES_MAX, LINK_WAIT, POOL_IDLE, RESENDS_MAX};
-
-/// A client that speaks to this machine alone.
-pub(super) fn client() -> Result<Client, String> {
-    let builder = Client::builder()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_WAIT)
-        .pool_idle_timeout(POOL_IDLE)
-        .tcp_nodelay(true);
-    builder.build().map_err(|error| error.to_string())
-}
+use crate::limits::{ERROR_BYTES_MAX, LINK_WAIT, RESENDS_MAX};
 
 pub(super) struct Exchange {
     pub(super) shared: Arc<Shared>,

@@ -253,10 +253,7 @@ async fn answer(State(fake): State<Fake>, body: Bytes) -> Body {
     Body::from_stream(futures_util::StreamExt::chain(stream::iter([Ok(text)]), end))
 }
 
-/// A client as the binary makes it: TLS is settled, though no connection of it uses any.
 fn client(state: finch_llm::StateSender) -> Daemon {
-    // Another test may have been first.
-    rustls::crypto::ring::default_provider().install_default().ok();
     Daemon::new("test", state, Handle::current()).unwrap()
 }
 

@@ -98,6 +98,6 @@ fn peeled(peeler: &mut Peeler, chunk: Chunk) -> Option<Chunk> {
     match chunk {
         Chunk::Text(text) => Some(peeler.push(&text)).filter(|text| !text.is_empty()).map(Chunk::Text),
         Chunk::Done(done) => Some(Chunk::Done(done)),
-        Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) => None,
+        Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Unsure(_) | Chunk::Scored(_) => None,
     }
 }

@@ -58,6 +58,7 @@ pub(crate) fn told(outcome: &Result<(Vec<Chunk>, Vec<Kept>), LlmError>) -> Strin
                         writeln!(out, "call {} {} {}", call.id, call.name, call.arguments_json).unwrap();
                     }
                     Chunk::Unsure(probability) => writeln!(out, "unsure {probability}").unwrap(),
+                    Chunk::Scored(token) => writeln!(out, "scored {token:?}").unwrap(),
                     Chunk::Done(done) => {
                         let usage = done.usage;
                         let counts = (usage.prompt_tokens, usage.cached_tokens, usage.generated_tokens);

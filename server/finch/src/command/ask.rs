@@ -219,7 +219,7 @@ async fn listen(stream: &mut GenerateStream, shown: &mut Shown) -> Result<End> {
         match chunk.context("the answer stopped without an end")?? {
             Chunk::Text(text) => shown.text(&text)?,
             Chunk::Reasoning(text) => shown.reasoning(&text),
-            Chunk::Unsure(_) => {}
+            Chunk::Unsure(_) | Chunk::Scored(_) => {}
             Chunk::ToolCall(call) => bail!("the model called {} where nothing can be called", call.name),
             Chunk::Done(done) => return Ok(End::Done(done)),
         }

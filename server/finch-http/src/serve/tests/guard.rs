@@ -110,6 +110,7 @@ async fn a_server_of_other_machines_does_not_start() {
             nonce: server.nonce.clone(),
             version: String::new(),
             journal: None,
+            sessions: None,
             idle_max: None,
         };
         let error = crate::serve(listener, host, std::future::pending()).await.unwrap_err().to_string();

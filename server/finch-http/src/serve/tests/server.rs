@@ -121,6 +121,7 @@ impl Server {
             nonce: nonce.clone(),
             version: "1.2.3".to_owned(),
             journal: None,
+            sessions: None,
             idle_max: None,
         };
         change(&mut host);
