@@ -57,6 +57,9 @@ mod remembers;
 #[cfg(unix)]
 mod restarts_the_server;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod runs_a_daemon;
+#[cfg(test)]
 #[cfg(unix)]
 mod sets_up;
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! `finch daemon`: runs, starts, stops and shows the one process that holds the model.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use finch_http::contact::{Contact, Proven};
+use finch_http::wire::{StateWire, Status};
 use serde_json::{Value, json};
 
 use super::print;
@@ -91,30 +91,52 @@ fn report(daemon: &Proven, mut status: Value) -> Result<String> {
     Ok(format!("{status:#}\n"))
 }
 
-/// The same for people: a line for each thing that it tells, in its order.
+/// The same for people. Of a daemon of another version, whatever it says.
 fn shown(daemon: &Proven, status: &Value) -> String {
-    let mut text =
-        format!("finch {} at {}, process {}\n", daemon.health.version, daemon.endpoint.url, daemon.endpoint.pid);
-    lines(&mut text, "", status);
+    let told = match serde_json::from_value::<Status>(status.clone()) {
+        Ok(status) => told(&status),
+        Err(_) => format!("{status:#}"),
+    };
+    let Proven { endpoint, health, .. } = daemon;
+    let text = format!("finch {} at {}, process {}\n{told}\n", health.version, endpoint.url, endpoint.pid);
     text.chars().map(|character| if character == '\n' { '\n' } else { super::visible(character) }).collect()
 }
 
-fn lines(text: &mut String, name: &str, value: &Value) {
-    let under = |inner: &str| if name.is_empty() { inner.to_owned() } else { format!("{name} {inner}") };
-    match value {
-        Value::Object(members) => members.iter().for_each(|(key, value)| lines(text, &under(key), value)),
-        Value::Array(items) => {
-            let each = items.iter().enumerate();
-            each.for_each(|(index, value)| lines(text, &under(&(index + 1).to_string()), value));
-        }
-        Value::Null => {}
-        Value::String(word) => line(text, name, word),
-        Value::Bool(_) | Value::Number(_) => line(text, name, &value.to_string()),
-    }
+fn told(status: &Status) -> String {
+    let Status { state, models, clients, requests, tokens, tokens_per_second, memory, .. } = status;
+    let none_or = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let memory = memory.resident_bytes.map_or("unknown".to_owned(), |bytes| format!("{} MB", bytes / 1_000_000));
+    [
+        format!("local model: {}", of_state(state)),
+        format!("models: {}", none_or(models)),
+        format!("clients: {}", none_or(clients)),
+        format!(
+            "requests: {} under way, {} in all, {} refused, {} failed",
+            requests.running, requests.total, requests.refused, requests.failed
+        ),
+        format!("tokens: {} read, {} more from the cache, {} written", tokens.prompt, tokens.cached, tokens.generated),
+        format!("speed: {tokens_per_second:.1} tokens/s over the last minute"),
+        format!("memory: {memory}"),
+        format!("up: {} s", status.uptime_s),
+    ]
+    .join("\n")
 }
 
-fn line(text: &mut String, name: &str, said: &str) {
-    writeln!(text, "{}: {said}", name.replace('_', " ")).unwrap_or_else(|_| unreachable!("a String takes all"));
+fn of_state(state: &StateWire) -> String {
+    match state {
+        StateWire::Absent { next } => format!("none; {next}"),
+        StateWire::Starting => "starting".to_owned(),
+        StateWire::Downloading { file, bytes_done, bytes_total } => match bytes_total {
+            Some(total) => format!("fetching {file}: {} of {} MB", bytes_done / 1_000_000, total / 1_000_000),
+            None => format!("fetching {file}: {} MB", bytes_done / 1_000_000),
+        },
+        StateWire::Importing { bytes_done, bytes_total } => {
+            format!("building: {} of {} MB", bytes_done / 1_000_000, bytes_total / 1_000_000)
+        }
+        StateWire::Loading { model } => format!("{model}, loading"),
+        StateWire::Ready { model } => format!("{model}, ready"),
+        StateWire::Failed { error, next } => format!("failed: {error}; {next}"),
+    }
 }
 
 fn install(arguments: &cli::Install) -> Result<Exit> {

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, anyhow};
 use finch_engine::machine;
+use finch_http::contact::Contact;
 use finch_llm::router::{Consent, Policy};
 use finch_model::Manifest;
 use serde::Serialize;
@@ -13,6 +14,7 @@ use crate::cli::Json;
 use crate::clouds;
 use crate::config::{CloudConfig, Provider, RouterConfig};
 use crate::confinement;
+use crate::daemon::start;
 use crate::local;
 use crate::projects;
 use crate::services;
@@ -47,6 +49,7 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &Json) -> Result<Ex
             .iter()
             .map(|problem| Finding::of("configuration", Err(anyhow!("{}", problem.replace('\n', " "))))),
     );
+    findings.push(Finding::of("daemon", daemon(&surroundings)));
     findings.extend(commands(&surroundings));
     findings.extend(providers(&mut surroundings)?);
     let surroundings = &surroundings;
@@ -65,6 +68,27 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &Json) -> Result<Ex
         }
     }
     Ok(if good { Exit::Done } else { Exit::Failed })
+}
+
+/// Whether the daemon runs, which one, and where. That none does is no failure: an editor starts it.
+fn daemon(surroundings: &Surroundings) -> Result<String> {
+    let (_, contact) = super::runtime()?.block_on(start::find(surroundings.home.root()))?;
+    let none = match surroundings.config.daemon.auto_spawn {
+        true => "none runs; an editor starts it, and so does `finch daemon start`",
+        false => "none runs, and daemon.auto_spawn is false; `finch daemon start` starts it",
+    };
+    match contact {
+        Contact::Daemon(daemon) | Contact::Other(daemon) => Ok(format!(
+            "finch {} at {}, process {}, protocol {}",
+            daemon.health.version, daemon.endpoint.url, daemon.endpoint.pid, daemon.health.protocol
+        )),
+        Contact::None => Ok(none.to_owned()),
+        Contact::Stranger { address } => Ok(format!("{none}; whoever listens at {address} is another program")),
+        Contact::Silent { address } => Err(anyhow!(
+            "whoever listens at {address} does not answer; if that is a daemon that is held up, `finch daemon stop` says \
+             which process it is"
+        )),
+    }
 }
 
 /// What holds the agent's commands. Where nothing does, each is asked about, which is no failure.

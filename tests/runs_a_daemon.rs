@@ -1,0 +1,394 @@
+//! One daemon per FINCH_HOME: however many want it, whoever has its port, and however it ends.
+//!
+//! No model is installed here: what counts is who runs, where, and who is told the token.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use finch_http::endpoint::{Endpoint, Nonce, Token};
+use serde_json::Value;
+
+use crate::support::finch::{Background, Said, command, finch, said};
+
+/// No single wait of these tests is longer.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+const POLL_PAUSE: Duration = Duration::from_millis(10);
+
+/// A FINCH_HOME whose daemon, if one is left, ends with the test.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    /// With these lines behind `[daemon]`. Any port, unless they say otherwise.
+    fn new(lines: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let port = if lines.contains("port") { "" } else { "port = 0\n" };
+        std::fs::write(home.path().join("config.toml"), format!("[daemon]\n{port}{lines}\n")).unwrap();
+        Self(home)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn finch(&self, arguments: &[&str]) -> Said {
+        finch(self.path(), arguments)
+    }
+
+    #[track_caller]
+    fn start(&self) -> Endpoint {
+        let said = self.finch(&["daemon", "start"]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        self.endpoint().unwrap()
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        Endpoint::read(self.path()).unwrap()
+    }
+
+    fn status(&self) -> Value {
+        let said = self.finch(&["daemon", "status", "--json"]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        serde_json::from_str(&said.out).unwrap()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path().join("daemon/daemon.log")).unwrap_or_default()
+    }
+
+    /// Whether nobody holds the lock of the daemon.
+    fn is_free(&self) -> bool {
+        let file = std::fs::File::create(self.path().join("daemon/lock")).unwrap();
+        file.try_lock().is_ok()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Ok(Some(endpoint)) = Endpoint::read(self.path()) {
+            // Only what still serves this home.
+            if is_daemon_of(endpoint.pid, self.path()) {
+                signal(endpoint.pid, "KILL");
+            }
+        }
+    }
+}
+
+/// Whether that process was started with this FINCH_HOME.
+fn is_daemon_of(pid: u32, home: &Path) -> bool {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let wanted = format!("FINCH_HOME={}", home.display());
+    environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+}
+
+/// Processes with this FINCH_HOME that have not ended.
+fn processes_of(home: &Path) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|pid| is_daemon_of(*pid, home)).collect()
+}
+
+fn signal(pid: u32, name: &str) {
+    Command::new("kill").args([&format!("-{name}"), "--", &pid.to_string()]).stderr(Stdio::null()).status().unwrap();
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut there: impl FnMut() -> bool) -> Duration {
+    let started = Instant::now();
+    while !there() {
+        assert!(started.elapsed() < WAIT_MAX, "{what}");
+        std::thread::park_timeout(POLL_PAUSE);
+    }
+    started.elapsed()
+}
+
+/// A server that is not finch: it answers everything, and keeps what it hears.
+struct Stranger {
+    port: u16,
+    heard: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Stranger {
+    fn start(listener: TcpListener) -> Self {
+        let (port, heard) = (listener.local_addr().unwrap().port(), Arc::<Mutex<Vec<u8>>>::default());
+        let ears = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+                let mut bytes = [0; 4096];
+                while let Ok(count @ 1..) = stream.read(&mut bytes) {
+                    ears.lock().unwrap().extend_from_slice(&bytes[..count]);
+                    let body = r#"{"name":"finch","version":"0.1.0","protocol":1,"proof":"00"}"#;
+                    write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).ok();
+                }
+            }
+        });
+        Self { port, heard }
+    }
+
+    fn heard(&self) -> String {
+        String::from_utf8_lossy(&self.heard.lock().unwrap()).into_owned()
+    }
+}
+
+#[test]
+fn a_daemon_is_started_shown_and_stopped() {
+    let home = Home::new("");
+    let said = home.finch(&["daemon", "status"]);
+    assert_eq!((said.code, said.err.as_str()), (3, "no daemon runs\n"));
+    assert_eq!((home.finch(&["daemon", "stop"]).out.as_str(), home.is_free()), ("no daemon runs\n", true));
+
+    let endpoint = home.start();
+    let address = endpoint.address().unwrap();
+    assert!(address.ip().is_loopback(), "{address}");
+    let again = home.finch(&["daemon", "start"]);
+    assert!(again.code == 0 && again.out.starts_with("runs already: finch 0."), "{} {}", again.out, again.err);
+    assert!(home.endpoint().unwrap().is(&endpoint), "it is the same one");
+    let status = home.status();
+    assert_eq!((&status["url"], &status["pid"]), (&endpoint.url.clone().into(), &endpoint.pid.into()));
+    let said = home.finch(&["daemon", "status"]);
+    for line in ["local model: none; run `finch setup`", "clients: none", "models: none", "memory: "] {
+        assert!(said.out.lines().any(|one| one.starts_with(line)), "{line}: {}", said.out);
+    }
+    let doctor = home.finch(&["doctor"]).out;
+    let line = format!("ok   daemon: finch {} at {}, process {}", endpoint.version, endpoint.url, endpoint.pid);
+    assert!(doctor.contains(&line), "{doctor}");
+
+    let stopped = home.finch(&["daemon", "stop"]);
+    assert_eq!((stopped.code, stopped.out), (0, format!("stopped: {}\n", endpoint.url)), "{}", stopped.err);
+    assert!(home.is_free() && home.endpoint().is_none() && processes_of(home.path()).is_empty());
+    assert!(home.log().ends_with("ended, as it was told\n"), "{}", home.log());
+    assert!(home.finch(&["doctor"]).out.contains("ok   daemon: none runs; an editor starts it"));
+}
+
+#[test]
+fn of_fifty_that_start_it_one_is_the_daemon() {
+    let home = Home::new("");
+    // Half of them as editors do, half as a system does which starts it without asking.
+    let start = |number: usize| {
+        let words: &[&str] =
+            if number.is_multiple_of(2) { &["daemon", "start"] } else { &["daemon", "run", "--detached"] };
+        let mut command = command(home.path());
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children: Vec<Child> = (0..50).map(start).collect();
+    let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    for output in &outputs {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let endpoint = home.endpoint().unwrap();
+    wait_until("losers stay", || processes_of(home.path()).len() == 1);
+    assert_eq!(processes_of(home.path()), [endpoint.pid]);
+    for output in outputs.iter().step_by(2) {
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert!(out.contains(&format!(" at {}, process {}\n", endpoint.url, endpoint.pid)), "{out}");
+    }
+    assert_eq!(home.log().matches("listens at").count(), 1, "{}", home.log());
+    assert!(!home.is_free());
+}
+
+#[test]
+fn a_stranger_on_the_port_is_passed_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stranger = Stranger::start(listener);
+    let home = Home::new(&format!("port = {}", stranger.port));
+    let endpoint = home.start();
+    assert_ne!(endpoint.address().unwrap().port(), stranger.port);
+    assert_eq!(home.finch(&["daemon", "stop"]).code, 0);
+    assert_eq!(stranger.heard(), "", "nobody had a reason to ask there");
+}
+
+#[test]
+fn a_stranger_where_an_old_file_points_hears_no_token() {
+    let home = Home::new("");
+    let token = Token::read_or_make(home.path()).unwrap();
+    let stranger = Stranger::start(TcpListener::bind("127.0.0.1:0").unwrap());
+    let stale = Endpoint {
+        url: format!("http://127.0.0.1:{}", stranger.port),
+        // A number that another process has by now.
+        pid: std::process::id(),
+        version: "0.1.0".to_owned(),
+        nonce: Nonce::new().unwrap(),
+    };
+    stale.write(home.path()).unwrap();
+    std::fs::write(home.path().join("daemon/lock"), "").unwrap();
+    for words in [["daemon", "status"], ["daemon", "stop"]] {
+        assert!(home.finch(&words).code != 1);
+    }
+    let endpoint = home.start();
+    assert!(!endpoint.is(&stale));
+    let heard = stranger.heard();
+    assert!(heard.starts_with("GET /health?challenge="), "{heard}");
+    assert!(!heard.contains(token.expose()) && !heard.to_lowercase().contains("authorization"), "{heard}");
+}
+
+#[test]
+fn after_kill_9_the_next_one_starts_at_once() {
+    let home = Home::new("");
+    for _ in 0..5 {
+        let endpoint = home.start();
+        signal(endpoint.pid, "KILL");
+        let started = Instant::now();
+        let next = home.start();
+        assert!(!next.is(&endpoint) && started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        assert_eq!(home.status()["pid"], next.pid);
+        signal(next.pid, "KILL");
+    }
+}
+
+#[test]
+fn a_daemon_that_is_held_up_is_neither_doubled_nor_lost() {
+    let home = Home::new("");
+    let endpoint = home.start();
+    signal(endpoint.pid, "STOP");
+    let said = home.finch(&["daemon", "start"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("does not answer") && said.err.contains("daemon.log"), "{}", said.err);
+    assert_eq!(processes_of(home.path()), [endpoint.pid]);
+    let said = home.finch(&["daemon", "status"]);
+    assert!(said.code == 3 && said.err.contains("does not answer"), "{}", said.err);
+    signal(endpoint.pid, "CONT");
+    let started = Instant::now();
+    assert!(home.start().is(&endpoint), "it is the same one");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_signal_ends_it_in_order_and_a_second_one_at_once() {
+    let home = Home::new("");
+    let endpoint = home.start();
+    signal(endpoint.pid, "TERM");
+    wait_until("it lives on", || home.is_free());
+    assert!(home.endpoint().is_none(), "{}", home.log());
+    assert!(home.log().ends_with("ended, as it was told\n"), "{}", home.log());
+
+    let mut here = Background::start(home.path(), &["daemon", "run"]);
+    here.wait_until(|| home.endpoint().is_some());
+    let said = here.interrupt();
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.starts_with("finch listens at http://127.0.0.1:"), "{}", said.out);
+    assert!(home.is_free() && home.endpoint().is_none());
+}
+
+#[test]
+fn who_runs_it_a_second_time_is_told_of_the_first() {
+    let home = Home::new("");
+    let endpoint = home.start();
+    let said = home.finch(&["daemon", "run"]);
+    let told = format!("a daemon runs already: {}, process {}\n", endpoint.url, endpoint.pid);
+    assert_eq!((said.code, said.out.as_str(), said.err), (0, "", told));
+}
+
+#[test]
+fn without_a_client_it_ends_and_leaves_nothing() {
+    let home = Home::new("idle_minutes = 0.02");
+    home.start();
+    let waited = wait_until("it does not end", || home.is_free());
+    assert!(waited < Duration::from_secs(10), "{waited:?}");
+    assert!(home.endpoint().is_none() && home.log().contains("no client was there for long enough"), "{}", home.log());
+}
+
+#[test]
+fn it_outlives_the_session_of_who_started_it() {
+    let home = Home::new("");
+    // A shell that starts it and goes on, with all its children ended afterwards, as editors and terminals do.
+    let script = "\"$0\" daemon start >/dev/null && echo started && exec sleep 60";
+    let mut shell = Command::new("setsid");
+    shell.args(["sh", "-c", script, env!("CARGO_BIN_EXE_finch")]).env("FINCH_HOME", home.path());
+    let mut shell = shell.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = [0; 8];
+    shell.stdout.take().unwrap().read_exact(&mut line).unwrap();
+    let endpoint = home.endpoint().unwrap();
+    let field = |pid: u32, field: usize| -> u32 {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1.split(' ').nth(field - 3).unwrap().parse().unwrap()
+    };
+    let (parent, session) = (field(endpoint.pid, 4), field(endpoint.pid, 6));
+    assert!(parent != shell.id() && session != shell.id() && session != field(std::process::id(), 6));
+    for name in ["HUP", "TERM", "KILL"] {
+        Command::new("kill").args([&format!("-{name}"), "--", &format!("-{}", shell.id())]).status().unwrap();
+    }
+    shell.wait().unwrap();
+    assert_eq!(home.status()["pid"], endpoint.pid);
+}
+
+#[test]
+fn with_few_file_descriptors_it_serves_or_says_why_not() {
+    let home = Home::new("");
+    let limited = |count: u32, words: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {count}; exec \"$0\" {words}"), env!("CARGO_BIN_EXE_finch")]);
+        shell.env("FINCH_HOME", home.path());
+        shell
+    };
+    let started = said(&mut limited(32, "daemon start"));
+    assert_eq!(started.code, 0, "{}", started.err);
+    let address = home.endpoint().unwrap().address().unwrap();
+    let many: Vec<TcpStream> = (0..48).map(|_| TcpStream::connect(address).unwrap()).collect();
+    drop(many);
+    wait_until("it does not recover", || home.finch(&["daemon", "status"]).code == 0);
+    for count in [5, 7, 9, 12] {
+        let said = said(&mut limited(count, "daemon status"));
+        assert!([0, 1].contains(&said.code), "{count}: {} {}", said.code, said.err);
+        assert!(!said.err.contains("panicked"), "{count}: {}", said.err);
+        assert!(said.code == 0 || said.err.starts_with("finch: "), "{count}: {}", said.err);
+    }
+    assert_eq!(home.finch(&["daemon", "stop"]).code, 0);
+}
+
+#[test]
+fn an_address_beyond_this_machine_is_refused_by_name() {
+    let home = Home::new("bind = \"0.0.0.0\"");
+    for words in [["daemon", "run"], ["daemon", "start"]] {
+        let said = home.finch(&words);
+        assert_eq!(said.code, 1);
+        assert!(
+            said.err.contains("daemon.bind is refused: sharing between machines comes with pairing"),
+            "{}",
+            said.err
+        );
+    }
+    assert!(home.is_free());
+}
+
+#[test]
+fn a_daemon_that_cannot_begin_says_why_to_who_started_it() {
+    let home = Home::new("");
+    std::fs::create_dir_all(home.path().join("daemon")).unwrap();
+    std::fs::write(home.path().join("daemon/token"), "short").unwrap();
+    let started = Instant::now();
+    let said = home.finch(&["daemon", "start"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("token is not what a daemon writes"), "{}", said.err);
+    assert!(started.elapsed() < Duration::from_secs(4), "it is not waited for: {:?}", started.elapsed());
+    assert!(home.is_free());
+}
+
+#[test]
+fn a_daemon_whose_home_is_gone_ends() {
+    let home = Home::new("");
+    let endpoint = home.start();
+    std::fs::remove_dir_all(home.path().join("daemon")).unwrap();
+    let next = home.start();
+    assert!(!next.is(&endpoint));
+    wait_until("the one before lives on", || processes_of(home.path()) == [next.pid]);
+    assert_eq!(home.status()["pid"], next.pid);
+}
+
+#[test]
+fn unit_files_name_this_binary_and_this_home() {
+    let home = Home::new("");
+    let (binary, place) = (env!("CARGO_BIN_EXE_finch"), home.path().display());
+    let said = home.finch(&["daemon", "install", "--print", "--systemd"]);
+    let binary = Path::new(binary).canonicalize().unwrap();
+    assert!(said.out.contains(&format!("ExecStart=\"{}\" daemon run\n", binary.display())), "{}", said.out);
+    assert!(said.out.contains(&format!("Environment=\"FINCH_HOME={place}\"\n")), "{}", said.out);
+    let said = home.finch(&["daemon", "install", "--print", "--launchd"]);
+    assert!(said.out.contains(&format!("<string>{}</string>", binary.display())), "{}", said.out);
+    let said = home.finch(&["daemon", "install", "--systemd"]);
+    assert!(said.code == 1 && said.err.contains("finch daemon install --print > ~/.config/systemd"), "{}", said.err);
+}
