@@ -175,7 +175,7 @@ impl TextEditor {
             "window/showMessageRequest" => {
                 let actions = params["actions"].as_array().into_iter().flatten();
                 let mut pressed = actions.filter(|action| self.button.is_some_and(|button| action["title"] == button));
-                pressed.next_back().cloned().unwrap_or(Value::Null)
+                pressed.next().cloned().unwrap_or(Value::Null)
             }
             _ => Value::Null,
         }

@@ -69,7 +69,7 @@ impl Show {
             }
             TaskEvent::Step { number, title, state } => {
                 self.say(&format!("step {number}: {title}"));
-                self.tell(Happening::Step { number, title, state: step_stage(state) });
+                self.tell(Happening::Step { number, title: clean(&title), state: step_stage(state) });
             }
             TaskEvent::Applied { paths } => {
                 let uris = paths.iter().map(|path| self.uri(path)).collect();
