@@ -116,6 +116,13 @@ pub(crate) fn execute(
     }
 }
 
+/// Says why a command came to nothing to clients that take no events: several show no error of a command.
+pub(crate) async fn say_why_not(shared: &Shared, error: &HandlerError) {
+    if shared.with_session(|session| session.facts.own.turn_events) == Some(false) {
+        files::message(shared, MessageType::ERROR, format!("finch: {error}")).await;
+    }
+}
+
 async fn show_log(shared: &Shared) {
     match shared.agent.as_ref().and_then(|agent| agent.backend.log.clone()) {
         Some(log) => files::show(shared, &log, "the log").await,
