@@ -4,7 +4,6 @@
 //! prints the ratio. docs/benchmarks.md says what each one means and what it printed on which machine.
 
 #![expect(clippy::print_stdout, reason = "printing is what a benchmark is for")]
-#![expect(clippy::unwrap_used, reason = "a measurement ends where it fails, as a test does")]
 
 mod agent;
 mod ahead;

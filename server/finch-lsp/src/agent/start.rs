@@ -49,6 +49,13 @@ pub(super) async fn start(shared: Arc<Shared>, job: Job) -> Result<wire::agent::
     if let Some(at) = site.plan.as_deref().and_then(|plan| agent.turns.at_plan(plan)) {
         return hear(&at, &job.work);
     }
+    if let (Some(plan), Work::Approve { hash, .. }) = (&site.plan, &job.work)
+        && agent.papers.is_outdated(plan, hash)
+    {
+        let reason =
+            "the editor shows an older text of this plan: reload the document, look at it, and approve it then";
+        return Err(failed(reason.to_owned()));
+    }
     let workbench = &site.bench.workbench;
     let id = id(&site, &job.work).await?;
     let turn = agent.turns.begin(id.to_string(), job.task, workbench.workspace())?;
