@@ -136,3 +136,17 @@ fn without_a_daemon_an_editor_loads_the_model_itself() {
     assert!(!home.path().join("daemon/endpoint.json").exists());
     assert_eq!(finch(home.path(), &["daemon", "status"]).code, 3);
 }
+
+#[test]
+fn a_daemon_without_a_model_takes_the_one_that_comes() {
+    let home = Shared::home("");
+    let models = home.path().join("models");
+    let real = std::fs::read_link(&models).unwrap();
+    std::fs::remove_file(&models).unwrap();
+    let mut editor = Client::start_with_daemon(home.path());
+    editor.initialize();
+    editor.wait_for(|message| message["method"] == "finch/status" && message["params"]["state"] == "absent");
+    std::os::unix::fs::symlink(real, &models).unwrap();
+    editor.wait_until_ready();
+    assert!(is_answered(&mut editor, "a"), "{}", editor.explain_last());
+}

@@ -36,6 +36,7 @@ fn put(place: &Place, provider: Option<Arc<dyn Provider>>) {
 }
 
 /// Gets the model of a provider, once it is known which.
+#[derive(Clone)]
 pub(crate) struct Loader {
     place: Place,
     sender: StateSender,

@@ -47,6 +47,7 @@ impl Look {
         Self { seen: Stamp::of(&path), path, beside: Vec::new() }
     }
 
+    /// A folder is another one when something comes into it or goes.
     pub(crate) fn beside(mut self, path: PathBuf) -> Self {
         self.beside.push((path.clone(), Stamp::of(&path)));
         self
@@ -116,7 +117,7 @@ struct Stamp(Option<(Option<SystemTime>, u64, u64)>);
 impl Stamp {
     fn of(path: &Path) -> Self {
         // A pipe that was read once says nothing new.
-        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+        let metadata = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file() || metadata.is_dir());
         Self(metadata.map(|metadata| (metadata.modified().ok(), metadata.len(), number(&metadata))))
     }
 }

@@ -154,7 +154,8 @@ impl Keeps {
 /// What the server stands on. The model and the keys come later.
 fn compose(surroundings: &Surroundings, token: Token, nonce: Nonce) -> Result<(Host, Keeps)> {
     let runtime = tokio::runtime::Handle::current();
-    let look = Look::at(surroundings.config_path.clone());
+    let (config, home) = (surroundings.config_path.clone(), &surroundings.home);
+    let look = Look::at(config).beside(home.models()).beside(home.runtime());
     let (desk, journal) = (Desk::new(surroundings), surroundings.journal());
     let (provider, state, loader) = LocalProvider::later();
     let local: Arc<dyn Provider> = Arc::new(provider);
@@ -165,7 +166,8 @@ fn compose(surroundings: &Surroundings, token: Token, nonce: Nonce) -> Result<(H
         surroundings: surroundings.clone(),
         desk,
         local,
-        loader: Some(loader),
+        loader,
+        state: state.clone(),
         router,
         runtime,
         shelf: shelf.clone(),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use finch_llm::Provider;
+use finch_llm::{ModelState, Provider, StateReceiver};
 use finch_llm::router::Router;
 use tokio::runtime::Handle;
 
@@ -23,8 +23,9 @@ pub(super) struct Settings {
     pub(super) surroundings: Surroundings,
     pub(super) desk: Desk,
     pub(super) local: Arc<dyn Provider>,
-    /// Present until the model is being loaded.
-    pub(super) loader: Option<Loader>,
+    pub(super) loader: Loader,
+    /// How far the model is.
+    pub(super) state: StateReceiver,
     pub(super) router: Router,
     pub(super) runtime: Handle,
     pub(super) shelf: Shelf,
@@ -40,9 +41,7 @@ impl Settings {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Began => {
-                if let Some(loader) = self.loader.take() {
-                    loader.start(self.surroundings.clone());
-                }
+                self.load();
                 self.desk.recall();
                 self.apply(self.surroundings.config.clone());
             }
@@ -50,7 +49,19 @@ impl Settings {
                 Ok(reading) => self.changed(reading),
                 Err(error) => tracing::warn!("{error}\nuntil then the daemon goes on with the settings it has"),
             },
-            Event::ChangedBeside => {}
+            Event::ChangedBeside => self.load_what_was_missing(),
+        }
+    }
+
+    fn load(&self) {
+        self.loader.clone().start(self.surroundings.clone());
+    }
+
+    /// Tries again where there was nothing to load, or nothing to load it with: `finch setup` may have brought it.
+    fn load_what_was_missing(&self) {
+        let is_missing = matches!(*self.state.borrow(), ModelState::Absent { .. } | ModelState::Failed { .. });
+        if is_missing {
+            self.load();
         }
     }
 
@@ -64,6 +75,7 @@ impl Settings {
             );
         }
         self.apply(config);
+        self.load_what_was_missing();
     }
 
     /// Makes a configuration hold. Until the keys are there only the local model is asked.
