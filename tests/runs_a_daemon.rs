@@ -258,7 +258,7 @@ fn a_daemon_that_is_held_up_is_neither_doubled_nor_lost() {
 }
 
 #[test]
-fn a_signal_ends_it_in_order_and_a_second_one_at_once() {
+fn a_signal_ends_it_in_order() {
     let home = Home::new("");
     let endpoint = home.start();
     signal(endpoint.pid, "TERM");
@@ -272,6 +272,10 @@ fn a_signal_ends_it_in_order_and_a_second_one_at_once() {
     assert_eq!(said.code, 0, "{}", said.err);
     assert!(said.out.starts_with("finch listens at http://127.0.0.1:"), "{}", said.out);
     assert!(home.is_free() && home.endpoint().is_none());
+
+    home.start();
+    let said = home.finch(&["daemon", "stop", "--now"]);
+    assert!(said.code == 0 && home.is_free() && home.endpoint().is_none(), "{}", said.err);
 }
 
 #[test]
@@ -331,13 +335,109 @@ fn with_few_file_descriptors_it_serves_or_says_why_not() {
     let many: Vec<TcpStream> = (0..48).map(|_| TcpStream::connect(address).unwrap()).collect();
     drop(many);
     wait_until("it does not recover", || home.finch(&["daemon", "status"]).code == 0);
-    for count in [5, 7, 9, 12] {
+    for count in [5, 7, 9, 12, 16, 20, 24] {
         let said = said(&mut limited(count, "daemon status"));
         assert!([0, 1].contains(&said.code), "{count}: {} {}", said.code, said.err);
         assert!(!said.err.contains("panicked"), "{count}: {}", said.err);
         assert!(said.code == 0 || said.err.starts_with("finch: "), "{count}: {}", said.err);
     }
     assert_eq!(home.finch(&["daemon", "stop"]).code, 0);
+}
+
+/// A daemon of another version: it holds the lock, proves itself, and ends when it is told to.
+struct OtherDaemon {
+    endpoint: Endpoint,
+    thread: Option<std::thread::JoinHandle<usize>>,
+}
+
+impl OtherDaemon {
+    fn start(home: &Path, version: &'static str, protocol: u32) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, nonce) = (listener.local_addr().unwrap(), Nonce::new().unwrap());
+        let token = Token::read_or_make(home).unwrap();
+        let lock = std::fs::File::create(home.join("daemon/lock")).unwrap();
+        lock.try_lock().unwrap();
+        let (pid, version_text) = (std::process::id(), version.to_owned());
+        let endpoint = Endpoint { url: format!("http://{address}"), pid, version: version_text, nonce: nonce.clone() };
+        endpoint.write(home).unwrap();
+        let serve = move || {
+            let _lock = lock;
+            let mut told = 0;
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let (mut head, mut byte) = (Vec::new(), [0]);
+                while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                    head.push(byte[0]);
+                }
+                let head = String::from_utf8(head).unwrap();
+                let body = match head.split("challenge=").nth(1).and_then(|rest| rest.split(' ').next()) {
+                    Some(challenge) => {
+                        let proof = nonce.proof(challenge, address);
+                        serde_json::json!({"name": "finch", "version": version, "protocol": protocol, "proof": proof})
+                    }
+                    None => {
+                        assert!(head.starts_with("POST /v1/shutdown "), "{head}");
+                        assert!(head.contains(&format!("authorization: Bearer {}", token.expose())), "{head}");
+                        told += 1;
+                        serde_json::json!({})
+                    }
+                };
+                let body = body.to_string();
+                let length = body.len();
+                write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+                    .unwrap();
+                if told > 0 {
+                    return told;
+                }
+            }
+            told
+        };
+        Self { endpoint, thread: Some(std::thread::spawn(serve)) }
+    }
+
+    /// How often it was told to end, once it has.
+    fn told(&mut self) -> usize {
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+#[test]
+fn an_older_daemon_gives_way_once_to_many_that_are_newer() {
+    let home = Home::new("");
+    let mut older = OtherDaemon::start(home.path(), "0.0.9", 0);
+    let start = || {
+        let mut command = command(home.path());
+        command.args(["daemon", "start"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children: Vec<Child> = (0..10).map(|_| start()).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(older.told(), 1);
+    assert!(!home.endpoint().unwrap().is(&older.endpoint));
+    assert_eq!(home.log().matches("listens at").count(), 1, "the new one was not replaced: {}", home.log());
+}
+
+#[test]
+fn a_newer_daemon_is_used_if_it_speaks_the_same_and_left_alone_if_not() {
+    let home = Home::new("");
+    let mut newer = OtherDaemon::start(home.path(), "99.0.0", finch_http::endpoint::PROTOCOL);
+    let said = home.finch(&["daemon", "start"]);
+    assert!(said.code == 0 && said.out.starts_with("runs already: finch 99.0.0 at "), "{} {}", said.out, said.err);
+    let said = home.finch(&["daemon", "stop"]);
+    assert_eq!((said.code, newer.told()), (0, 1), "{}", said.err);
+
+    let mut foreign = OtherDaemon::start(home.path(), "99.0.0", 7);
+    let said = home.finch(&["daemon", "start"]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.err.contains("is finch 99.0.0 and speaks protocol 7") && said.err.contains("update finch"),
+        "{}",
+        said.err
+    );
+    assert_eq!(home.finch(&["daemon", "stop"]).code, 0);
+    assert_eq!(foreign.told(), 1);
 }
 
 #[test]
