@@ -147,8 +147,13 @@ fn try_row(row: &'static Row, door: Door) -> Vec<String> {
     wrong.extend(leaked("a request", &ran.told));
     wrong.extend(hidden("the terminal", &ran.shown));
     wrong.extend(before.violations(row, &rig));
-    if door != Door::Plan {
-        wrong.extend(not_still(row, &rig));
+    let still = match door {
+        Door::Plan => &[],
+        Door::Approve => row.still,
+        Door::Editor => editor::still(row),
+    };
+    if !still.is_empty() {
+        wrong.extend(not_still(&Row { still, ..ROW }, &rig));
     }
     wrong
 }
@@ -194,8 +199,9 @@ fn nothing_comes_of_attacks_on_the_work() {
 
 #[test]
 fn nothing_comes_of_attacks_on_the_work_in_an_editor() {
-    let rows: Vec<_> = rows().collect();
+    let rows: Vec<_> = rows().filter(|row| row.threat != editor::LEFT_OUT).collect();
     try_all("finch lsp", &rows, |row| try_row(row, Door::Editor));
+    println!("left out at this door: {}, which would go through the editor of the tests", editor::LEFT_OUT);
 }
 
 /// The oracles see what each command does where nothing holds it: an attack that could do nothing would prove nothing.

@@ -1,6 +1,6 @@
 //! End-to-end tests: the real binary, real editors and a real model; one module per user story.
 //!
-//! `tests/run.sh` installs what they drive (ONNX Runtime, Neovim, VS Code, Emacs, llama.cpp) and runs them.
+//! `tests/run.sh` installs what they drive (ONNX Runtime, Neovim, VS Code, Emacs, Helix, llama.cpp) and runs them.
 
 #[cfg(test)]
 mod answers_from_clouds;
@@ -28,6 +28,9 @@ mod confines_commands;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod emacs;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod helix_agent;
 #[cfg(test)]
 mod imports_an_export;
 #[cfg(test)]
@@ -63,6 +66,9 @@ mod runs_a_daemon;
 #[cfg(unix)]
 mod sets_up;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod shares_a_daemon;
+#[cfg(test)]
 #[cfg(unix)]
 mod small_tasks;
 #[cfg(test)]
@@ -97,6 +103,8 @@ mod support {
     pub(crate) mod faulty;
     pub(crate) mod finch;
     pub(crate) mod heard;
+    #[cfg(target_os = "linux")]
+    pub(crate) mod helix;
     pub(crate) mod hub;
     #[cfg(unix)]
     pub(crate) mod key_server;

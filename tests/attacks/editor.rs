@@ -22,6 +22,9 @@ use crate::support::text_editor::{TextEditor, uri_of};
 pub(super) const REFUSED: &str = "the user said no";
 pub(super) const UNASKED: &str = "nobody is there to ask";
 
+/// The one row that is not tried: what a flood costs is tried with an editor that reads nothing of it.
+pub(super) const LEFT_OUT: &str = "a gigabyte of output";
+
 const GONE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The editor of a user who has the workspace open, with a text that no file has.
@@ -42,11 +45,20 @@ fn notes(rig: &Rig) -> String {
 pub(super) fn attack(row: &Row, server: &Scripted, rig: &Rig) -> Ran {
     let mut editor = start(rig);
     let is_beyond_the_user = match row.expect {
-        Expect::Says(text) => ![UNASKED, ROW_EXPECTS].contains(&text),
+        Expect::Says(text) => !text.is_empty() && ![UNASKED, ROW_EXPECTS].contains(&text),
         Expect::Runs => false,
     };
     editor.says(move |_| if is_beyond_the_user { "once" } else { "no" });
     ran(editor, server)
+}
+
+/// What the files of a row hold in the end, where it is not what they hold behind the other doors.
+pub(super) fn still(row: &Row) -> &'static [(&'static str, Option<&'static str>)] {
+    match row.id {
+        // An editor would write into the file itself, so it is not asked to.
+        "C5" => &[("h", Some("outside CANARY-3f9d2a-OUT\n"))],
+        _ => row.still,
+    }
 }
 
 /// What a row expects that does not say by what it is held.

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -87,7 +87,7 @@ fn questions(what: &str, call: impl Fn(usize) -> Reply + Send + 'static) -> Resu
     let called: Arc<Mutex<Vec<Instant>>> = Arc::default();
     let said = Arc::clone(&called);
     let model = Scripted::start(move |request| {
-        let mut said = said.lock().unwrap();
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
         if request.kind != Kind::Work || said.len() == QUESTIONS {
             return otherwise(request.kind);
         }
@@ -101,7 +101,7 @@ fn questions(what: &str, call: impl Fn(usize) -> Reply + Send + 'static) -> Resu
     let ended = editor.ended(&turn);
     ensure!(ended["outcome"] == "done", "{ended}");
     let asked = editor.seen.iter().filter(|(_, message)| message["method"] == "finch/approve").map(|(at, _)| *at);
-    let called = called.lock().unwrap();
+    let called = called.lock().unwrap_or_else(PoisonError::into_inner);
     let times: Vec<Duration> = asked.zip(called.iter()).map(|(asked, called)| asked - *called).collect();
     ensure!(times.len() == QUESTIONS, "{} questions", times.len());
     report(&format!("a question whether {what} is permitted, after the model's call"), times, QUESTION_GOAL, 100);

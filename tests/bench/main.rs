@@ -9,7 +9,7 @@ mod agent;
 mod ahead;
 mod builds;
 #[path = "../support/client.rs"]
-#[expect(dead_code, reason = "tests need more of it")]
+#[expect(dead_code, clippy::unwrap_used, reason = "it belongs to the tests, which need more of it")]
 mod client;
 mod clients;
 #[path = "../support/closed_port.rs"]
@@ -33,11 +33,11 @@ mod llama;
 mod memory;
 mod peer;
 #[path = "../support/scripted.rs"]
-#[expect(dead_code, reason = "tests need more of it")]
+#[expect(dead_code, clippy::unwrap_used, reason = "it belongs to the tests, which need more of it")]
 mod scripted;
 mod speed;
 #[path = "../support/text_editor.rs"]
-#[expect(dead_code, reason = "tests need more of it")]
+#[expect(dead_code, clippy::unwrap_used, reason = "it belongs to the tests, which need more of it")]
 mod text_editor;
 mod warm;
 

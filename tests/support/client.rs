@@ -33,8 +33,17 @@ impl Client {
 
     /// The same with a program that was made ready: its folder, its environment.
     pub(crate) fn of(finch: &mut Command) -> Self {
-        let mut child =
-            finch.arg("lsp").env("FINCH_DAEMON", "off").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        Self::spawn(finch.env("FINCH_DAEMON", "off"))
+    }
+
+    /// With the daemon of its FINCH_HOME, which it starts when there is none.
+    #[allow(dead_code, reason = "only the tests of the daemon share one")]
+    pub(crate) fn start_with_daemon(home: &Path) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_finch")).env("FINCH_HOME", home).env_remove("FINCH_DAEMON"))
+    }
+
+    fn spawn(finch: &mut Command) -> Self {
+        let mut child = finch.arg("lsp").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, messages) = mpsc::channel();

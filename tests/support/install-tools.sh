@@ -4,6 +4,8 @@
 #   llama/    llama.cpp, the peer that logits, token ids and speed are compared with
 #   llmock/   a server that speaks like six clouds, fails as they do and judges its client
 #   vscode/   VS Code's workbench, and what shows and drives it       emacs/  lsp-mode
+#   openai-clients/  the official clients of OpenAI's and Anthropic's APIs
+#   helix/    Helix
 # Debian and its derivatives; needs root only to install what the machine has not: patchelf, file, tmux, ripgrep, npm, Chromium, Emacs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -60,3 +62,5 @@ install nvim neovim nvim
 install llama llama.cpp llama-server
 bash tests/support/install-vscode.sh
 bash tests/support/install-emacs.sh
+bash tests/support/install-openai-clients.sh
+bash tests/support/install-helix.sh

@@ -174,8 +174,8 @@ impl TextEditor {
             "window/showDocument" => json!({"success": true}),
             "window/showMessageRequest" => {
                 let actions = params["actions"].as_array().into_iter().flatten();
-                let pressed = actions.filter(|action| self.button.is_some_and(|button| action["title"] == button));
-                pressed.last().cloned().unwrap_or(Value::Null)
+                let mut pressed = actions.filter(|action| self.button.is_some_and(|button| action["title"] == button));
+                pressed.next().cloned().unwrap_or(Value::Null)
             }
             _ => Value::Null,
         }

@@ -31,6 +31,11 @@ pub enum PathError {
     Outside { path: PathBuf, root: PathBuf },
     #[error("{} leads through a link that was not there when it was permitted; try again", path.display())]
     Link { path: PathBuf },
+    #[error(
+        "{} has another name too (a hard link), and an editor would change what that name shows; make it a file of its own first",
+        path.display()
+    )]
+    Shared { path: PathBuf },
     #[error("{} is no regular file, so it is neither read nor replaced", path.display())]
     Special { path: PathBuf },
     #[error("{} is no path that can be used: it needs a name without `..` at its end", path.display())]
@@ -39,12 +44,14 @@ pub enum PathError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// Refuses a whole path with a link on its way: for those who have somebody else write to it by its name.
+/// Refuses a whole path that a write by its name would follow elsewhere: one with a link on its way, or a file that has
+/// another name. For those who have somebody else do the writing.
 ///
 /// # Errors
-/// [`PathError`] if it leads elsewhere, or nowhere.
-pub fn leads_straight(path: &Path) -> Result<(), PathError> {
+/// [`PathError`] if it leads elsewhere too, or nowhere.
+pub fn leads_only_here(path: &Path) -> Result<(), PathError> {
     match leads_to(path.to_owned()) {
+        Ok(place) if place == path && system::names_of(path) > 1 => Err(PathError::Shared { path: path.to_owned() }),
         Ok(place) if place == path => Ok(()),
         Ok(_) | Err(Nowhere::DeadLink { .. }) => Err(PathError::Link { path: path.to_owned() }),
         Err(Nowhere::UpFromNothing) => Err(PathError::NoName { path: path.to_owned() }),

@@ -82,7 +82,12 @@ impl Asker {
 /// The bytes of a request, or why they did not arrive.
 pub(crate) fn body(body: Result<Bytes, BytesRejection>) -> Result<Value, ApiError> {
     let bytes = body.map_err(|problem| ApiError::new(problem.status(), "invalid_body", problem.body_text()))?;
-    serde_json::from_slice(&bytes).map_err(|error| ApiError::unreadable(format!("the body is no JSON: {error}")))
+    json(&bytes)
+}
+
+/// Bytes as JSON.
+pub(crate) fn json(bytes: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| ApiError::unreadable(format!("the body is no JSON: {error}")))
 }
 
 /// A name that nobody has yet and nobody can guess.

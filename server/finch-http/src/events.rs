@@ -68,7 +68,7 @@ impl Listener {
         if let Some((before, at)) = told {
             tokio::select! {
                 () = self.desk.stop.drain() => return None,
-                changed = self.state.changed() => changed.ok()?,
+                () = another(&mut self.state) => {}
             }
             let is_same_step = std::mem::discriminant(&before) == std::mem::discriminant(&*self.state.borrow());
             if is_same_step {
@@ -83,6 +83,13 @@ impl Listener {
         let event = sse::Event::default().json_data(event(&self.host, &state));
         self.last = Some((state, Instant::now()));
         Some((event, self))
+    }
+}
+
+/// Waits for another state. Who tells them may have told the last one; the client is there all the same.
+async fn another(state: &mut StateReceiver) {
+    if state.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

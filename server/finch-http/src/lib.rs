@@ -5,6 +5,7 @@
 //! told from a stranger, by [`endpoint`]. Tools, permissions and edits are not here: a daemon runs no tool.
 
 mod answer;
+mod check;
 mod client;
 pub mod contact;
 mod counters;
@@ -22,8 +23,11 @@ mod request;
 mod serve;
 mod sessions;
 mod status;
+#[cfg(test)]
+mod testing;
 pub mod wire;
 
+pub use check::{PATHS, check_request};
 pub use client::{Daemon, Ensure, LOCAL, Link, NoDaemon};
 pub use host::{Asked, Found, Host, Models, Offer};
 pub use serve::{Ended, serve};

@@ -30,6 +30,11 @@ pub(crate) fn routes() -> Router<Host> {
     Router::new().route("/v1/messages", post(messages)).layer(middleware::from_fn(with_request_id))
 }
 
+/// Why a body is no request.
+pub(crate) fn check(body: serde_json::Value) -> Result<(), ApiError> {
+    MessagesRequest::read(body).map(drop)
+}
+
 async fn messages(State(host): State<Host>, tally: Tally, body: Result<Bytes, BytesRejection>) -> Response {
     answer_to(&host, tally, body).await.unwrap_or_else(ApiError::into_anthropic)
 }

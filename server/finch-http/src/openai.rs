@@ -60,6 +60,16 @@ pub(crate) fn routes() -> Router<Host> {
         .layer(middleware::from_fn(with_request_id))
 }
 
+/// Why a body is no request at that path; `None` for a path that is not of this API.
+pub(crate) fn check(path: &str, body: Value) -> Option<Result<(), ApiError>> {
+    match path {
+        "/v1/chat/completions" => Some(ChatRequest::read(body).map(drop)),
+        "/v1/completions" => Some(CompletionRequest::read(body).map(drop)),
+        "/v1/responses" => Some(responses::check(body)),
+        _ => None,
+    }
+}
+
 /// Gives each answer a name that it can be asked about by.
 pub(crate) async fn with_request_id(request: Request, next: Next) -> Response {
     let id = fresh_id("req_").ok().and_then(|id| HeaderValue::from_str(&id).ok());
@@ -179,7 +189,9 @@ impl Envelope {
         }
         let mut body = self.body(object, json!([]));
         body["usage"] = usage;
-        body["finch"] = json!(finch);
+        if let Some(finch) = finch {
+            body["finch"] = json!(finch);
+        }
         Some(Event::Data(body))
     }
 }

@@ -19,6 +19,7 @@ mod log;
 mod mailbox;
 mod outbox;
 mod papers;
+mod parts;
 mod place;
 mod progress;
 mod reports;
@@ -39,7 +40,7 @@ use tokio::sync::{OnceCell, Semaphore, watch};
 use tower_lsp::lsp_types::request::CodeLensRefresh;
 
 pub(crate) use actions::code_actions;
-pub(crate) use commands::{Command, execute};
+pub(crate) use commands::{Command, execute, say_why_not};
 pub(crate) use lenses::code_lenses;
 pub(crate) use place::folders;
 pub(crate) use progress::turn_of;

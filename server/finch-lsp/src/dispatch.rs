@@ -276,8 +276,14 @@ impl LanguageServer for Dispatch {
         if self.shared.agent.is_some()
             && let Some(command) = agent::Command::read(&params)
         {
-            let command = command.map_err(error_of)?;
-            return self.run_task(agent::execute(&self.shared, command)).await?.map_err(error_of);
+            let done = match command {
+                Ok(command) => self.run_task(agent::execute(&self.shared, command)).await?,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &done {
+                agent::say_why_not(&self.shared, error).await;
+            }
+            return done.map_err(error_of);
         }
         self.run(handlers::execute_command::execute_command, params).await
     }

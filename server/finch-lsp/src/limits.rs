@@ -137,5 +137,11 @@ pub(crate) const ACTION_DIAGNOSTICS_MAX: usize = 8;
 pub(crate) const TASK_TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Diagnostics of the editor that are read.
 pub(crate) const REPORTED_MAX: usize = 2000;
+/// Rows of a question that is put as a message, and columns of a row. Helix 25.07 ends with an error where a message and
+/// its buttons are larger than its window; this much it shows in one of 80 columns and 20 rows.
+pub(crate) const MESSAGE_ROWS_MAX: usize = 12;
+pub(crate) const MESSAGE_COLUMNS: usize = 60;
+/// Hashes of a plan that are remembered, to know an older text of it.
+pub(crate) const PLAN_HASHES_MAX: usize = 32;
 /// Bytes of an option as it stands on a button.
 pub(crate) const BUTTON_BYTES_MAX: usize = 120;

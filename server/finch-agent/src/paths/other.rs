@@ -64,3 +64,8 @@ impl Folder {
         if path.symlink_metadata()?.is_file() { Ok(path) } else { Err(Refusal::Special) }
     }
 }
+
+/// How many names a file has, as far as it can be known here.
+pub(super) fn names_of(path: &Path) -> u64 {
+    u64::from(path.is_file())
+}

@@ -168,3 +168,9 @@ fn fill(file: OwnedFd, bytes: &[u8], mode: Option<Mode>) -> Result<(), Refusal> 
 fn is_not_there(error: Errno) -> bool {
     matches!(error, Errno::NOSYS | Errno::PERM)
 }
+
+/// How many names a regular file has; none for what is no file.
+pub(super) fn names_of(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    path.symlink_metadata().map_or(0, |found| if found.is_file() { found.nlink() } else { 0 })
+}

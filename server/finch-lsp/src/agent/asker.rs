@@ -1,9 +1,8 @@
-//! Asks the user for permission: by `finch/approve` where the client knows it, else by a message with buttons.
+//! Asks the user for permission: by `finch/approve` where the client knows it, else by messages with buttons.
 //!
 //! Invariant: an answer counts for the question whose name it bears and for no other, and everything that is not clearly
 //! a yes is a no. The effect goes out as the question has it, whole and as plain text.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,9 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use finch_agent::Asker;
 use finch_agent::question::{Answer, Question};
-use tower_lsp::lsp_types::request::{Request, ShowMessageRequest};
-use tower_lsp::lsp_types::{MessageActionItem, MessageType, ShowMessageRequestParams};
+use tower_lsp::lsp_types::MessageType;
+use tower_lsp::lsp_types::request::Request;
 
+use super::parts::{self, Message};
 use crate::dispatch::Shared;
 use crate::limits::PERSON_WAIT;
 use crate::wire::agent_client::{Permission, PermissionAnswer, PermissionChoice, PermissionGiven};
@@ -81,19 +81,16 @@ impl EditorAsker {
     }
 
     async fn by_message(&self, question: &Question) -> Option<Answer> {
-        let action = |choice: &finch_agent::question::Choice| MessageActionItem {
-            title: choice.label.clone(),
-            properties: HashMap::new(),
-        };
-        let params = ShowMessageRequestParams {
+        let text = format!("{}\n\nWhy it is asked: {}", question.effect, question.why);
+        let message = Message {
             typ: MessageType::WARNING,
-            message: format!("{}\n\n{}\n\nWhy it is asked: {}", question.title, question.effect, question.why),
-            actions: Some(question.choices.iter().map(action).collect()),
+            title: &question.title,
+            text: &text,
+            answers: question.choices.iter().map(|choice| choice.label.clone()).collect(),
         };
-        match self.shared.editor.ask_person::<ShowMessageRequest>(params, PERSON_WAIT).await {
+        match parts::ask(&self.shared.editor, message).await {
             Ok(chosen) => {
-                let title = chosen.map(|action| action.title);
-                let choice = question.choices.iter().find(|choice| Some(&choice.label) == title.as_ref());
+                let choice = question.choices.iter().find(|choice| Some(&choice.label) == chosen.as_ref());
                 Some(choice.map_or(Answer::No, |choice| choice.answer.clone()))
             }
             Err(error) => {

@@ -6,12 +6,12 @@ use finch_agent::plan::Plan;
 use finch_agent::task::{TaskId, Wish};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tower_lsp::lsp_types::ExecuteCommandParams;
+use tower_lsp::lsp_types::{ExecuteCommandParams, MessageType};
 
-use super::log;
 use super::place::{Excerpt, excerpt, folder, folders};
 use super::start::{Job, start};
 use super::work::{Choice, Work};
+use super::{files, log};
 use crate::dispatch::Shared;
 use crate::handlers::HandlerError;
 use crate::limits::TASK_TEXT_BYTES_MAX;
@@ -113,6 +113,13 @@ pub(crate) fn execute(
                 Ok(Some(json!(turn)))
             }
         }
+    }
+}
+
+/// Says why a command came to nothing to clients that take no events: several show no error of a command.
+pub(crate) async fn say_why_not(shared: &Shared, error: &HandlerError) {
+    if shared.with_session(|session| session.facts.own.turn_events) == Some(false) {
+        files::message(shared, MessageType::ERROR, format!("finch: {error}")).await;
     }
 }
 

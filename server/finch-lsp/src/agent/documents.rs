@@ -5,15 +5,15 @@
 //! are carried over to the new texts and tried again. What meets what was typed is an error. It counts as applied when
 //! the documents have the edits, and as done when the disk has them.
 //!
-//! An editor follows links when it saves. So whatever leads elsewhere than its name says is refused before an edit and
-//! before it is saved.
+//! An editor follows links when it saves, and writes into a file that has another name. So both are refused before an
+//! edit and before it is saved.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use finch_agent::changes::{Base, ChangeSet, Standing};
-use finch_agent::paths::leads_straight;
+use finch_agent::paths::leads_only_here;
 use finch_agent::tools::bash::{Documents, Settled};
 use finch_agent::view::{Buffers, NoBuffers, View};
 use tokio::time::{Instant, timeout_at};
@@ -94,7 +94,7 @@ impl EditorDocuments {
         off_thread(move || {
             let paths: Vec<PathBuf> = changes.paths().map(Path::to_owned).collect();
             for path in paths {
-                leads_straight(&path).map_err(|error| error.to_string())?;
+                leads_only_here(&path).map_err(|error| error.to_string())?;
                 let now = base(&view, &path)?;
                 if changes.rebase(&path, &now) == Standing::InConflict {
                     let path = path.display();
@@ -175,7 +175,7 @@ impl EditorDocuments {
     pub(super) async fn save(&self, changes: &ChangeSet, paths: &[PathBuf]) -> Result<(), String> {
         let shared = &self.buffers.shared;
         let places = paths.to_vec();
-        let straight = off_thread(move || places.iter().try_for_each(|path| leads_straight(path))).await?;
+        let straight = off_thread(move || places.iter().try_for_each(|path| leads_only_here(path))).await?;
         straight.map_err(|error| format!("the edits are made and not saved: {error}"))?;
         let kept = paths.iter().filter(|path| changes.staged(path) != Some(None));
         let uris: Vec<String> = kept.map(|path| uri_of(&self.buffers, path)).collect();

@@ -8,6 +8,7 @@ use finch_agent::characters::{is_hidden, shown_on_one_line};
 use finch_agent::plan::PlanEvent;
 use finch_agent::task::{PlanState, StepState, TaskEvent, TaskId};
 use finch_agent::turn::Event;
+use finch_agent::view::Buffers as _;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tower_lsp::lsp_types::MessageType;
@@ -23,6 +24,9 @@ use super::{Bench, progress};
 use crate::dispatch::Shared;
 use crate::limits::{EVENT_TEXT_BYTES_MAX, LAST_EVENT_WAIT, PROGRESS_BYTES_MAX};
 use crate::wire::turn_event::{Happening, PlanStage, StepStage, TaskKind, TurnOutcome};
+
+/// What the user of an editor without an eye on the disk does.
+const RELOAD: &str = "; the editor has an older text of the document: reload it";
 
 /// One turn, as the client is shown it.
 pub(super) struct Show {
@@ -69,7 +73,7 @@ impl Show {
             }
             TaskEvent::Step { number, title, state } => {
                 self.say(&format!("step {number}: {title}"));
-                self.tell(Happening::Step { number, title, state: step_stage(state) });
+                self.tell(Happening::Step { number, title: clean(&title), state: step_stage(state) });
             }
             TaskEvent::Applied { paths } => {
                 let uris = paths.iter().map(|path| self.uri(path)).collect();
@@ -97,11 +101,26 @@ impl Show {
                 }
             }
             (None, TurnOutcome::Failed) => message(&self.shared, MessageType::ERROR, format!("finch: {text}")).await,
-            (None, TurnOutcome::Done) if self.line.is_none() && self.task != TaskKind::Ask => {
-                message(&self.shared, MessageType::INFO, format!("finch: {text}")).await;
+            // The answer's document was shown.
+            (None, TurnOutcome::Done) if self.task == TaskKind::Ask => {}
+            // The last words of a progress bar go with it, if they are shown at all.
+            (None, TurnOutcome::Done | TurnOutcome::Stopped) => {
+                let reload = if self.is_outdated(document.as_deref()).await { RELOAD } else { "" };
+                message(&self.shared, MessageType::INFO, format!("finch: {text}{reload}")).await;
             }
-            (None, TurnOutcome::Done | TurnOutcome::Stopped) => {}
         }
+    }
+
+    /// Whether the editor shows another text of the document than the disk has: some do not read a file anew by themselves.
+    async fn is_outdated(&self, document: Option<&Path>) -> bool {
+        let Some(path) = document else { return false };
+        let buffers = EditorBuffers { shared: Arc::clone(&self.shared) };
+        let place = self.bench.plan(path).unwrap_or_else(|| path.to_owned());
+        let differs = move || {
+            let Some(shown) = buffers.buffer(&place) else { return false };
+            std::fs::read_to_string(&place).is_ok_and(|on_disk| on_disk != shown.document.text())
+        };
+        super::off_thread(differs).await.unwrap_or(false)
     }
 
     fn in_turn(&self, event: Event) {
@@ -142,7 +161,7 @@ impl Show {
         turn.is_at(&path);
         if let Some(agent) = &self.shared.agent {
             let worked = (self.task == TaskKind::Work).then_some(turn.id.as_str());
-            agent.papers.plan(&path, state, worked);
+            agent.papers.plan(&path, state, &hash, worked);
             agent.offers_changed();
         }
         self.tell(Happening::Plan { uri: self.uri(&path), hash, round: self.round, state, open });

@@ -97,12 +97,20 @@ fn offers(shared: &Arc<Shared>, uri: String) -> impl Future<Output = Vec<Offer>>
         }
         match agent.plan_at(folders, &place).await {
             Some((_, plan)) => {
-                let text = text(document, place).await.unwrap_or_default();
+                let text = plan_text(document, place).await;
                 of_plan(&uri, &text, agent.turns.at_plan(&plan), agent.papers.of(&plan))
             }
             None => Vec::new(),
         }
     }
+}
+
+/// A plan as the user sees it, with the ticks that stand on the disk.
+async fn plan_text(document: Option<Document>, path: PathBuf) -> String {
+    let hash = |text: &str| Plan::from_markdown(text).ok().map(|plan| plan.hash());
+    let on_disk = text(None, path.clone()).await.unwrap_or_default();
+    let shown = text(document, path).await.unwrap_or_default();
+    if hash(&shown).is_some_and(|shown| hash(&on_disk) == Some(shown)) { on_disk } else { shown }
 }
 
 /// The document as the user sees it.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::review::Mark;
-use crate::limits::PAPERS_MAX;
+use crate::limits::{PAPERS_MAX, PLAN_HASHES_MAX};
 use crate::wire::turn_event::PlanStage;
 
 /// What is known of a document.
@@ -14,6 +14,8 @@ pub(crate) enum Paper {
         stage: PlanStage,
         /// The turn that last worked on it: what it did can be taken back.
         worked: Option<String>,
+        /// Of each text that was written, the newest last.
+        hashes: Vec<String>,
     },
     Review(Review),
 }
@@ -39,13 +41,24 @@ impl Papers {
     }
 
     /// A plan was written by a turn; `worked` names it if the turn carries the plan out.
-    pub(crate) fn plan(&self, path: &Path, stage: PlanStage, worked: Option<&str>) {
-        let before = match self.of(path) {
-            Some(Paper::Plan { worked, .. }) => worked,
-            Some(Paper::Review(_)) | None => None,
+    pub(crate) fn plan(&self, path: &Path, stage: PlanStage, hash: &str, worked: Option<&str>) {
+        let (before, mut hashes) = match self.of(path) {
+            Some(Paper::Plan { worked, hashes, .. }) => (worked, hashes),
+            Some(Paper::Review(_)) | None => (None, Vec::new()),
         };
         let worked = worked.map(str::to_owned).or(before);
-        self.put(path, Paper::Plan { stage, worked });
+        hashes.retain(|older| older != hash);
+        hashes.push(hash.to_owned());
+        let too_many = hashes.len().saturating_sub(PLAN_HASHES_MAX);
+        hashes.drain(..too_many);
+        self.put(path, Paper::Plan { stage, worked, hashes });
+    }
+
+    /// Whether a plan with this hash was written to the file and another one since: what an editor shows that does not
+    /// read files anew.
+    pub(crate) fn is_outdated(&self, path: &Path, hash: &str) -> bool {
+        let Some(Paper::Plan { hashes, .. }) = self.of(path) else { return false };
+        hashes.split_last().is_some_and(|(_, older)| older.iter().any(|one| one == hash))
     }
 
     pub(crate) fn review(&self, path: &Path, review: Review) {

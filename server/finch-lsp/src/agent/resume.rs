@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use finch_agent::characters::shown_on_one_line;
 use tower_lsp::lsp_types::request::ShowMessageRequest;
 use tower_lsp::lsp_types::{MessageActionItem, MessageType, ShowMessageRequestParams};
 
@@ -40,7 +41,7 @@ pub(crate) async fn offer_to_go_on(shared: Arc<Shared>, folders: Vec<PathBuf>) {
 
 async fn ask(shared: &Arc<Shared>, folders: Vec<PathBuf>, newest: Unfinished) {
     let action = |title: &str| MessageActionItem { title: title.to_owned(), properties: HashMap::new() };
-    let title = newest.title;
+    let title = shown_on_one_line(&newest.title);
     let question = ShowMessageRequestParams {
         typ: MessageType::INFO,
         message: format!(

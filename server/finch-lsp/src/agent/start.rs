@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use finch_agent::EVENTS_MAX;
+use finch_agent::characters::shown_on_one_line;
 use finch_agent::task::{Kind, TaskId};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
@@ -47,6 +48,13 @@ pub(super) async fn start(shared: Arc<Shared>, job: Job) -> Result<wire::agent::
     let site = site(agent, &job).await.map_err(failed)?;
     if let Some(at) = site.plan.as_deref().and_then(|plan| agent.turns.at_plan(plan)) {
         return hear(&at, &job.work);
+    }
+    if let (Some(plan), Work::Approve { hash, .. }) = (&site.plan, &job.work)
+        && agent.papers.is_outdated(plan, hash)
+    {
+        let reason =
+            "the editor shows an older text of this plan: reload the document, look at it, and approve it then";
+        return Err(failed(reason.to_owned()));
     }
     let workbench = &site.bench.workbench;
     let id = id(&site, &job.work).await?;
@@ -143,9 +151,11 @@ fn hear(at: &AtPlan, work: &Work) -> Result<wire::agent::Turn, HandlerError> {
 async fn run(shared: Arc<Shared>, turn: Turn, id: TaskId, site: Site, job: Job) {
     let Some(agent) = shared.agent.as_ref() else { return };
     let Site { bench, plan } = site;
-    let mut show = Show::begin(&shared, bench.clone(), &turn, id.clone(), &job.title);
+    // It may hold text of a model or of a repository.
+    let title = shown_on_one_line(&job.title);
+    let mut show = Show::begin(&shared, bench.clone(), &turn, id.clone(), &title);
     let (events, mut happened) = mpsc::channel(EVENTS_MAX);
-    let door = door(&shared, agent, &turn.id, &job.title);
+    let door = door(&shared, agent, &turn.id, &title);
     let mailbox = Arc::clone(&turn.mailbox);
     let with = With { shared: Arc::clone(&shared), bench, id, mailbox, plan, door, events };
     let work = job.work;
@@ -168,9 +178,9 @@ async fn run(shared: Arc<Shared>, turn: Turn, id: TaskId, site: Site, job: Job) 
             ended = both => ended.unwrap_or_else(|_| Err("finch broke off; its log says more".to_owned())).unwrap_or_else(broken),
         }
     };
-    show.end(ended).await;
-    // Only now another may begin.
+    // Before the client hears of the end: it may take it as the word to go on at once, under the same name.
     drop(turn);
+    show.end(ended).await;
     agent.offers_changed();
 }
 

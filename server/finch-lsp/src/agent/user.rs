@@ -2,15 +2,15 @@
 //!
 //! What the model writes is shown as such, with hidden characters written out.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use finch_agent::characters::{shown, shown_on_one_line};
 use finch_agent::tools::ask_user::{Answers, Choose, Question, Unanswered, User};
-use tower_lsp::lsp_types::request::{Request, ShowMessageRequest};
-use tower_lsp::lsp_types::{MessageActionItem, MessageType, ShowMessageRequestParams};
+use tower_lsp::lsp_types::MessageType;
+use tower_lsp::lsp_types::request::Request;
 
 use super::asker::Way;
+use super::parts::{self, Message};
 use crate::dispatch::Shared;
 use crate::limits::{BUTTON_BYTES_MAX, PERSON_WAIT};
 use crate::wire::agent_client::{UserAnswers, UserQuestion, UserQuestions};
@@ -79,15 +79,14 @@ impl EditorUser {
 
     async fn by_message(&self, question: &Question) -> Result<String, Unanswered> {
         let labels: Vec<String> = (1..).zip(&question.options).map(|(number, option)| label(number, option)).collect();
-        let action = |title: &str| MessageActionItem { title: title.to_owned(), properties: HashMap::new() };
-        let titles = std::iter::once(NO_ANSWER).chain(labels.iter().map(String::as_str));
-        let params = ShowMessageRequestParams {
+        let answers = std::iter::once(NO_ANSWER.to_owned()).chain(labels.iter().cloned());
+        let message = Message {
             typ: MessageType::INFO,
-            message: format!("The model asks: {}", shown(&question.text)),
-            actions: Some(titles.map(action).collect()),
+            title: "The model asks:",
+            text: &shown(&question.text),
+            answers: answers.collect(),
         };
-        let chosen = self.shared.editor.ask_person::<ShowMessageRequest>(params, PERSON_WAIT).await;
-        let title = chosen.map_err(|error| Unanswered(error.to_string()))?.map(|action| action.title);
+        let title = parts::ask(&self.shared.editor, message).await.map_err(|error| Unanswered(error.to_string()))?;
         let at = labels.iter().position(|label| Some(label) == title.as_ref());
         let option = at.and_then(|at| question.options.get(at));
         option.cloned().ok_or_else(|| Unanswered("the user closed the question".to_owned()))

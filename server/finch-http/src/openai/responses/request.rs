@@ -276,6 +276,3 @@ fn tool_specs(fields: &mut Fields) -> Result<Vec<ToolSpec>, ApiError> {
     }
     Ok(specs)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,138 @@
+//! Editors that share one daemon: one model for all of them, and nothing lost when the daemon dies under them.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::client::Client;
+use crate::support::finch::{finch, home_of_its_own};
+
+const RECOVERY_MAX: Duration = Duration::from_secs(20);
+
+/// A FINCH_HOME whose daemon ends with it.
+struct Shared(TempDir);
+
+impl Shared {
+    fn home(configuration: &str) -> Self {
+        Self(home_of_its_own(&format!("[daemon]\nport = 0\n{configuration}")))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn editor(&self) -> Client {
+        let mut client = Client::start_with_daemon(self.path());
+        client.initialize();
+        client.wait_until_ready();
+        client
+    }
+
+    fn status(&self) -> Value {
+        let said = finch(self.path(), &["daemon", "status", "--json"]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        serde_json::from_str(&said.out).unwrap()
+    }
+
+    fn pid(&self) -> u32 {
+        let endpoint: Value =
+            serde_json::from_slice(&std::fs::read(self.path().join("daemon/endpoint.json")).unwrap()).unwrap();
+        endpoint["pid"].as_u64().unwrap().try_into().unwrap()
+    }
+
+    fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.pid().to_string()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        finch(self.path(), &["daemon", "stop", "--now"]);
+    }
+}
+
+/// What is offered behind `def add`, in a document of its own.
+fn suggestion(client: &mut Client, name: &str) -> String {
+    let uri = format!("file:///project/{name}.py");
+    let text = "def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    return";
+    client.open(&uri, text);
+    let answer = client.inline_completion(&uri, (5, 10));
+    let items = answer.get("items").unwrap_or(&answer);
+    items[0]["insertText"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Whether the model has answered, be it that it has nothing to add.
+fn is_answered(client: &mut Client, name: &str) -> bool {
+    suggestion(client, name);
+    client.explain_last()["generated_tokens"].as_u64() > Some(0)
+}
+
+/// Asks again and again, each time in another document, as somebody who types on, until the model answers.
+#[track_caller]
+fn soon(client: &mut Client, name: &str) {
+    let started = Instant::now();
+    let mut round = 0;
+    while !is_answered(client, &format!("{name}-{round}")) {
+        assert!(started.elapsed() < RECOVERY_MAX, "no answer again: {}", client.explain_last());
+        round += 1;
+    }
+}
+
+fn resident_mib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn two_editors_share_one_model() {
+    let home = Shared::home("");
+    let (mut first, mut second) = (home.editor(), home.editor());
+    let alone = suggestion(&mut first, "a");
+    assert!(!alone.is_empty(), "{}", first.explain_last());
+    assert_eq!(suggestion(&mut second, "b"), alone);
+    let status = home.status();
+    let clients = status["clients"].as_array().unwrap();
+    for editor in [&first, &second] {
+        assert!(clients.contains(&json!(format!("lsp-{}", editor.id()))), "{status}");
+        // A model is more than a hundred megabytes.
+        assert!(resident_mib(editor.id()) < 60, "an editor holds {} MiB", resident_mib(editor.id()));
+    }
+    assert_eq!(status["models"], json!(["smollm2-135m"]));
+    assert!(status["tokens"]["generated"].as_u64() > Some(0), "{status}");
+    // The second editor's prompt was computed for the first.
+    assert!(status["tokens"]["cached"].as_u64() > Some(0), "{status}");
+}
+
+#[test]
+fn an_editor_goes_on_when_its_daemon_is_killed() {
+    let home = Shared::home("");
+    let mut editor = home.editor();
+    for round in 0..3 {
+        let before = home.pid();
+        home.signal("-9");
+        soon(&mut editor, &format!("kill-{round}"));
+        assert_ne!(home.pid(), before, "another daemon answers");
+    }
+}
+
+#[test]
+fn an_editor_goes_on_when_its_daemon_was_stopped_in_order() {
+    let home = Shared::home("");
+    let mut editor = home.editor();
+    assert!(is_answered(&mut editor, "a"));
+    assert_eq!(finch(home.path(), &["daemon", "stop"]).code, 0);
+    soon(&mut editor, "b");
+}
+
+#[test]
+fn without_a_daemon_an_editor_loads_the_model_itself() {
+    let home = Shared::home("auto_spawn = false\n");
+    let mut editor = home.editor();
+    assert!(is_answered(&mut editor, "a"), "{}", editor.explain_last());
+    assert!(!home.path().join("daemon/endpoint.json").exists());
+    assert_eq!(finch(home.path(), &["daemon", "status"]).code, 3);
+}
