@@ -13,6 +13,7 @@ use finch_http::endpoint::{Endpoint, Nonce, Token};
 use serde_json::Value;
 
 use crate::support::finch::{Background, Said, command, finch, said};
+use crate::support::llmock::{KEY, Llmock, SERVICES};
 
 /// No single wait of these tests is longer.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -438,6 +439,58 @@ fn a_newer_daemon_is_used_if_it_speaks_the_same_and_left_alone_if_not() {
     );
     assert_eq!(home.finch(&["daemon", "stop"]).code, 0);
     assert_eq!(foreign.told(), 1);
+}
+
+/// What a daemon answers to one request, with its status line and headers.
+fn exchange(home: &Home, head: &str, body: &str) -> String {
+    let token = Token::read_or_make(home.path()).unwrap();
+    let mut stream = TcpStream::connect(home.endpoint().unwrap().address().unwrap()).unwrap();
+    stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
+    write!(
+        stream,
+        "{head} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        token.expose(),
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_cloud_is_asked_by_its_name_and_written_down() {
+    let server = Llmock::start();
+    let (service, _, model) = SERVICES[0];
+    let (kind, url) = (format!("{service:?}").to_lowercase(), server.spec(service).endpoint);
+    let home = Home::new(&format!(
+        "[[providers]]\ntype = \"local\"\n[[providers]]\ntype = \"{kind}\"\nmodel = \"{model}\"\nbase_url = \"{url}\"\n\
+         api_key = \"{KEY}\""
+    ));
+    home.start();
+    // Keys are got after the start.
+    let id = format!("{kind}/{model}");
+    wait_until("the cloud is not offered", || exchange(&home, "GET /v1/models", "").contains(&format!("\"{id}\"")));
+    let ask = |model: &str| {
+        let body = serde_json::json!({"model": model, "messages": [{"role": "user", "content": "Hello?"}]});
+        exchange(&home, "POST /v1/chat/completions", &body.to_string())
+    };
+    for name in [kind.as_str(), id.as_str()] {
+        let answer = ask(name);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    assert!(ask("local").starts_with("HTTP/1.1 503 "), "no model is installed, and nobody stands in for it");
+    assert!(ask(&format!("{kind}/another")).starts_with("HTTP/1.1 404 "));
+    let ledger: Value = serde_json::from_str(&home.finch(&["ledger", "--json"]).out).unwrap();
+    let providers: Vec<&Value> = ledger["entries"].as_array().unwrap().iter().map(|one| &one["provider"]).collect();
+    assert_eq!(providers, [kind.as_str(), kind.as_str()]);
+    assert!(!home.log().contains("CANARY"), "{}", home.log());
+
+    // Whom the user takes out is not asked any more.
+    std::fs::write(home.path().join("config.toml"), "[daemon]\nport = 0\n").unwrap();
+    wait_until("the cloud is still offered", || !exchange(&home, "GET /v1/models", "").contains(&id));
+    assert!(ask(&id).starts_with("HTTP/1.1 404 "));
 }
 
 #[test]
