@@ -13,6 +13,7 @@ use finch_http::endpoint::{Endpoint, Nonce, Token};
 use serde_json::Value;
 
 use crate::support::finch::{Background, Said, command, finch, said};
+use crate::support::llmock::{KEY, Llmock, SERVICES};
 
 /// No single wait of these tests is longer.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -258,7 +259,7 @@ fn a_daemon_that_is_held_up_is_neither_doubled_nor_lost() {
 }
 
 #[test]
-fn a_signal_ends_it_in_order_and_a_second_one_at_once() {
+fn a_signal_ends_it_in_order() {
     let home = Home::new("");
     let endpoint = home.start();
     signal(endpoint.pid, "TERM");
@@ -272,6 +273,10 @@ fn a_signal_ends_it_in_order_and_a_second_one_at_once() {
     assert_eq!(said.code, 0, "{}", said.err);
     assert!(said.out.starts_with("finch listens at http://127.0.0.1:"), "{}", said.out);
     assert!(home.is_free() && home.endpoint().is_none());
+
+    home.start();
+    let said = home.finch(&["daemon", "stop", "--now"]);
+    assert!(said.code == 0 && home.is_free() && home.endpoint().is_none(), "{}", said.err);
 }
 
 #[test]
@@ -331,13 +336,161 @@ fn with_few_file_descriptors_it_serves_or_says_why_not() {
     let many: Vec<TcpStream> = (0..48).map(|_| TcpStream::connect(address).unwrap()).collect();
     drop(many);
     wait_until("it does not recover", || home.finch(&["daemon", "status"]).code == 0);
-    for count in [5, 7, 9, 12] {
+    for count in [5, 7, 9, 12, 16, 20, 24] {
         let said = said(&mut limited(count, "daemon status"));
         assert!([0, 1].contains(&said.code), "{count}: {} {}", said.code, said.err);
         assert!(!said.err.contains("panicked"), "{count}: {}", said.err);
         assert!(said.code == 0 || said.err.starts_with("finch: "), "{count}: {}", said.err);
     }
     assert_eq!(home.finch(&["daemon", "stop"]).code, 0);
+}
+
+/// A daemon of another version: it holds the lock, proves itself, and ends when it is told to.
+struct OtherDaemon {
+    endpoint: Endpoint,
+    thread: Option<std::thread::JoinHandle<usize>>,
+}
+
+impl OtherDaemon {
+    fn start(home: &Path, version: &'static str, protocol: u32) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, nonce) = (listener.local_addr().unwrap(), Nonce::new().unwrap());
+        let token = Token::read_or_make(home).unwrap();
+        let lock = std::fs::File::create(home.join("daemon/lock")).unwrap();
+        lock.try_lock().unwrap();
+        let (pid, version_text) = (std::process::id(), version.to_owned());
+        let endpoint = Endpoint { url: format!("http://{address}"), pid, version: version_text, nonce: nonce.clone() };
+        endpoint.write(home).unwrap();
+        let serve = move || {
+            let _lock = lock;
+            let mut told = 0;
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let (mut head, mut byte) = (Vec::new(), [0]);
+                while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                    head.push(byte[0]);
+                }
+                let head = String::from_utf8(head).unwrap();
+                let body = match head.split("challenge=").nth(1).and_then(|rest| rest.split(' ').next()) {
+                    Some(challenge) => {
+                        let proof = nonce.proof(challenge, address);
+                        serde_json::json!({"name": "finch", "version": version, "protocol": protocol, "proof": proof})
+                    }
+                    None => {
+                        assert!(head.starts_with("POST /v1/shutdown "), "{head}");
+                        assert!(head.contains(&format!("authorization: Bearer {}", token.expose())), "{head}");
+                        told += 1;
+                        serde_json::json!({})
+                    }
+                };
+                let body = body.to_string();
+                let length = body.len();
+                write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+                    .unwrap();
+                if told > 0 {
+                    return told;
+                }
+            }
+            told
+        };
+        Self { endpoint, thread: Some(std::thread::spawn(serve)) }
+    }
+
+    /// How often it was told to end, once it has.
+    fn told(&mut self) -> usize {
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+#[test]
+fn an_older_daemon_gives_way_once_to_many_that_are_newer() {
+    let home = Home::new("");
+    let mut older = OtherDaemon::start(home.path(), "0.0.9", 0);
+    let start = || {
+        let mut command = command(home.path());
+        command.args(["daemon", "start"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children: Vec<Child> = (0..10).map(|_| start()).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(older.told(), 1);
+    assert!(!home.endpoint().unwrap().is(&older.endpoint));
+    assert_eq!(home.log().matches("listens at").count(), 1, "the new one was not replaced: {}", home.log());
+}
+
+#[test]
+fn a_newer_daemon_is_used_if_it_speaks_the_same_and_left_alone_if_not() {
+    let home = Home::new("");
+    let mut newer = OtherDaemon::start(home.path(), "99.0.0", finch_http::endpoint::PROTOCOL);
+    let said = home.finch(&["daemon", "start"]);
+    assert!(said.code == 0 && said.out.starts_with("runs already: finch 99.0.0 at "), "{} {}", said.out, said.err);
+    let said = home.finch(&["daemon", "stop"]);
+    assert_eq!((said.code, newer.told()), (0, 1), "{}", said.err);
+
+    let mut foreign = OtherDaemon::start(home.path(), "99.0.0", 7);
+    let said = home.finch(&["daemon", "start"]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.err.contains("is finch 99.0.0 and speaks protocol 7") && said.err.contains("update finch"),
+        "{}",
+        said.err
+    );
+    assert_eq!(home.finch(&["daemon", "stop"]).code, 0);
+    assert_eq!(foreign.told(), 1);
+}
+
+/// What a daemon answers to one request, with its status line and headers.
+fn exchange(home: &Home, head: &str, body: &str) -> String {
+    let token = Token::read_or_make(home.path()).unwrap();
+    let mut stream = TcpStream::connect(home.endpoint().unwrap().address().unwrap()).unwrap();
+    stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
+    write!(
+        stream,
+        "{head} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        token.expose(),
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_cloud_is_asked_by_its_name_and_written_down() {
+    let server = Llmock::start();
+    let (service, _, model) = SERVICES[0];
+    let (kind, url) = (format!("{service:?}").to_lowercase(), server.spec(service).endpoint);
+    let home = Home::new(&format!(
+        "[[providers]]\ntype = \"local\"\n[[providers]]\ntype = \"{kind}\"\nmodel = \"{model}\"\nbase_url = \"{url}\"\n\
+         api_key = \"{KEY}\""
+    ));
+    home.start();
+    // Keys are got after the start.
+    let id = format!("{kind}/{model}");
+    wait_until("the cloud is not offered", || exchange(&home, "GET /v1/models", "").contains(&format!("\"{id}\"")));
+    let ask = |model: &str| {
+        let body = serde_json::json!({"model": model, "messages": [{"role": "user", "content": "Hello?"}]});
+        exchange(&home, "POST /v1/chat/completions", &body.to_string())
+    };
+    for name in [kind.as_str(), id.as_str()] {
+        let answer = ask(name);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    assert!(ask("local").starts_with("HTTP/1.1 503 "), "no model is installed, and nobody stands in for it");
+    assert!(ask(&format!("{kind}/another")).starts_with("HTTP/1.1 404 "));
+    let ledger: Value = serde_json::from_str(&home.finch(&["ledger", "--json"]).out).unwrap();
+    let providers: Vec<&Value> = ledger["entries"].as_array().unwrap().iter().map(|one| &one["provider"]).collect();
+    assert_eq!(providers, [kind.as_str(), kind.as_str()]);
+    assert!(!home.log().contains("CANARY"), "{}", home.log());
+
+    // Whom the user takes out is not asked any more.
+    std::fs::write(home.path().join("config.toml"), "[daemon]\nport = 0\n").unwrap();
+    wait_until("the cloud is still offered", || !exchange(&home, "GET /v1/models", "").contains(&id));
+    assert!(ask(&id).starts_with("HTTP/1.1 404 "));
 }
 
 #[test]

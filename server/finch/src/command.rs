@@ -24,6 +24,8 @@ use anyhow::{Context as _, Result};
 
 use crate::Exit;
 use crate::cli::{Cli, Command};
+#[cfg(unix)]
+use crate::limits::FILES_MIN;
 use crate::surroundings::Surroundings;
 use crate::trial;
 
@@ -65,11 +67,32 @@ fn visible(character: char) -> char {
 
 /// The runtime for the asynchronous part of a command.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    enough_files()?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")
+}
+
+/// The runtime panics where it finds too few file descriptors for itself.
+#[cfg(unix)]
+fn enough_files() -> Result<()> {
+    use rustix::process::{Resource, getrlimit};
+    match getrlimit(Resource::Nofile).current {
+        Some(count) if count < FILES_MIN => {
+            anyhow::bail!(
+                "a process may open {count} files here, and finch needs {FILES_MIN}; raise that with `ulimit -n`"
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
+fn enough_files() -> Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]

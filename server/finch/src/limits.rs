@@ -84,3 +84,7 @@ pub(crate) const LOG_BYTES_MAX: u64 = 4 << 20;
 pub(crate) const LOG_TAIL_LINES: usize = 8;
 /// Bytes that are read of it for that.
 pub(crate) const LOG_TAIL_BYTES: u64 = 16 << 10;
+
+/// File descriptors without which no command begins that needs the network.
+#[cfg(unix)]
+pub(crate) const FILES_MIN: u64 = 16;
