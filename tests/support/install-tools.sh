@@ -5,6 +5,7 @@
 #   llmock/   a server that speaks like six clouds, fails as they do and judges its client
 #   vscode/   VS Code's workbench, and what shows and drives it       emacs/  lsp-mode
 #   openai-clients/  the official clients of OpenAI's and Anthropic's APIs
+#   schemathesis/    what makes up requests from the schema of OpenAI's API
 # Debian and its derivatives; needs root only to install what the machine has not: patchelf, file, tmux, ripgrep, npm, Chromium, Emacs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -62,3 +63,4 @@ install llama llama.cpp llama-server
 bash tests/support/install-vscode.sh
 bash tests/support/install-emacs.sh
 bash tests/support/install-openai-clients.sh
+bash tests/support/install-schemathesis.sh
