@@ -6,6 +6,7 @@
 #   vscode/   VS Code's workbench, and what shows and drives it       emacs/  lsp-mode
 #   openai-clients/  the official clients of OpenAI's and Anthropic's APIs
 #   helix/    Helix
+#   schemathesis/    what makes up requests from the schema of OpenAI's API
 # Debian and its derivatives; needs root only to install what the machine has not: patchelf, file, tmux, ripgrep, npm, Chromium, Emacs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -64,3 +65,4 @@ bash tests/support/install-vscode.sh
 bash tests/support/install-emacs.sh
 bash tests/support/install-openai-clients.sh
 bash tests/support/install-helix.sh
+bash tests/support/install-schemathesis.sh

@@ -26,8 +26,8 @@ use finch_llm::{
 };
 use tokio::{net::TcpListener, process::Command, sync::oneshot, time::timeout};
 
-/// For one client's whole script. They take a few seconds.
-const SCRIPT_WAIT: Duration = Duration::from_secs(120);
+/// For one client's whole script. They take a few seconds, and made-up requests as long as there are many of them.
+const SCRIPT_WAIT: Duration = Duration::from_secs(1200);
 const USAGE: Usage = Usage {
     prompt_tokens: 7,
     cached_tokens: 0,
@@ -132,7 +132,12 @@ fn clients() -> PathBuf {
 }
 
 /// Runs a client's script against a server of its own, and gives back what it printed.
-async fn run(mut command: Command) -> String {
+async fn run(command: Command) -> String {
+    run_with(command, None).await
+}
+
+/// The same with something more to tell the script.
+async fn run_with(mut command: Command, more: Option<String>) -> String {
     let home = tempfile::tempdir().unwrap();
     let token = Token::read_or_make(home.path()).unwrap();
     let (_state, state) = state_channel();
@@ -152,7 +157,13 @@ async fn run(mut command: Command) -> String {
     let serving = tokio::spawn(finch_http::serve(listener, host, async move {
         stopped.await.ok();
     }));
-    command.arg(url).arg(token.expose()).env_remove("HTTP_PROXY").env_remove("http_proxy").env("NO_PROXY", "127.0.0.1");
+    command
+        .arg(url)
+        .arg(token.expose())
+        .args(more)
+        .env_remove("HTTP_PROXY")
+        .env_remove("http_proxy")
+        .env("NO_PROXY", "127.0.0.1");
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let output = timeout(SCRIPT_WAIT, output).await.expect("the client ends").unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -184,4 +195,15 @@ async fn the_npm_client_is_served() {
     command.arg(root().join("tests/openai_clients/ask.mjs")).arg(clients().join("npm"));
     let checks = ["chat", "stream", "tools", "schema", "completions", "models", "responses", "errors"];
     all_were_shown(&run(command).await, "npm", &checks);
+}
+
+/// Row D12, in short; with `FINCH_EXAMPLES`, how many requests are made up for each address, all of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_request_of_the_public_schema_and_beside_it_is_answered_by_it() {
+    let folder = root().join("target/test-tools/schemathesis");
+    assert!(folder.join("done").exists(), "run tests/support/install-tools.sh first");
+    let mut command = Command::new(folder.join("python/bin/python"));
+    command.arg(root().join("tests/openai_clients/fuzz.py"));
+    let printed = run_with(command, std::env::var("FINCH_EXAMPLES").ok()).await;
+    all_were_shown(&printed, "python", &["fuzz"]);
 }
