@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use finch_llm::{ModelState, Provider, StateReceiver};
 use finch_llm::router::Router;
+use finch_llm::{ModelState, Provider, StateReceiver};
 use tokio::runtime::Handle;
 
 use super::models::{CloudModel, Shelf};
