@@ -11,6 +11,7 @@ mod content;
 mod format;
 mod models;
 mod responses;
+mod scores;
 mod templates;
 
 use axum::{
@@ -84,6 +85,7 @@ pub(crate) async fn with_request_id(request: Request, next: Next) -> Response {
 async fn chat_completions(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
     let request = ChatRequest::read(answer::body(body)?)?;
     let asker = Asker::find(&host, tally, &request.model, Task::Chat, &request.extension)?;
+    scores::check(request.wishes.alternatives, asker.provider.as_ref())?;
     let by = asker.provenance(&request.model);
     let envelope = Envelope::new("chatcmpl-", &by.model)?;
     let seed = request.wishes.seed.map_or_else(fresh_seed, Ok)?;
@@ -100,6 +102,7 @@ async fn chat_completions(State(host): State<Host>, tally: Tally, body: Body) ->
 async fn completions(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
     let request = CompletionRequest::read(answer::body(body)?)?;
     let asker = Asker::find(&host, tally, &request.model, Task::Completion, &request.extension)?;
+    scores::check(request.wishes.alternatives, asker.provider.as_ref())?;
     let by = asker.provenance(&request.model);
     let envelope = Envelope::new("cmpl-", &by.model)?;
     let holds = asker.provider.capabilities().context_tokens_max;

@@ -1,7 +1,7 @@
 //! An answer that is heard to its end before anything of it is told.
 
 use crate::counters::Watched;
-use finch_llm::{Chunk, Done, LlmError, Provenance, ToolCall};
+use finch_llm::{Chunk, Done, LlmError, Provenance, ScoredToken, ToolCall};
 
 use crate::{
     answer::Calls,
@@ -14,6 +14,8 @@ pub(crate) struct Heard {
     pub(crate) text: String,
     pub(crate) reasoning: String,
     pub(crate) calls: Vec<ToolCall>,
+    /// How probable its tokens were, if that was asked for.
+    pub(crate) scored: Vec<ScoredToken>,
     pub(crate) done: Done,
     pub(crate) by: Provenance,
 }
@@ -24,6 +26,7 @@ pub(crate) struct Hearing {
     pub(crate) text: String,
     pub(crate) reasoning: String,
     pub(crate) calls: Vec<ToolCall>,
+    pub(crate) scored: Vec<ScoredToken>,
     bytes: usize,
 }
 
@@ -43,7 +46,12 @@ impl Hearing {
                 self.bytes += call.id.len() + call.name.len() + call.arguments_json.len();
                 self.calls.push(call.clone());
             }
-            Chunk::ToolCall(_) | Chunk::Unsure(_) | Chunk::Scored(_) | Chunk::Done(_) => {}
+            Chunk::Scored(token) => {
+                let scores = token.likeliest.iter().chain([&token.chosen]);
+                self.bytes += scores.map(|score| size_of_val(score) + score.bytes.len()).sum::<usize>();
+                self.scored.push(token.clone());
+            }
+            Chunk::ToolCall(_) | Chunk::Unsure(_) | Chunk::Done(_) => {}
         }
         if self.bytes > ANSWER_BYTES_MAX || self.calls.len() > TOOL_CALLS_MAX {
             return Err(LlmError::Protocol { reason: "the answer does not end".to_owned() });
@@ -61,8 +69,8 @@ pub(crate) async fn hear(mut stream: Watched, by: Provenance, calls: Calls) -> R
     loop {
         match stream.next().await {
             Some(Ok(Chunk::Done(done))) => {
-                let Hearing { text, reasoning, calls, .. } = hearing;
-                return Ok(Heard { text, reasoning, calls, done, by: stream.provenance().unwrap_or(by) });
+                let Hearing { text, reasoning, calls, scored, .. } = hearing;
+                return Ok(Heard { text, reasoning, calls, scored, done, by: stream.provenance().unwrap_or(by) });
             }
             Some(Ok(chunk)) => hearing.hear(&chunk, calls)?,
             Some(Err(error)) => return Err(error),

@@ -121,6 +121,7 @@ fn wishes(fields: &mut Fields) -> Result<Wishes, ApiError> {
         seed: None,
         tokens_max,
         stop: sampling::stop(fields, "stop_sequences")?,
+        alternatives: None,
     })
 }
 

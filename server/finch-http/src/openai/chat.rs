@@ -11,7 +11,7 @@ use crate::{
     answer::Calls,
     error::ApiError,
     limits::{CHAT_TOKENS_DEFAULT, CHOICES_MAX},
-    openai::{content, format},
+    openai::{content, format, scores},
     request::{Extension, Fields, Wishes, model, sampling, tools},
 };
 
@@ -88,7 +88,8 @@ impl ChatRequest {
         if extension.context.is_some() || extension.prompt_tokens_max.is_some() {
             return Err(ApiError::invalid("finch", "context and prompt_tokens_max are for /v1/completions alone"));
         }
-        let wishes = Wishes::read(&mut fields, &["max_completion_tokens", "max_tokens"])?;
+        let mut wishes = Wishes::read(&mut fields, &["max_completion_tokens", "max_tokens"])?;
+        wishes.alternatives = scores::of_a_chat(&mut fields)?;
         let messages = messages(&mut fields, &extension)?;
         let tools = tool_specs(&mut fields)?;
         let tool_choice = tool_choice(fields.take("tool_choice"), &fields.path("tool_choice"))?;

@@ -1,6 +1,6 @@
 //! The answer to `/v1/chat/completions`: as a whole, and as a stream.
 
-use finch_llm::{Chunk, Done, LlmError, Progress, Provenance, StopReason, ToolCall};
+use finch_llm::{Chunk, Done, LlmError, Progress, Provenance, ScoredToken, StopReason, ToolCall};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         whole::{Heard, Hearing},
     },
     error::ApiError,
-    openai::{Envelope, chat::Delivery, sum},
+    openai::{Envelope, chat::Delivery, scores, sum},
     wire::AnswerExtension,
 };
 
@@ -54,7 +54,7 @@ fn choice(index: usize, heard: &Heard) -> Value {
         message["tool_calls"] = calls.collect();
     }
     let reason = finish_reason(heard.done.reason);
-    json!({"index": index, "message": message, "logprobs": null, "finish_reason": reason})
+    json!({"index": index, "message": message, "logprobs": scores::chat(&heard.scored), "finish_reason": reason})
 }
 
 /// A stream of one answer.
@@ -63,16 +63,20 @@ pub(crate) struct ChatSpeech {
     delivery: Delivery,
     calls: Calls,
     hearing: Hearing,
+    /// Tokens whose text has not been told.
+    scored: Vec<ScoredToken>,
     by: Option<Provenance>,
 }
 
 impl ChatSpeech {
     pub(crate) fn new(envelope: Envelope, delivery: Delivery, calls: Calls) -> Self {
-        Self { envelope, delivery, calls, hearing: Hearing::default(), by: None }
+        Self { envelope, delivery, calls, hearing: Hearing::default(), scored: Vec::new(), by: None }
     }
 
-    fn event(&self, delta: Value, finish_reason: Option<&str>, finch: Option<&AnswerExtension>) -> Event {
-        let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason});
+    /// Scores go with the first text behind them.
+    fn event(&mut self, delta: Value, finish_reason: Option<&str>, finch: Option<&AnswerExtension>) -> Event {
+        let logprobs = scores::chat(&std::mem::take(&mut self.scored));
+        let choice = json!({"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason});
         self.envelope.event("chat.completion.chunk", vec![choice].into(), self.delivery, finch)
     }
 }
@@ -103,7 +107,11 @@ impl Dialect for ChatSpeech {
                 let finch = AnswerExtension { unsure: Some(*probability), ..AnswerExtension::default() };
                 return Ok(vec![self.event(json!({}), None, Some(&finch))]);
             }
-            Chunk::Scored(_) | Chunk::Done(_) => return Ok(Vec::new()),
+            Chunk::Scored(token) => {
+                self.scored.push(token.clone());
+                return Ok(Vec::new());
+            }
+            Chunk::Done(_) => return Ok(Vec::new()),
         };
         Ok(vec![self.event(delta.into(), None, None)])
     }

@@ -8,7 +8,7 @@ use crate::{
     limits::{CHOICES_MAX, COMPLETION_TOKENS_DEFAULT},
     openai::{
         chat::{Delivery, HARMLESS},
-        templates,
+        scores, templates,
     },
     request::{Extension, Fields, Wishes, fields, model, sampling},
 };
@@ -41,7 +41,8 @@ impl CompletionRequest {
         if extension.grammar.is_some() || !extension.failed_calls.is_empty() {
             return Err(ApiError::invalid("finch", "grammar and failed_calls are for /v1/chat/completions alone"));
         }
-        let wishes = Wishes::read(&mut fields, &["max_tokens"])?;
+        let mut wishes = Wishes::read(&mut fields, &["max_tokens"])?;
+        wishes.alternatives = scores::of_a_completion(&mut fields)?;
         let prompt = prompt(&mut fields)?;
         let suffix = fields.text("suffix")?.unwrap_or_default();
         let echo = (fields.flag("echo")? == Some(true)).then(|| prompt.clone());
@@ -62,6 +63,9 @@ impl CompletionRequest {
         };
         if request.choices > 1 && request.delivery != Delivery::Whole {
             return Err(ApiError::unsupported("n", "has to be 1 where the answer is streamed"));
+        }
+        if request.echo.is_some() && request.wishes.alternatives.is_some() {
+            return Err(ApiError::unsupported("logprobs", "cannot go with echo: the prompt's tokens are not scored"));
         }
         sampling::refuse_others(&mut fields)?;
         fields.refuse("best_of", fields::is_one, "is not done here; leave it out")?;

@@ -1,6 +1,6 @@
 //! The answer to `/v1/completions`: as a whole, and as a stream.
 
-use finch_llm::{Chunk, Done, LlmError, Progress, Provenance};
+use finch_llm::{Chunk, Done, LlmError, Progress, Provenance, ScoredToken};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         whole::Heard,
     },
     error::ApiError,
-    openai::{Envelope, chat::Delivery, chat_answer::finish_reason, sum},
+    openai::{Envelope, chat::Delivery, chat_answer::finish_reason, scores, sum},
     wire::AnswerExtension,
 };
 
@@ -22,7 +22,8 @@ pub(crate) fn whole(envelope: &Envelope, echo: Option<&str>, heard: &[Heard]) ->
     let choice = |(index, heard): (usize, &Heard)| {
         let text = format!("{}{}", echo.unwrap_or_default(), heard.text);
         let reason = finish_reason(heard.done.reason);
-        json!({"index": index, "text": text, "logprobs": null, "finish_reason": reason})
+        let logprobs = scores::completion(&heard.scored, 0);
+        json!({"index": index, "text": text, "logprobs": logprobs, "finish_reason": reason})
     };
     let choices: Vec<Value> = heard.iter().enumerate().map(choice).collect();
     let mut body = envelope.body(OBJECT, choices.into());
@@ -35,16 +36,22 @@ pub(crate) struct CompletionSpeech {
     envelope: Envelope,
     delivery: Delivery,
     echo: Option<String>,
+    /// Tokens whose text has not been told, and how many characters were told of others.
+    scored: Vec<ScoredToken>,
+    characters: usize,
     by: Option<Provenance>,
 }
 
 impl CompletionSpeech {
     pub(crate) fn new(envelope: Envelope, delivery: Delivery, echo: Option<String>) -> Self {
-        Self { envelope, delivery, echo, by: None }
+        Self { envelope, delivery, echo, scored: Vec::new(), characters: 0, by: None }
     }
 
-    fn event(&self, text: &str, finish_reason: Option<&str>, finch: Option<&AnswerExtension>) -> Event {
-        let choice = json!({"index": 0, "text": text, "logprobs": null, "finish_reason": finish_reason});
+    /// Scores go with the first text behind them.
+    fn event(&mut self, text: &str, finish_reason: Option<&str>, finch: Option<&AnswerExtension>) -> Event {
+        let logprobs = scores::completion(&std::mem::take(&mut self.scored), self.characters);
+        self.characters += text.chars().count();
+        let choice = json!({"index": 0, "text": text, "logprobs": logprobs, "finish_reason": finish_reason});
         self.envelope.event(OBJECT, vec![choice].into(), self.delivery, finch)
     }
 }
@@ -64,7 +71,11 @@ impl Dialect for CompletionSpeech {
                 let finch = AnswerExtension { unsure: Some(probability), ..AnswerExtension::default() };
                 vec![self.event("", None, Some(&finch))]
             }
-            Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Scored(_) | Chunk::Done(_) => Vec::new(),
+            Chunk::Scored(token) => {
+                self.scored.push(token);
+                Vec::new()
+            }
+            Chunk::Reasoning(_) | Chunk::ToolCall(_) | Chunk::Done(_) => Vec::new(),
         })
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct Wishes {
     pub(crate) seed: Option<u64>,
     pub(crate) tokens_max: Option<usize>,
     pub(crate) stop: Vec<String>,
+    /// How probable each token was is to be told, and this many others beside it.
+    pub(crate) alternatives: Option<usize>,
 }
 
 impl Wishes {
@@ -34,6 +36,7 @@ impl Wishes {
             seed: seed(fields)?,
             tokens_max,
             stop: stop(fields, "stop")?,
+            alternatives: None,
         })
     }
 
@@ -49,7 +52,7 @@ impl Wishes {
             tokens_max: self.tokens_max.unwrap_or(tokens_default),
             stop: self.stop.clone(),
             unsure_below: extension.unsure_below,
-            alternatives: None,
+            alternatives: self.alternatives,
         }
     }
 }
@@ -105,10 +108,8 @@ pub(crate) fn refuse_others(fields: &mut Fields) -> Result<(), ApiError> {
         fields.refuse(name, fields::is_one, WHY)?;
     }
     for name in ["logprobs", "top_logprobs"] {
-        // For completions, 0 asks for the probability of what was chosen.
-        let asks_for_nothing =
-            |value: &Value| *value == Value::Bool(false) || (name != "logprobs" && fields::is_nothing(value));
-        fields.refuse(name, asks_for_nothing, "no provider here tells probabilities; leave it out")?;
+        let asks_for_nothing = |value: &Value| *value == Value::Bool(false) || fields::is_nothing(value);
+        fields.refuse(name, asks_for_nothing, "is not told at this address; leave it out")?;
     }
     Ok(())
 }

@@ -152,7 +152,8 @@ fn what_would_change_the_answer_is_refused_by_name() {
     refused(json!({"frequency_penalty": 0.5}), "frequency_penalty");
     refused(json!({"presence_penalty": -0.5}), "presence_penalty");
     refused(json!({"logit_bias": {"50256": -100}}), "logit_bias");
-    refused(json!({"logprobs": true}), "logprobs");
+    refused(json!({"logprobs": "yes"}), "logprobs");
+    refused(json!({"logprobs": true, "top_logprobs": 21}), "top_logprobs");
     refused(json!({"top_logprobs": 3}), "top_logprobs");
     refused(json!({"repeat_penalty": 1.1}), "repeat_penalty");
     refused(json!({"modalities": ["text", "audio"]}), "modalities");

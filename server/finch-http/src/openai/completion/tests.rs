@@ -84,9 +84,10 @@ fn a_place_may_have_surroundings() {
 
 #[test]
 fn what_would_change_the_answer_is_refused_by_name() {
-    for logprobs in [json!(0), json!(5), json!(true)] {
+    for logprobs in [json!(-1), json!(21), json!(0.5), json!(true)] {
         refused(json!({"prompt": "a", "logprobs": logprobs}), "logprobs");
     }
+    refused(json!({"prompt": "a", "logprobs": 1, "echo": true}), "logprobs");
     refused(json!({"prompt": "a", "best_of": 2}), "best_of");
     refused(json!({"prompt": "a", "n": 2, "stream": true}), "n");
     refused(json!({"prompt": "a", "max_tokens": 0}), "max_tokens");
