@@ -444,11 +444,12 @@ fn a_newer_daemon_is_used_if_it_speaks_the_same_and_left_alone_if_not() {
 /// What a daemon answers to one request, with its status line and headers.
 fn exchange(home: &Home, head: &str, body: &str) -> String {
     let token = Token::read_or_make(home.path()).unwrap();
-    let mut stream = TcpStream::connect(home.endpoint().unwrap().address().unwrap()).unwrap();
+    let address = home.endpoint().unwrap().address().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
     write!(
         stream,
-        "{head} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+        "{head} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n{body}",
         token.expose(),
         body.len()
