@@ -1,7 +1,7 @@
 //! Editors that share one daemon: one model for all of them, and nothing lost when the daemon dies under them.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -149,4 +149,39 @@ fn a_daemon_without_a_model_takes_the_one_that_comes() {
     std::os::unix::fs::symlink(real, &models).unwrap();
     editor.wait_until_ready();
     assert!(is_answered(&mut editor, "a"), "{}", editor.explain_last());
+}
+
+/// A daemon that may have so little memory that it cannot load the model.
+struct Starved(Child);
+
+impl Starved {
+    fn start(home: &Path) -> Self {
+        let mut command = Command::new("prlimit");
+        command.args(["--as=200000000", env!("CARGO_BIN_EXE_finch"), "daemon", "run"]).env("FINCH_HOME", home);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Starved {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn an_editor_lives_when_its_daemon_has_no_memory() {
+    let home = Shared::home("auto_spawn = false\n");
+    let mut starved = Starved::start(home.path());
+    let mut editor = Client::start_with_daemon(home.path());
+    editor.initialize();
+    // It cannot load the model, or has died of it: the editor goes on, and has a model of its own once nobody else has.
+    editor.open("file:///project/a.py", "def add(a, b):\n    return");
+    editor.inline_completion("file:///project/a.py", (1, 10));
+    let reason = editor.explain_last()["reason"].as_str().unwrap_or_default().to_owned();
+    assert!(!reason.is_empty(), "{}", editor.explain_last());
+    starved.0.kill().ok();
+    starved.0.wait().unwrap();
+    editor.wait_until_ready();
+    assert!(is_answered(&mut editor, "b"), "{}", editor.explain_last());
 }
