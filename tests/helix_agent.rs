@@ -35,6 +35,14 @@ fn told(helix: &Helix, recording: &Recording, text: &str) {
     helix.terminal.wait(text, || recording.sent(Side::Server, "window/showMessage").iter().any(is_it).then_some(()));
 }
 
+/// Waits for the end of so many turns: each has a progress bar, which ends with it.
+#[track_caller]
+fn ended(helix: &Helix, recording: &Recording, turns: usize) {
+    let is_end = |params: &&Value| params["value"]["kind"] == "end";
+    let ends = || recording.sent(Side::Server, "$/progress").iter().filter(is_end).count();
+    helix.terminal.wait("the turn to end", || (ends() == turns).then_some(()));
+}
+
 #[test]
 fn from_a_todo_to_a_checked_edit_and_back() {
     let home = tempfile::Builder::new().prefix("fh").tempdir().unwrap();
@@ -65,7 +73,8 @@ fn from_a_todo_to_a_checked_edit_and_back() {
     told(&helix, &recording, "Taken back in one file");
     assert_eq!(on_disk(), todo::BEFORE);
     assert!(model.requests().iter().any(|request| request.body.to_string().contains("TODO: drop the empty parts")));
-    helix.quit();
+    ended(&helix, &recording, 3);
+    drop(helix);
     recording.assert_conforms();
 }
 
@@ -98,7 +107,8 @@ fn a_question_that_is_larger_than_the_window_is_read_in_parts() {
     helix.run("write-all");
     told(&helix, &recording, "It is written.");
     assert_eq!(std::fs::read_to_string(helix.path("long.txt")).unwrap(), text);
-    helix.quit();
+    ended(&helix, &recording, 1);
+    drop(helix);
     recording.assert_conforms();
 }
 
