@@ -454,10 +454,13 @@ fn from_a_todo_to_a_checked_edit_and_back() {
     // The cursor has stayed in the code; the plan is below it.
     neovim.feed("<C-w>j<C-w>_");
     neovim.wait_for_screen("[ ] Drop the empty parts");
+    neovim.picture("neovim-plan");
     neovim.feed("gg:lua vim.lsp.codelens.run()<CR>");
     neovim.wait_for_screen("1: Approve and carry out");
     neovim.feed("1<CR>");
     answer(&neovim, "finch wants to change a file", "o");
+    neovim.wait_for_screen("finch wants to run a command");
+    neovim.picture("neovim-question");
     answer(&neovim, "finch wants to run a command", "o");
     neovim.wait_for_screen("(:Finch undo takes it back)");
     let on_disk = || std::fs::read_to_string(neovim.project().join(todo::FILE)).unwrap();

@@ -234,6 +234,14 @@ impl Neovim {
         Screen::parse(&String::from_utf8_lossy(&output.stdout))
     }
 
+    /// Keep what is on the screen under `target/test-artefacts`; `tests/support/screen_to_svg.py` draws it.
+    pub(crate) fn picture(&self, name: &str) {
+        let output = self.tmux(&["capture-pane", "-p", "-e"]).output().expect("tmux runs");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-artefacts");
+        std::fs::create_dir_all(&folder).expect("a folder for pictures");
+        std::fs::write(folder.join(format!("{name}.screen")), output.stdout).expect("a picture is kept");
+    }
+
     /// Wait until the screen shows `text`, and return that screen.
     #[track_caller]
     pub(crate) fn wait_for_screen(&self, text: &str) -> Screen {

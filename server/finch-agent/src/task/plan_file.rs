@@ -48,13 +48,13 @@ impl Written<'_> {
         match self.state {
             PlanState::Drafted => format!("round {round}, being attacked"),
             PlanState::Attacked => format!("round {round}, being revised; open: {open}"),
-            PlanState::Settled => format!("settled after {round} rounds; approve it to have it carried out"),
-            PlanState::Taken => format!("taken after {round} rounds; open: {open}"),
+            PlanState::Settled => format!("settled in round {round}; approve it to have it carried out"),
+            PlanState::Taken => format!("taken in round {round}; open: {open}"),
             PlanState::Stopped if round == 0 => {
                 "stopped; approve it again to go on at the first step without a tick".to_owned()
             }
-            PlanState::Stopped => format!("stopped after {round} rounds; open: {open}"),
-            PlanState::RoundsOver => format!("the {round} rounds are over; STILL OPEN: {open}"),
+            PlanState::Stopped => format!("stopped in round {round}; open: {open}"),
+            PlanState::RoundsOver => format!("round {round} was the last; STILL OPEN: {open}"),
             PlanState::Working => "approved; being carried out".to_owned(),
             PlanState::Done => "carried out".to_owned(),
         }

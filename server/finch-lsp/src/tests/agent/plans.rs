@@ -210,7 +210,7 @@ async fn an_approval_says_how_much_is_open() {
     // What comes next is no plan, twice: the first one stays.
     let mut rig = Rig::new(Manner::full(), says).await;
     let uri = planned(&mut rig).await;
-    let open = ["Approve and carry out (2 findings open)", "Revise…"];
+    let open = ["Approve and carry out (open findings: 2)", "Revise…"];
     assert_eq!(titles(&lenses(&mut rig, &uri).await), open, "{}", Rig::read(&uri));
     rig.reconnect().await;
     assert_eq!(titles(&lenses(&mut rig, &uri).await), open, "after a restart");

@@ -88,7 +88,7 @@ pub(super) fn plan(plan: &Plan, outcome: Option<&Outcome>, path: &Path) -> Resul
     for (persona, why) in outcome.unheard() {
         say(&format!("not heard: {} ({})", persona.name(), shown(why)));
     }
-    say(&format!("finch: {} after {} rounds, in {}", word(outcome.ended), outcome.rounds.len(), path.display()));
+    say(&format!("finch: {} in round {}, in {}", word(outcome.ended), outcome.rounds.len(), path.display()));
     Ok(())
 }
 
