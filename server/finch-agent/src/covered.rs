@@ -20,7 +20,10 @@ fn every_test_that_the_page_names_is_there() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(here.join("../../docs/security.md")).unwrap();
     let mut source = String::new();
-    sources(&here.join("src"), &mut source);
+    // Of the agent, and of the daemon's door.
+    for folder in ["src", "../finch-http/src", "../finch-http/tests"] {
+        sources(&here.join(folder), &mut source);
+    }
     // Those with real editors are there.
     sources(&here.join("../../tests"), &mut source);
     let table = page.lines().filter(|line| line.starts_with("| ") && line.contains('`'));

@@ -47,7 +47,8 @@ impl TerminalAsker {
 
     /// Whether a plan with so many open findings is to be carried out all the same.
     pub(crate) async fn agrees_to_open(&self, open: usize) -> bool {
-        let question = format!("Findings that must be addressed and are open: {open}. Carry the plan out all the same?");
+        let question =
+            format!("Findings that must be addressed and are open: {open}. Carry the plan out all the same?");
         let put = move || cliclack::confirm(question).initial_value(false).interact();
         self.said(put).await.unwrap_or(false)
     }
