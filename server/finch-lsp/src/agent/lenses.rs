@@ -154,7 +154,7 @@ fn approval(open: usize) -> String {
     match open {
         0 => "Approve and carry out".to_owned(),
         1 => "Approve and carry out (1 finding open)".to_owned(),
-        open => format!("Approve and carry out (open findings: {open})"),
+        open => format!("Approve and carry out ({open} findings open)"),
     }
 }
 

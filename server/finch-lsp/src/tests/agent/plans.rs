@@ -210,11 +210,13 @@ async fn an_approval_says_how_much_is_open() {
     // What comes next is no plan, twice: the first one stays.
     let mut rig = Rig::new(Manner::full(), says).await;
     let uri = planned(&mut rig).await;
-    let open = ["Approve and carry out (open findings: 2)", "Revise…"];
+    let open = ["Approve and carry out (2 findings open)", "Revise…"];
     assert_eq!(titles(&lenses(&mut rig, &uri).await), open, "{}", Rig::read(&uri));
     rig.reconnect().await;
     assert_eq!(titles(&lenses(&mut rig, &uri).await), open, "after a restart");
     rig.open(&uri).await;
-    rig.change(&uri, &Rig::read(&uri).replace(" **must be addressed**", "")).await;
+    // Of the same steps it is what finch has written down that counts.
+    std::fs::write(uri.strip_prefix("file://").unwrap(), Rig::read(&uri).replace(" **must be addressed**", ""))
+        .unwrap();
     assert_eq!(titles(&lenses(&mut rig, &uri).await)[0], "Approve and carry out (1 finding open)");
 }
