@@ -64,9 +64,14 @@ struct Load {
     first_ms: f64,
 }
 
+/// With a connection for every request: the peer closes them now and then.
+fn client() -> Result<Client> {
+    Ok(Client::builder().no_proxy().pool_max_idle_per_host(0).build()?)
+}
+
 /// Waits until the daemon's model has answered once.
 async fn ready(url: &str, token: &Token) -> Result<()> {
-    let (client, started) = (Client::builder().no_proxy().build()?, Instant::now());
+    let (client, started) = (client()?, Instant::now());
     let door = Door { client, url: url.to_owned(), token: Some(token.expose().to_owned()) };
     while ask(&door, "def a", 1).await.is_err() {
         ensure!(started.elapsed() < super::WAIT_MAX, "the daemon's model was not ready after {:?}", super::WAIT_MAX);
@@ -76,8 +81,7 @@ async fn ready(url: &str, token: &Token) -> Result<()> {
 }
 
 async fn load(url: &str, token: Option<&str>, count: usize) -> Result<Load> {
-    let door =
-        Door { client: Client::builder().no_proxy().build()?, url: url.to_owned(), token: token.map(str::to_owned) };
+    let door = Door { client: client()?, url: url.to_owned(), token: token.map(str::to_owned) };
     let started = Instant::now();
     let clients: JoinSet<_> = (0..count).map(|number| one_client(door.clone(), count, number)).collect();
     let answers = clients.join_all().await.into_iter().collect::<Result<Vec<_>>>()?.concat();
