@@ -53,7 +53,7 @@ impl Daemon {
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let name = if is_plain { name } else { "client" };
         let http = Dialler::new()?.client;
-        let capabilities = RwLock::new(link::nothing_yet());
+        let capabilities = RwLock::new(Capabilities::none());
         let up = watch::Sender::new(Up::Not);
         let shared = Shared { http, name: name.to_owned(), capabilities, up, state };
         Ok(Self { shared: Arc::new(shared), runtime })

@@ -41,6 +41,21 @@ pub struct Capabilities {
     pub context_tokens_max: usize,
 }
 
+impl Capabilities {
+    /// Of a model that is not there.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            model: String::new(),
+            fill_in_the_middle: false,
+            chat: false,
+            tools: false,
+            structured_output: false,
+            context_tokens_max: 0,
+        }
+    }
+}
+
 /// A source of text. Dropping the returned stream cancels the work behind it.
 ///
 /// Both methods return at once: errors arrive on the stream.

@@ -227,12 +227,12 @@ impl Provider for Router {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.first().map_or_else(nothing, |listed| listed.provider.capabilities())
+        self.first().map_or_else(Capabilities::none, |listed| listed.provider.capabilities())
     }
 
     fn capabilities_for(&self, origin: &Origin) -> Capabilities {
         let first = self.choose(&self.setup(), origin).order.into_iter().next();
-        first.map_or_else(nothing, |listed| listed.provider.capabilities())
+        first.map_or_else(Capabilities::none, |listed| listed.provider.capabilities())
     }
 
     fn generate(&self, mut request: GenerateRequest) -> GenerateStream {
@@ -322,17 +322,6 @@ fn nobody(left_out: &[String]) -> LlmError {
         some => format!("nobody can be asked: {}", some.join("; ")),
     };
     LlmError::Refused { reason }
-}
-
-fn nothing() -> Capabilities {
-    Capabilities {
-        model: String::new(),
-        fill_in_the_middle: false,
-        chat: false,
-        tools: false,
-        structured_output: false,
-        context_tokens_max: 0,
-    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -114,17 +114,7 @@ impl Provider for LocalProvider {
     }
 
     fn capabilities(&self) -> Capabilities {
-        match self.answerer() {
-            Some(answerer) => answerer.capabilities(),
-            None => Capabilities {
-                model: String::new(),
-                fill_in_the_middle: false,
-                chat: false,
-                tools: false,
-                structured_output: false,
-                context_tokens_max: 0,
-            },
-        }
+        self.answerer().map_or_else(Capabilities::none, |answerer| answerer.capabilities())
     }
 
     fn generate(&self, request: GenerateRequest) -> GenerateStream {

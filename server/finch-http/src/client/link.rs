@@ -63,18 +63,6 @@ pub(super) enum Up {
     Ready(Arc<Link>),
 }
 
-/// Of a model that is not there.
-pub(super) fn nothing_yet() -> Capabilities {
-    Capabilities {
-        model: String::new(),
-        fill_in_the_middle: false,
-        chat: false,
-        tools: false,
-        structured_output: false,
-        context_tokens_max: 0,
-    }
-}
-
 pub(super) async fn keep(shared: &Shared, ensure: &Ensure) -> NoDaemon {
     let mut tries = 0;
     loop {
@@ -156,7 +144,7 @@ impl Shared {
         };
         // What a model can do holds while it is loaded anew, so that nobody takes it for gone.
         let is_lost = matches!(state, ModelState::Absent { .. } | ModelState::Failed { .. });
-        if let Some(capabilities) = capabilities.or(is_lost.then(nothing_yet)) {
+        if let Some(capabilities) = capabilities.or(is_lost.then(Capabilities::none)) {
             *self.capabilities.write().unwrap_or_else(PoisonError::into_inner) = capabilities;
         }
         let was_broken = matches!(*self.up.borrow(), Up::Broken);

@@ -54,7 +54,7 @@ impl Provider for Scripted {
 
     fn capabilities(&self) -> Capabilities {
         let model = if matches!(self.acts, Acts::Fails(LlmError::Loading)) { "" } else { "m" };
-        Capabilities { model: model.to_owned(), fill_in_the_middle: true, chat: true, ..nothing() }
+        Capabilities { model: model.to_owned(), fill_in_the_middle: true, chat: true, ..Capabilities::none() }
     }
 
     fn generate(&self, _: GenerateRequest) -> GenerateStream {

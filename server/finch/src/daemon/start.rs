@@ -58,7 +58,7 @@ impl Starter {
     pub(crate) fn new(surroundings: &Surroundings) -> Result<Self> {
         let home = surroundings.home.root().to_owned();
         let config = std::path::absolute(&surroundings.config_path).context("the configuration file is no path")?;
-        let arguments = if config == home.join("config.toml") { Vec::new() } else { vec!["--config".into(), config] };
+        let arguments = if surroundings.has_usual_config() { Vec::new() } else { vec!["--config".into(), config] };
         Ok(Self { dialler: Dialler::new()?, home, arguments, has_replaced: AtomicBool::new(false) })
     }
 
