@@ -46,3 +46,4 @@ mod testing;
 pub use engine::{Engine, EngineOptions, Kernels, Speculation};
 pub use error::EngineError;
 pub use runtime::{Runtime, RuntimeError, RuntimeLibrary};
+pub use threads::go_first;

@@ -70,6 +70,8 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     enough_files()?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        // They hand on what a model computes, and what they do themselves is little.
+        .on_thread_start(finch_engine::go_first)
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")

@@ -23,9 +23,15 @@ const PROMPT_BYTES: usize = 1_500;
 pub(super) fn print(id: &str) -> Result<()> {
     let home = Home::of_model(id)?;
     let _daemon = home.daemon()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .on_thread_start(finch_engine::go_first)
+        .enable_all()
+        .build()?;
     let engine: Arc<dyn Provider> = Arc::new(crate::home::engine(id, EngineOptions::default())?);
     let through = runtime.block_on(linked(&home))?;
+    // As a server's threads do.
+    finch_engine::go_first();
     let (mut first, mut rate): ([Vec<f64>; 2], [Vec<f64>; 2]) = Default::default();
     for round in 0..ROUNDS {
         // One after the other, so that the two engines never share the processor, and in turns, so that neither has the
