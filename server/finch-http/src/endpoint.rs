@@ -162,7 +162,8 @@ impl Endpoint {
         Ok(Some(endpoint))
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file, whole or not at all. It is not waited for until it lies on the disk: it is worth nothing after the
+    /// system has ended, a broken one counts as none, and who starts a daemon waits for it.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -170,7 +171,8 @@ impl Endpoint {
         let folder = home.join(FOLDER);
         let path = folder.join(ENDPOINT_FILE);
         let text = serde_json::to_string(self).map_err(|error| failed(&path, error.into()))?;
-        write_private(&path, &text).map_err(|error| failed(&path, error))
+        let written = temporary(&path, &text).and_then(|file| Ok(file.persist(&path)?));
+        written.map(drop).map_err(|error| failed(&path, error))
     }
 
     /// Removes the file, if it is this endpoint's and no other's.
@@ -229,14 +231,13 @@ fn read_small(path: &Path) -> io::Result<String> {
 
 /// Writes a file of the user alone, in place of the one that is there. (A temporary file is the user's alone.)
 pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let temporary = temporary(path, text)?;
-    temporary.persist(path).map_err(|error| error.error)?;
+    saved(path, text)?.persist(path)?;
     Ok(())
 }
 
 /// Makes a file of the user alone, unless there is one.
 fn create_private(path: &Path, text: &str) -> io::Result<()> {
-    match temporary(path, text)?.persist_noclobber(path) {
+    match saved(path, text)?.persist_noclobber(path) {
         Ok(_) => Ok(()),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error.error),
@@ -249,6 +250,12 @@ fn temporary(path: &Path, text: &str) -> io::Result<tempfile::NamedTempFile> {
     make_private_folder(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
+    Ok(file)
+}
+
+/// The same, on the disk.
+fn saved(path: &Path, text: &str) -> io::Result<tempfile::NamedTempFile> {
+    let file = temporary(path, text)?;
     file.as_file().sync_all()?;
     Ok(file)
 }
