@@ -28,7 +28,7 @@ const TEMPLATE_TOKENS: usize = 8;
 /// A small model that uses all the room it is given: it reads big files, several at once, and what it answers is as long
 /// as it may be.
 #[derive(Default)]
-struct Small {
+pub(super) struct Small {
     asked: Mutex<Vec<GenerateRequest>>,
 }
 
@@ -130,7 +130,7 @@ impl Steering for Talkative {
     }
 }
 
-fn bench(provider: &Arc<Small>, folder: &Path, home: &Path) -> Arc<Workbench> {
+pub(super) fn bench(provider: &Arc<Small>, folder: &Path, home: &Path) -> Arc<Workbench> {
     let workspace = folder.canonicalize().unwrap();
     let scope = Scope { workspace: workspace.clone(), finch_home: home.canonicalize().unwrap(), user_home: None };
     let rules = Rules::new(scope, Vec::new()).confined(Confinement::Whole);
