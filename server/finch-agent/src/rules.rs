@@ -198,7 +198,8 @@ impl Rules {
         } else {
             Decision::Allow
         };
-        self.by_rules(|pattern| pattern.is_read(path, &self.scope.workspace), None, default)
+        let matches = |pattern: &Pattern| pattern.is_read(path, &self.scope.workspace);
+        self.unless_secret(path, matches, self.by_rules(matches, None, default))
     }
 
     fn write(&self, path: &Path) -> Decision {
@@ -217,7 +218,18 @@ impl Rules {
         let always_asked = protected::runs_in_editors(relative).then_some(Why::RunsInEditors);
         let why = if secret::is_secret(relative) { Why::Secret } else { Why::NoRule };
         let matches = |pattern: &Pattern| pattern.is_write(path, &self.scope.workspace);
-        self.by_rules(matches, always_asked, Decision::Ask { why })
+        self.unless_secret(path, matches, self.by_rules(matches, always_asked, Decision::Ask { why }))
+    }
+
+    /// What is allowed of a secret has to be allowed by its name: who allows `**` has not thought of it.
+    fn unless_secret(&self, path: &Path, matches: impl Fn(&Pattern) -> bool, decision: Decision) -> Decision {
+        let relative = path.strip_prefix(&self.scope.workspace).unwrap_or(path);
+        let is_named =
+            |rule: &Rule| rule.verdict == Verdict::Allow && matches(&rule.pattern) && rule.pattern.names_file();
+        if decision == Decision::Allow && secret::is_secret(relative) && !self.rules.iter().any(is_named) {
+            return Decision::Ask { why: Why::Secret };
+        }
+        decision
     }
 
     fn fetch(&self, text: &str) -> Decision {

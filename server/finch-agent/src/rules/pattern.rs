@@ -116,6 +116,18 @@ impl Pattern {
         matches!(self, Self::Write(pattern) if pattern.matches(path, workspace))
     }
 
+    /// Whether it is about files of one name, and says which.
+    pub(super) fn names_file(&self) -> bool {
+        let (Self::Read(pattern) | Self::Write(pattern)) = self else { return false };
+        match pattern {
+            PathPattern::Exact(_) => true,
+            PathPattern::Glob(glob) => {
+                let name = glob.glob().glob().rsplit('/').next().unwrap_or_default();
+                !name.contains(['*', '?', '[', '{', '\\'])
+            }
+        }
+    }
+
     pub(super) fn is_fetch(&self, address: &str, host: &str) -> bool {
         match self {
             Self::Url(url) => url == address,

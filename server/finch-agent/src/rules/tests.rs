@@ -29,7 +29,7 @@ fn read(path: &str) -> Access {
     Access::Read { path: path.into() }
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Expect {
     Allow,
     Ask,
@@ -411,6 +411,29 @@ fn own_configuration_is_never_written_in_any_spelling() {
         check("A5", &every_path(), &read(path), Deny);
     }
     check("A7", &every_path(), &write("/t/ws/finch/x.rs"), Allow);
+}
+
+#[test]
+fn a_secret_is_allowed_by_its_name_alone() {
+    for path in ["/t/ws/.env", "/t/ws/sub/.env.local", "/t/ws/id_rsa"] {
+        check("secrets", &every_path(), &write(path), Ask);
+        check("secrets", &every_path(), &read(path), Ask);
+    }
+    let named = |text: &str| {
+        let glob = || PathPattern::glob(text).unwrap();
+        let allow = |pattern| Rule { verdict: Verdict::Allow, pattern };
+        Rules::new(scope(), vec![allow(Pattern::Write(glob())), allow(Pattern::Read(glob()))])
+    };
+    for (glob, path, expected) in [
+        ("**/.env", "/t/ws/a/.env", Allow),
+        (".env", "/t/ws/.env", Allow),
+        (".env*", "/t/ws/.env", Ask),
+        ("sub/**", "/t/ws/sub/.env", Ask),
+        ("{.env,a}", "/t/ws/.env", Ask),
+    ] {
+        check("secrets", &named(glob), &write(path), expected);
+        check("secrets", &named(glob), &read(path), expected);
+    }
 }
 
 #[test]
