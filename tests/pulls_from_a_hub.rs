@@ -35,15 +35,15 @@ fn downloads(home: &Path) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Files below the folder of downloads that are, or were to become, weights.
-fn large_files(home: &Path) -> Vec<String> {
+/// Files below the folder of downloads with anything of weights in them, whole or not.
+fn weights(home: &Path) -> Vec<String> {
     let (mut folders, mut found) = (vec![home.join("models/.downloads")], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
-            let name = entry.file_name().into_string().unwrap();
-            if entry.path().is_dir() {
+            let (name, metadata) = (entry.file_name().into_string().unwrap(), entry.metadata().unwrap());
+            if metadata.is_dir() {
                 folders.push(entry.path());
-            } else if name.contains(".gguf") || name.contains(".safetensors") {
+            } else if metadata.len() > 0 && [".gguf", ".safetensors", ".part"].iter().any(|end| name.ends_with(end)) {
                 found.push(name);
             }
         }
@@ -93,7 +93,7 @@ fn a_file_with_another_sum_is_refused_and_nothing_of_it_stays() {
         assert_eq!((said.code, said.out.as_str()), (1, ""), "{}", said.err);
         assert!(said.err.contains("gave a file with sha256") && said.err.contains("it was deleted"), "{}", said.err);
         assert!(hub.requests().iter().any(|path| path.starts_with("/large/")), "{:?}", hub.requests());
-        assert_eq!(large_files(home.path()), [""; 0]);
+        assert_eq!(weights(home.path()), [""; 0]);
     }
     let models = std::fs::read_dir(home.path().join("models")).unwrap().map(|entry| entry.unwrap().path());
     assert_eq!(models.filter(|path| path.join("model.toml").exists()).count(), 0);
