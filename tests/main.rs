@@ -12,6 +12,9 @@ mod asks_the_model;
 #[cfg(target_os = "linux")]
 mod attacks;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod attacks_the_door;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod carries_out_a_plan;
@@ -35,6 +38,9 @@ mod helix_agent;
 mod imports_an_export;
 #[cfg(test)]
 mod imports_any_file;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod jumps_the_clock;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod keeps_keys;
@@ -62,6 +68,9 @@ mod restarts_the_server;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod runs_a_daemon;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod serves_official_clients;
 #[cfg(test)]
 #[cfg(unix)]
 mod sets_up;
@@ -98,6 +107,8 @@ mod support {
     pub(crate) mod closed_port;
     pub(crate) mod cloud_faults;
     pub(crate) mod conformance;
+    #[cfg(target_os = "linux")]
+    pub(crate) mod daemon;
     #[cfg(target_os = "linux")]
     pub(crate) mod emacs;
     pub(crate) mod faulty;

@@ -35,6 +35,22 @@ fn downloads(home: &Path) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
+/// Files below the folder of downloads with anything of weights in them, whole or not.
+fn weights(home: &Path) -> Vec<String> {
+    let (mut folders, mut found) = (vec![home.join("models/.downloads")], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            let (name, metadata) = (entry.file_name().into_string().unwrap(), entry.metadata().unwrap());
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            } else if metadata.len() > 0 && [".gguf", ".safetensors", ".part"].iter().any(|end| name.ends_with(end)) {
+                found.push(name);
+            }
+        }
+    }
+    found
+}
+
 #[test]
 fn a_layout_of_safetensors_becomes_a_model() {
     let (root, home) = (repositories(TinySpec::default()), tempfile::tempdir().unwrap());
@@ -65,6 +81,22 @@ fn one_of_several_gguf_files_is_chosen() {
     assert_eq!((again.code, asked), (0, &["/api/models/owner/Some-GGUF/revision/main?blobs=true".to_owned()][..]));
     assert_eq!(downloads(home.path()), [""; 0]);
     assert_eq!(pull(home.path(), &hub.url, &["smollm2-135m", "--force"]).code, 1);
+}
+
+/// Row F6: the right name with other bytes, at every path on which a pull takes a file.
+#[test]
+fn a_file_with_another_sum_is_refused_and_nothing_of_it_stays() {
+    let (root, home) = (repositories(TinySpec::default()), tempfile::tempdir().unwrap());
+    let hub = Hub::serve(root.path(), Manner::OtherBytes);
+    for name in ["owner/Some-GGUF:Q8_0", "owner/Some-Model"] {
+        let said = pull(home.path(), &hub.url, &[name]);
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{}", said.err);
+        assert!(said.err.contains("gave a file with sha256") && said.err.contains("it was deleted"), "{}", said.err);
+        assert!(hub.requests().iter().any(|path| path.starts_with("/large/")), "{:?}", hub.requests());
+        assert_eq!(weights(home.path()), [""; 0]);
+    }
+    let models = std::fs::read_dir(home.path().join("models")).unwrap().map(|entry| entry.unwrap().path());
+    assert_eq!(models.filter(|path| path.join("model.toml").exists()).count(), 0);
 }
 
 #[cfg(unix)]

@@ -133,13 +133,19 @@ pub(crate) fn home_with_a_model() -> &'static Path {
 /// A FINCH_HOME that nobody else uses, with the same model, and these lines more in its configuration.
 #[cfg(unix)]
 pub(crate) fn home_of_its_own(configuration: &str) -> tempfile::TempDir {
-    let shared = home_with_a_model();
     let home = tempfile::tempdir().unwrap();
+    furnish(home.path(), configuration);
+    home
+}
+
+/// Makes that of a folder that is there.
+#[cfg(unix)]
+pub(crate) fn furnish(home: &Path, configuration: &str) {
+    let shared = home_with_a_model();
     std::fs::create_dir_all(shared.join("tried")).unwrap();
     for folder in ["models", "tried"] {
-        std::os::unix::fs::symlink(shared.join(folder), home.path().join(folder)).unwrap();
+        std::os::unix::fs::symlink(shared.join(folder), home.join(folder)).unwrap();
     }
     let configuration = format!("[engine]\nmodel = \"smollm2-135m\"\n{configuration}");
-    std::fs::write(home.path().join("config.toml"), configuration).unwrap();
-    home
+    std::fs::write(home.join("config.toml"), configuration).unwrap();
 }

@@ -22,6 +22,8 @@ pub(crate) enum Manner {
     Whole,
     /// The first answer with bytes of a large file goes silent in its middle.
     SilentOnce,
+    /// Large files have a byte in them that is another.
+    OtherBytes,
 }
 
 impl Hub {
@@ -36,9 +38,13 @@ impl Hub {
                 std::thread::spawn(move || {
                     let request = Request::read(&stream);
                     seen.lock().unwrap().push(request.line.clone());
+                    if manner == Manner::OtherBytes && request.is_large() {
+                        // The client may have had enough.
+                        request.answer_with_other_bytes(&stream, &root).ok();
+                        return;
+                    }
                     let mut silent = silent.lock().unwrap();
-                    let goes_silent =
-                        manner == Manner::SilentOnce && silent.is_empty() && request.path.starts_with("/large");
+                    let goes_silent = manner == Manner::SilentOnce && silent.is_empty() && request.is_large();
                     // The client may have had enough.
                     if request.answer(&stream, &root, goes_silent).is_ok() && goes_silent {
                         silent.push(stream);
@@ -69,6 +75,19 @@ impl Request {
         let first = range.as_deref().and_then(|range| range.trim_end_matches('-').parse().ok()).unwrap_or(0);
         let line = range.map_or_else(|| path.clone(), |range| format!("{path} {range}"));
         Self { line, path, first }
+    }
+
+    fn is_large(&self) -> bool {
+        self.path.starts_with("/large/")
+    }
+
+    /// The whole file, but for its last byte.
+    fn answer_with_other_bytes(&self, stream: &TcpStream, root: &Path) -> std::io::Result<()> {
+        let mut content = std::fs::read(root.join(self.path.trim_start_matches("/large/")))?;
+        if let Some(last) = content.last_mut() {
+            *last ^= 1;
+        }
+        reply(stream, "200 OK", "ETag: \"one\"", &content)
     }
 
     fn answer(&self, mut stream: &TcpStream, root: &Path, goes_silent: bool) -> std::io::Result<()> {

@@ -7,14 +7,15 @@
 #   openai-clients/  the official clients of OpenAI's and Anthropic's APIs
 #   helix/    Helix
 #   schemathesis/    what makes up requests from the schema of OpenAI's API
-# Debian and its derivatives; needs root only to install what the machine has not: patchelf, file, tmux, ripgrep, npm, Chromium, Emacs.
+# Debian and its derivatives; needs root only to install what the machine has not: patchelf, file, tmux, curl, faketime,
+# ripgrep, npm, Chromium, Emacs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/target/test-tools
 mkdir -p "$tools"
 
 missing=()
-for command in patchelf file tmux git python3; do command -v "$command" >/dev/null || missing+=("$command"); done
+for command in patchelf file tmux git python3 curl faketime; do command -v "$command" >/dev/null || missing+=("$command"); done
 command -v rg >/dev/null || missing+=(ripgrep)
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing ${missing[*]}"
