@@ -19,6 +19,8 @@ mod bad_input;
 #[cfg(test)]
 mod carries_out_a_plan;
 #[cfg(test)]
+mod changes_the_model;
+#[cfg(test)]
 mod chooses_a_model;
 #[cfg(test)]
 mod completes_a_place;

@@ -8,7 +8,7 @@ use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use finch_llm::{Capabilities, GenerateRequest, GenerateStream, InfillRequest, Provider, ProviderId, stream};
@@ -181,6 +181,20 @@ impl Engine {
     #[must_use]
     pub fn infill_style(&self) -> InfillStyle {
         self.shared.taught.style
+    }
+
+    /// Takes no more requests, and waits until those that it has are answered, no longer than that. Blocks.
+    pub fn finish(&self, wait: Duration) {
+        self.shared.lanes.end();
+        let until = Instant::now() + wait;
+        while !self.has_ended() && Instant::now() < until {
+            thread::sleep(limits::END_LOOK_PAUSE);
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     fn submit(&self, ask: Ask) -> GenerateStream {

@@ -85,6 +85,8 @@ struct Waiting {
     /// Clients whose batch jobs were taken, the last one last.
     served: VecDeque<ClientId>,
     closed: bool,
+    /// What is there is done, and then nothing comes any more.
+    ending: bool,
 }
 
 impl Lanes {
@@ -132,6 +134,16 @@ impl Lanes {
         self.changed.notify_one();
     }
 
+    /// Takes no more work: the engine's thread stops when it has done what is there.
+    pub(crate) fn end(&self) {
+        self.lock().ending = true;
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.lock().ending
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }
@@ -166,7 +178,7 @@ impl Lanes {
 
 impl Waiting {
     fn is_idle(&mut self) -> bool {
-        !self.closed && self.interactive.is_empty() && self.batch.is_empty() && self.warm.is_empty()
+        !self.closed && !self.ending && self.interactive.is_empty() && self.batch.is_empty() && self.warm.is_empty()
     }
 
     fn queue(&mut self, lane: Lane) -> &mut VecDeque<Job> {
@@ -193,7 +205,7 @@ impl Waiting {
 
     /// Queues a job and returns one that has to end for it, perhaps itself.
     fn put(&mut self, job: Job) -> Option<(Job, LlmError)> {
-        if self.closed {
+        if self.closed || self.ending {
             return Some((job, ended()));
         }
         let lane = job.ask.lane();

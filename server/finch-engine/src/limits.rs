@@ -62,6 +62,8 @@ pub(crate) const REFERENCE_BYTES_MAX: usize = 512 << 10;
 /// Guesses left untried until what is known of their kind has faded to a third.
 pub(crate) const UNTRIED_DRAFTS: f32 = 300.0;
 
+/// How often it is looked whether an engine that was told to end has.
+pub(crate) const END_LOOK_PAUSE: Duration = Duration::from_millis(10);
 /// How often a full channel is tried again.
 pub(crate) const SLOW_READER_RETRY: Duration = Duration::from_millis(5);
 /// A reader that takes nothing for so long is gone.

@@ -110,11 +110,14 @@ impl Worker {
         })
     }
 
-    /// Works until the lanes are closed.
+    /// Works until the lanes are closed, or have ended and nothing is left to do.
     pub(crate) fn run(mut self) {
         while !self.lanes.is_closed() {
+            // Asked before the lanes are looked at: from then on nothing comes any more.
+            let is_ending = self.lanes.is_ending();
             match self.turn() {
                 Turn::Computed => {}
+                Turn::Idle if is_ending => break,
                 Turn::Idle => self.rest(),
                 Turn::Stalled => self.lanes.wait(Some(limits::SLOW_READER_RETRY)),
             }

@@ -72,6 +72,8 @@ pub(crate) const START_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const STARTS_MAX: u32 = 3;
 /// How long a daemon may take to end once it was told to.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(15);
+/// How long a model may take to finish what it was asked before another one takes its place.
+pub(crate) const MODEL_FINISH_WAIT: Duration = Duration::from_secs(30);
 /// How often it is looked whether a daemon is there, or gone.
 pub(crate) const DAEMON_LOOK_PAUSE: Duration = Duration::from_millis(20);
 /// How long a daemon waits for its lock: those who look whether it is free hold it for an instant.

@@ -4,7 +4,8 @@
 //! `Loading` or `Unavailable`; from then on it goes straight to the engine in this process, or to the daemon.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::{Context as _, Result};
 use finch_engine::{Engine, EngineOptions, Kernels, Runtime};
@@ -19,6 +20,7 @@ use finch_model::manifest::{MANIFEST_FILE, ModelId};
 use tokio::runtime::Handle;
 
 use crate::config::KernelsConfig;
+use crate::limits::MODEL_FINISH_WAIT;
 use crate::surroundings::Surroundings;
 use crate::trial;
 
@@ -29,10 +31,26 @@ pub(crate) struct LocalProvider {
 }
 
 /// Where the one who answers is put.
-type Place = Arc<RwLock<Option<Arc<dyn Provider>>>>;
+type Place = Arc<RwLock<Option<Answerer>>>;
 
-fn put(place: &Place, provider: Option<Arc<dyn Provider>>) {
-    *place.write().unwrap_or_else(PoisonError::into_inner) = provider;
+#[derive(Clone)]
+enum Answerer {
+    /// In this process.
+    Engine(Arc<Engine>),
+    Daemon(Arc<Daemon>),
+}
+
+impl Answerer {
+    fn provider(self) -> Arc<dyn Provider> {
+        match self {
+            Self::Engine(engine) => engine,
+            Self::Daemon(daemon) => daemon,
+        }
+    }
+}
+
+fn put(place: &Place, answerer: Option<Answerer>) -> Option<Answerer> {
+    std::mem::replace(&mut *place.write().unwrap_or_else(PoisonError::into_inner), answerer)
 }
 
 /// Gets the model of a provider, once it is known which.
@@ -40,12 +58,26 @@ fn put(place: &Place, provider: Option<Arc<dyn Provider>>) {
 pub(crate) struct Loader {
     place: Place,
     sender: StateSender,
+    turns: Arc<Turns>,
+}
+
+/// Models are loaded one after the other, and of those that wait only the newest.
+#[derive(Default)]
+struct Turns {
+    newest: AtomicU64,
+    loading: Mutex<()>,
 }
 
 impl Loader {
-    /// Loads the user's model on a thread of its own.
+    /// Loads the user's model on a thread of its own. One that is there finishes first what it was asked, and goes.
     pub(crate) fn start(self, surroundings: Surroundings) {
-        let load = move || load_into(&self.place, &self.sender, &surroundings);
+        let turn = self.turns.newest.fetch_add(1, Ordering::Relaxed) + 1;
+        let load = move || {
+            let _loading = self.turns.loading.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.turns.newest.load(Ordering::Relaxed) == turn {
+                load_into(&self.place, &self.sender, &surroundings);
+            }
+        };
         if let Err(error) = std::thread::Builder::new().name("finch-loader".into()).spawn(load) {
             tracing::error!("cannot start a thread to load the model: {error}");
         }
@@ -60,7 +92,7 @@ impl Loader {
                 return self.start(surroundings);
             }
         };
-        put(&self.place, Some(Arc::new(daemon.clone())));
+        put(&self.place, Some(Answerer::Daemon(Arc::new(daemon.clone()))));
         runtime.spawn(async move {
             let no = daemon.keep_linked(ensure).await;
             tracing::warn!("no daemon, so the model is loaded in this process: {no}");
@@ -76,7 +108,7 @@ impl LocalProvider {
     pub(crate) fn ready(engine: Engine) -> (Self, StateReceiver) {
         let (sender, state) = state_channel();
         sender.send_replace(ModelState::Ready { model: engine.capabilities().model });
-        let engine: Arc<dyn Provider> = Arc::new(engine);
+        let engine = Answerer::Engine(Arc::new(engine));
         (Self { place: Arc::new(RwLock::new(Some(engine))), state: state.clone() }, state)
     }
 
@@ -91,12 +123,12 @@ impl LocalProvider {
     pub(crate) fn later() -> (Self, StateReceiver, Loader) {
         let (sender, state) = state_channel();
         let place = Place::default();
-        let loader = Loader { place: Arc::clone(&place), sender };
+        let loader = Loader { place: Arc::clone(&place), sender, turns: Arc::default() };
         (Self { place, state: state.clone() }, state, loader)
     }
 
     fn answerer(&self) -> Option<Arc<dyn Provider>> {
-        self.place.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.place.read().unwrap_or_else(PoisonError::into_inner).clone().map(Answerer::provider)
     }
 
     fn ready_or_why(&self) -> Result<Arc<dyn Provider>, LlmError> {
@@ -149,10 +181,14 @@ fn load_into(place: &Place, state: &StateSender, surroundings: &Surroundings) {
     };
     let model = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     state.send_replace(ModelState::Loading { model: model.clone() });
+    // Two models at once may be more than the memory holds.
+    if let Some(Answerer::Engine(engine)) = put(place, None) {
+        engine.finish(MODEL_FINISH_WAIT);
+    }
     let loaded = load(surroundings, &folder);
     state.send_replace(match loaded {
         Ok(engine) => {
-            put(place, Some(Arc::new(engine)));
+            put(place, Some(Answerer::Engine(Arc::new(engine))));
             ModelState::Ready { model }
         }
         Err(error) => ModelState::Failed { error: format!("{error:#}"), next: "run `finch doctor`".to_owned() },

@@ -95,6 +95,17 @@ fn dropping_the_last_handle_ends_the_thread_and_its_work() {
 }
 
 #[test]
+fn an_engine_that_is_told_to_finish_answers_what_it_has_and_takes_no_more() {
+    let engine = tiny(TinyArchitecture::Llama).engine(EngineOptions::default());
+    let streams: Vec<_> = (0..3).map(|at| engine.infill(infill(&format!("{at}"), Lane::Batch, 40))).collect();
+    engine.finish(std::time::Duration::from_secs(60));
+    let late = read(engine.infill(infill("late", Lane::Interactive, 4)));
+    assert!(matches!(late, Err(LlmError::Unavailable { .. })), "{late:?}");
+    drop(engine);
+    streams.into_iter().for_each(|stream| drop(read(stream).unwrap()));
+}
+
+#[test]
 fn many_clients_are_served_at_once() {
     let engine = tiny(TinyArchitecture::Llama).engine(EngineOptions::default());
     let expected = read(engine.infill(infill("first", Lane::Interactive, 12))).unwrap().0;

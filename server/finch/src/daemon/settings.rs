@@ -1,7 +1,7 @@
 //! The configuration while the daemon runs: read anew when the file changes, with the keys that it names.
 //!
 //! All of it happens on one thread, which gets keys as long as that takes. Whom the user took out is not asked any more
-//! from that moment; the model and the port stay what they were when the daemon began.
+//! from that moment. Another model takes the place of the one that is there; the port stays.
 
 use std::sync::Arc;
 
@@ -69,13 +69,16 @@ impl Settings {
         tracing::info!("{} has changed, and was read anew", self.surroundings.config_path.display());
         notes.into_sorted().iter().for_each(|note| tracing::warn!("{note}"));
         let before = &self.surroundings.config;
-        if config.engine != before.engine || config.daemon != before.daemon || config.learning != before.learning {
-            tracing::info!(
-                "[engine], [daemon] and [learning] hold when the daemon is started anew: `finch daemon stop`"
-            );
+        if config.daemon != before.daemon || config.learning != before.learning {
+            tracing::info!("[daemon] and [learning] hold when the daemon is started anew: `finch daemon stop`");
         }
+        let is_another_engine = config.engine != before.engine;
         self.apply(config);
-        self.load_what_was_missing();
+        if is_another_engine {
+            self.load();
+        } else {
+            self.load_what_was_missing();
+        }
     }
 
     /// Makes a configuration hold. Until the keys are there only the local model is asked.
