@@ -72,6 +72,10 @@ pub(crate) const START_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const STARTS_MAX: u32 = 3;
 /// How long a daemon may take to end once it was told to.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(15);
+/// How long a daemon may take to end that was told to cut off its answers; one that takes longer does not know how to.
+pub(crate) const CUT_WAIT: Duration = Duration::from_secs(2);
+/// How long a command in a terminal waits for a daemon that is still loading its model.
+pub(crate) const ATTACH_WAIT: Duration = Duration::from_secs(60);
 /// How often it is looked whether a daemon is there, or gone.
 pub(crate) const DAEMON_LOOK_PAUSE: Duration = Duration::from_millis(20);
 /// How long a daemon waits for its lock: those who look whether it is free hold it for an instant.

@@ -8,9 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::{Context as _, Result};
 use finch_engine::{Engine, EngineOptions, Kernels, Runtime};
-use finch_http::{Daemon, Ensure};
+use finch_http::{Daemon, Ensure, NoDaemon};
 use finch_llm::{
-    Capabilities, GenerateRequest, GenerateStream, InfillRequest, LlmError, ModelState, Provider, ProviderId,
+    Capabilities, GenerateRequest, GenerateStream, InfillRequest, LlmError, Load, ModelState, Provider, ProviderId,
     StateReceiver, StateSender, state_channel,
 };
 use finch_model::Home;
@@ -63,7 +63,12 @@ impl Loader {
         put(&self.place, Some(Arc::new(daemon.clone())));
         runtime.spawn(async move {
             let no = daemon.keep_linked(ensure).await;
-            tracing::warn!("no daemon, so the model is loaded in this process: {no}");
+            match no {
+                NoDaemon::NotWanted => tracing::info!(
+                    "no daemon runs and daemon.auto_spawn is false, so the model is loaded in this process"
+                ),
+                NoDaemon::Unusable(why) => tracing::warn!("no daemon, so the model is loaded in this process: {why}"),
+            }
             self.sender.send_replace(ModelState::Starting);
             put(&self.place, None);
             self.start(surroundings);
@@ -127,6 +132,10 @@ impl Provider for LocalProvider {
 
     fn scores_tokens(&self) -> bool {
         self.answerer().is_some_and(|answerer| answerer.scores_tokens())
+    }
+
+    fn load(&self) -> Option<Load> {
+        self.answerer()?.load()
     }
 
     fn spell(&self, request: &InfillRequest) -> Option<String> {
