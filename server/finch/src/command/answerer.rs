@@ -99,6 +99,16 @@ impl Answerer {
         is_local && self.attached.as_ref().is_some_and(Attached::is_by_daemon)
     }
 
+    /// Who answered, as it turned out: a model of this process may have stood in for the daemon's, and be another one.
+    pub(super) fn turned_out(&self, from: Provenance) -> Provenance {
+        match &self.attached {
+            Some(attached) if from.provider.as_str() == LOCAL => {
+                Provenance { model: attached.capabilities().model, ..from }
+            }
+            Some(_) | None => from,
+        }
+    }
+
     /// Says who answered, unless it is who always does.
     pub(super) fn tell(&self, from: Option<&Provenance>) {
         match from {

@@ -61,7 +61,7 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Ask) -> Resul
         End::Done(done) => (Some(done.reason), Progress { usage: done.usage, timings: done.timings }),
         End::Interrupted(progress) => (None, *progress),
     };
-    let from = stream.provenance();
+    let from = stream.provenance().map(|from| answerer.turned_out(from));
     if arguments.json && reason.is_some() {
         report(&shown.text, from.as_ref(), progress, (&answerer, started.elapsed()))?;
     } else {
@@ -127,7 +127,7 @@ fn structured(
     for dropped in &found.dropped {
         say(&format!("finch: left out what does not fit: {dropped}"));
     }
-    let (text, from) = (format!("{:#}\n", found.value), found.provenance);
+    let (text, from) = (format!("{:#}\n", found.value), found.provenance.map(|from| answerer.turned_out(from)));
     if arguments.json {
         let progress = Progress { usage: found.usage, ..Progress::default() };
         report(text.trim_end(), from.as_ref(), progress, (answerer, started.elapsed()))?;

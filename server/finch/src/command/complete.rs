@@ -51,9 +51,10 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Complete) -> 
     if arguments.explain {
         explain(&outcome, &completer);
     }
-    let from = Provenance { provider: ProviderId::new(&*outcome.provider), model: outcome.model.clone() };
-    let (total, by_daemon) = (started.elapsed(), answerer.is_by_daemon(Some(&from)));
-    let report = Report { daemon: by_daemon, ..Report::of(&outcome, &document, offset, total) };
+    let asked = Provenance { provider: ProviderId::new(&*outcome.provider), model: outcome.model.clone() };
+    let from = answerer.turned_out(asked);
+    let (total, daemon) = (started.elapsed(), answerer.is_by_daemon(Some(&from)));
+    let report = Report { daemon, model: &from.model, ..Report::of(&outcome, &document, offset, total) };
     let exit = tell(&outcome, report, arguments)?;
     if !arguments.json {
         answerer.tell_of_the_daemon(Some(&from));
