@@ -168,6 +168,18 @@ fn what_the_daemon_cannot_give_is_got_from_a_model_of_ones_own() {
 }
 
 #[test]
+fn a_daemon_whose_model_cannot_be_loaded_is_not_waited_for() {
+    let home = Home::new();
+    let started =
+        said(command(home.path()).args(["daemon", "start"]).env("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so"));
+    assert_eq!(started.code, 0, "{}", started.err);
+    let said = home.finch(&[&["-v"], &QUESTION[..]].concat());
+    assert!(said.code == 0 && said.out.contains("Rome"), "{}", said.err);
+    assert!(said.err.contains("the daemon is not asked: its model is Failed"), "{}", said.err);
+    assert_eq!(home.status()["state"]["state"], "failed");
+}
+
+#[test]
 fn a_daemon_that_was_killed_is_not_missed_and_none_is_started() {
     let home = Home::with_a_daemon();
     assert_eq!(home.finch(&QUESTION).err, BY_DAEMON);
