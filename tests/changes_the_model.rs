@@ -75,6 +75,8 @@ fn other_settings_of_the_model_hold_once_what_runs_is_finished() {
     let missing = config.replace("smollm2-135m", "no-such-model");
     std::fs::write(home.path().join("config.toml"), &missing).unwrap();
     wait_for_state(&daemon, "absent");
+    let refused = long_prompt(&daemon);
+    assert!(refused.status == 503 && refused.body.contains("no-such-model"), "{refused:?}");
     std::fs::write(home.path().join("config.toml"), &config).unwrap();
     wait_for_state(&daemon, "ready");
     long_prompt(&daemon).good();

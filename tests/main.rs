@@ -5,6 +5,9 @@
 #[cfg(test)]
 mod answers_from_clouds;
 #[cfg(test)]
+#[cfg(unix)]
+mod asks_a_daemon;
+#[cfg(test)]
 mod asks_clouds;
 #[cfg(test)]
 mod asks_the_model;

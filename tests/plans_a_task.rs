@@ -67,6 +67,7 @@ fn a_plan_is_revised_until_nothing_grave_is_open_and_is_kept() {
     let plan: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((&plan["task"], &plan["outcome"]), (&"Split at tabs.".into(), &"settled".into()), "{}", ran.err);
     assert_eq!(plan["steps"][0]["check"], "python -m unittest");
+    assert_eq!(plan["daemon"], false);
     assert_eq!((plan["must_address"].as_array().unwrap().len(), plan["unheard"].as_array().unwrap().len()), (0, 0));
     assert!(ran.err.contains("what it says of the code is not there"), "{}", ran.err);
     let page = std::fs::read_to_string(plan["path"].as_str().unwrap()).unwrap();

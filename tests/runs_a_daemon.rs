@@ -1,6 +1,6 @@
 //! One daemon per FINCH_HOME: however many want it, whoever has its port, and however it ends.
 //!
-//! No model is installed here: what counts is who runs, where, and who is told the token.
+//! Most of it needs no model: what counts is who runs, where, and who is told the token.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use finch_http::endpoint::{Endpoint, Nonce, Token};
 use serde_json::Value;
 
-use crate::support::finch::{Background, Said, command, finch, said};
+use crate::support::finch::{Background, Said, command, finch, home_of_its_own, said};
 use crate::support::llmock::{KEY, Llmock, SERVICES};
 
 /// No single wait of these tests is longer.
@@ -29,6 +29,11 @@ impl Home {
         let port = if lines.contains("port") { "" } else { "port = 0\n" };
         std::fs::write(home.path().join("config.toml"), format!("[daemon]\n{port}{lines}\n")).unwrap();
         Self(home)
+    }
+
+    /// With a model, and these lines more for its engine.
+    fn with_a_model(engine: &str) -> Self {
+        Self(home_of_its_own(&format!("{engine}\n[daemon]\nport = 0\n")))
     }
 
     fn path(&self) -> &Path {
@@ -279,6 +284,124 @@ fn a_signal_ends_it_in_order() {
     assert!(said.code == 0 && home.is_free() && home.endpoint().is_none(), "{}", said.err);
 }
 
+/// Asks the local model for an answer that takes minutes, and reads nothing of it yet.
+fn ask_for_much(home: &Home) -> TcpStream {
+    // The model may not end before it has said so much.
+    let schema = serde_json::json!({"type": "array", "minItems": 900, "items": {"type": "string", "minLength": 20}});
+    let body = serde_json::json!({
+        "model": "local", "stream": true, "max_tokens": 3000,
+        "messages": [{"role": "user", "content": "Tell me of a thousand things."}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "things", "schema": schema}},
+    });
+    send(home, "POST /v1/chat/completions", &body.to_string())
+}
+
+/// The same, and its first words are there.
+fn long_answer(home: &Home) -> TcpStream {
+    wait_until("no model is ready", || home.status()["state"]["state"] == "ready");
+    let mut stream = ask_for_much(home);
+    let (mut said, mut part) = (String::new(), [0; 512]);
+    while !said.contains("\"content\":") {
+        let count = stream.read(&mut part).unwrap();
+        assert!(count > 0, "{said}");
+        said.push_str(&String::from_utf8_lossy(&part[..count]));
+    }
+    assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+    stream
+}
+
+/// What is left of an answer once the daemon has ended: no end of its own.
+#[track_caller]
+fn assert_is_cut(mut answer: TcpStream) {
+    let mut rest = Vec::new();
+    // However the connection ended.
+    answer.read_to_end(&mut rest).ok();
+    assert!(!String::from_utf8_lossy(&rest).contains("[DONE]"), "the answer was given to its end");
+}
+
+/// Less than what is under way may take to end.
+const AT_ONCE: Duration = Duration::from_secs(6);
+
+#[test]
+fn a_second_signal_ends_it_at_once_whatever_is_under_way() {
+    let home = Home::with_a_model("");
+    let mut here = Background::start(home.path(), &["daemon", "run"]);
+    here.wait_until(|| home.endpoint().is_some());
+    let answer = long_answer(&home);
+    let address = home.endpoint().unwrap().address().unwrap();
+    signal(here.id(), "INT");
+    wait_until("the first is not heard", || TcpStream::connect(address).is_err());
+    assert!(here.is_running(), "it goes on with its answer");
+    let started = Instant::now();
+    let said = here.interrupt();
+    assert_eq!(said.code, 130, "{}", said.err);
+    assert!(started.elapsed() < AT_ONCE, "{:?}", started.elapsed());
+    assert!(home.is_free() && home.endpoint().is_none());
+    assert_is_cut(answer);
+
+    let endpoint = home.start();
+    let answer = long_answer(&home);
+    signal(endpoint.pid, "TERM");
+    wait_until("the first is not heard", || TcpStream::connect(endpoint.address().unwrap()).is_err());
+    assert!(!home.is_free(), "it goes on with its answer");
+    signal(endpoint.pid, "TERM");
+    let took = wait_until("it lives on", || home.is_free());
+    assert!(took < AT_ONCE, "{took:?}");
+    wait_until("it says something else", || home.log().ends_with("ended at once, as it was told twice\n"));
+    assert_is_cut(answer);
+}
+
+#[test]
+fn told_to_end_now_it_cuts_its_answers_off() {
+    let home = Home::with_a_model("");
+    home.start();
+    let answer = long_answer(&home);
+    let started = Instant::now();
+    let said = home.finch(&["daemon", "stop", "--now"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(started.elapsed() < AT_ONCE, "{:?}", started.elapsed());
+    let log = home.log();
+    assert!(log.contains("a client asks for the end at once"), "{log}");
+    assert!(!log.contains("once more ends it at once"), "no signal was needed: {log}");
+    assert!(home.is_free() && home.endpoint().is_none());
+    assert_is_cut(answer);
+}
+
+#[test]
+fn an_older_daemon_that_knows_no_cut_hears_it_by_a_signal() {
+    let home = Home::new("");
+    // Whose process ends is another one than the test's own.
+    let mut process = Command::new("sleep").arg("60").spawn().unwrap();
+    let pid = process.id();
+    let mut older = OtherDaemon::start_as(home.path(), ("0.0.9", 0), pid, move || {
+        process.wait().unwrap();
+    });
+    let said = home.finch(&["daemon", "stop", "--now"]);
+    assert_eq!((said.code, older.told()), (0, 1), "{}", said.err);
+    assert!(home.is_free());
+}
+
+#[test]
+fn status_tells_what_runs_and_what_waits_in_each_lane() {
+    // One place is kept for whoever types, so that a second answer waits for the first.
+    let home = Home::with_a_model("slots = 2");
+    home.start();
+    let running = long_answer(&home);
+    let idle = serde_json::json!({"running": 0, "waiting": 0});
+    let lanes =
+        |waiting| serde_json::json!({"interactive": idle, "batch": {"running": 1, "waiting": waiting}, "warm": idle});
+    assert_eq!(home.status()["lanes"], lanes(0));
+    let waiting = ask_for_much(&home);
+    wait_until("it does not wait", || home.status()["lanes"] == lanes(1));
+    let told = home.finch(&["daemon", "status"]).out;
+    let line = "lanes: interactive 0 running, 0 waiting; batch 1 running, 1 waiting; warm 0 running, 0 waiting";
+    assert!(told.lines().any(|one| one == line), "{told}");
+    drop(waiting);
+    wait_until("it waits for nobody", || home.status()["lanes"] == lanes(0));
+    drop(running);
+    wait_until("it works for nobody", || home.status()["lanes"]["batch"] == idle);
+}
+
 #[test]
 fn who_runs_it_a_second_time_is_told_of_the_first() {
     let home = Home::new("");
@@ -353,13 +476,23 @@ struct OtherDaemon {
 
 impl OtherDaemon {
     fn start(home: &Path, version: &'static str, protocol: u32) -> Self {
+        Self::start_as(home, (version, protocol), std::process::id(), || {})
+    }
+
+    /// As that process, and what it does once it is told to end.
+    fn start_as(
+        home: &Path,
+        (version, protocol): (&'static str, u32),
+        pid: u32,
+        last: impl FnOnce() + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, nonce) = (listener.local_addr().unwrap(), Nonce::new().unwrap());
         let token = Token::read_or_make(home).unwrap();
         let lock = std::fs::File::create(home.join("daemon/lock")).unwrap();
         lock.try_lock().unwrap();
-        let (pid, version_text) = (std::process::id(), version.to_owned());
-        let endpoint = Endpoint { url: format!("http://{address}"), pid, version: version_text, nonce: nonce.clone() };
+        let url = format!("http://{address}");
+        let endpoint = Endpoint { url, pid, version: version.to_owned(), nonce: nonce.clone() };
         endpoint.write(home).unwrap();
         let serve = move || {
             let _lock = lock;
@@ -388,6 +521,7 @@ impl OtherDaemon {
                 write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
                     .unwrap();
                 if told > 0 {
+                    last();
                     return told;
                 }
             }
@@ -441,8 +575,8 @@ fn a_newer_daemon_is_used_if_it_speaks_the_same_and_left_alone_if_not() {
     assert_eq!(foreign.told(), 1);
 }
 
-/// What a daemon answers to one request, with its status line and headers.
-fn exchange(home: &Home, head: &str, body: &str) -> String {
+/// Sends one request to a daemon.
+fn send(home: &Home, head: &str, body: &str) -> TcpStream {
     let token = Token::read_or_make(home.path()).unwrap();
     let address = home.endpoint().unwrap().address().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -455,7 +589,12 @@ fn exchange(home: &Home, head: &str, body: &str) -> String {
         body.len()
     )
     .unwrap();
-    let mut answer = String::new();
+    stream
+}
+
+/// What a daemon answers to one request, with its status line and headers.
+fn exchange(home: &Home, head: &str, body: &str) -> String {
+    let (mut stream, mut answer) = (send(home, head, body), String::new());
     stream.read_to_string(&mut answer).unwrap();
     answer
 }

@@ -138,6 +138,21 @@ fn without_a_daemon_an_editor_loads_the_model_itself() {
 }
 
 #[test]
+fn who_wants_no_daemon_is_not_warned_that_there_is_none() {
+    let home = Shared::home("auto_spawn = false\n");
+    let log = home.path().join("stderr");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_finch"));
+    command.arg("-v").env("FINCH_HOME", home.path()).stderr(std::fs::File::create(&log).unwrap());
+    let mut editor = Client::of_with_daemon(&mut command);
+    editor.initialize();
+    editor.wait_until_ready();
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("daemon")).collect();
+    assert!(matches!(&*lines, [only] if only.contains("INFO") && only.contains("auto_spawn is false")), "{log}");
+    assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
 fn a_daemon_without_a_model_takes_the_one_that_comes() {
     let home = Shared::home("");
     let models = home.path().join("models");

@@ -39,7 +39,13 @@ impl Client {
     /// With the daemon of its FINCH_HOME, which it starts when there is none.
     #[allow(dead_code, reason = "only the tests of the daemon share one")]
     pub(crate) fn start_with_daemon(home: &Path) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_finch")).env("FINCH_HOME", home).env_remove("FINCH_DAEMON"))
+        Self::of_with_daemon(Command::new(env!("CARGO_BIN_EXE_finch")).env("FINCH_HOME", home))
+    }
+
+    /// The same with a program that was made ready.
+    #[allow(dead_code, reason = "only the tests of the daemon share one")]
+    pub(crate) fn of_with_daemon(finch: &mut Command) -> Self {
+        Self::spawn(finch.env_remove("FINCH_DAEMON"))
     }
 
     fn spawn(finch: &mut Command) -> Self {

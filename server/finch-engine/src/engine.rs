@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use finch_llm::{Capabilities, GenerateRequest, GenerateStream, InfillRequest, Provider, ProviderId, stream};
+use finch_llm::{Capabilities, GenerateRequest, GenerateStream, InfillRequest, Load, Provider, ProviderId, stream};
 use finch_model::{
     chat::ChatTemplates,
     manifest::{InfillStyle, Manifest},
@@ -258,6 +258,10 @@ impl Provider for Engine {
 
     fn scores_tokens(&self) -> bool {
         true
+    }
+
+    fn load(&self) -> Option<Load> {
+        Some(self.shared.lanes.load())
     }
 
     fn spell(&self, request: &InfillRequest) -> Option<String> {

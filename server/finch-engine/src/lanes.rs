@@ -7,11 +7,16 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use finch_llm::{ChunkSender, ClientId, GenerateRequest, InfillRequest, Lane, LlmError, NotSent, Sampling};
+use finch_llm::{
+    ChunkSender, ClientId, GenerateRequest, InfillRequest, Lane, LaneLoad, LlmError, Load, NotSent, Sampling,
+};
 
 use crate::limits;
 
@@ -75,6 +80,15 @@ impl Job {
 pub(crate) struct Lanes {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    running: Running,
+}
+
+/// Jobs that the engine's thread computes, as it said last.
+#[derive(Debug, Default)]
+struct Running {
+    interactive: AtomicUsize,
+    batch: AtomicUsize,
+    warm: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -126,6 +140,35 @@ impl Lanes {
     pub(crate) fn is_work_waiting(&self) -> bool {
         let waiting = self.lock();
         !waiting.interactive.is_empty() || !waiting.batch.is_empty()
+    }
+
+    /// The engine's thread says of which lanes the jobs are that it computes.
+    pub(crate) fn runs(&self, lanes: impl Iterator<Item = Lane>) {
+        let (mut interactive, mut batch, mut warm) = (0, 0, 0);
+        for lane in lanes {
+            match lane {
+                Lane::Interactive => interactive += 1,
+                Lane::Batch => batch += 1,
+                Lane::Warm => warm += 1,
+            }
+        }
+        self.running.interactive.store(interactive, Ordering::Relaxed);
+        self.running.batch.store(batch, Ordering::Relaxed);
+        self.running.warm.store(warm, Ordering::Relaxed);
+    }
+
+    /// What is computed and what waits.
+    pub(crate) fn load(&self) -> Load {
+        let waiting = self.lock();
+        let load = |running: &AtomicUsize, queue: &VecDeque<Job>| LaneLoad {
+            running: running.load(Ordering::Relaxed),
+            waiting: queue.iter().filter(|job| !job.reader.is_reader_gone()).count(),
+        };
+        Load {
+            interactive: load(&self.running.interactive, &waiting.interactive),
+            batch: load(&self.running.batch, &waiting.batch),
+            warm: load(&self.running.warm, &waiting.warm),
+        }
     }
 
     /// Ends all work: the engine's thread stops at the next token.

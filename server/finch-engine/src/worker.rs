@@ -125,6 +125,7 @@ impl Worker {
         for sequence in self.sequences.drain(..) {
             sequence.fail(lanes::ended()).flush();
         }
+        self.lanes.runs(std::iter::empty());
         for job in self.lanes.drain() {
             job.refuse(lanes::ended());
         }
@@ -191,6 +192,7 @@ impl Worker {
     fn turn(&mut self) -> Turn {
         self.deliver();
         self.admit();
+        self.lanes.runs(self.sequences.iter().map(|sequence| sequence.lane));
         self.evict();
         match self.choose() {
             Some(index) => {

@@ -17,7 +17,7 @@ use crate::endpoint::{Endpoint, EndpointError, PROTOCOL, Token, secret};
 use crate::limits::{
     CONNECT_WAIT, FILE_BYTES_MAX, HANDSHAKE_WAIT, POOL_IDLE, SHUTDOWN_WAIT, STATUS_BYTES_MAX, STATUS_WAIT,
 };
-use crate::wire::Health;
+use crate::wire::{Health, ShutdownRequest};
 
 /// What a daemon says its name is.
 pub const NAME: &str = "finch";
@@ -44,6 +44,15 @@ pub struct Proven {
     pub address: SocketAddr,
     pub token: Token,
     pub health: Health,
+}
+
+/// What becomes of the answers that a daemon is giving when it is told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnderWay {
+    /// They are given to their ends, for a while.
+    Finish,
+    /// They are cut off.
+    Cut,
 }
 
 /// Why a daemon cannot be found or asked.
@@ -147,12 +156,18 @@ impl Dialler {
         serde_json::from_slice(&body).map_err(|error| unanswered(daemon, error.to_string()))
     }
 
-    /// Tells a daemon to end. It has heard it when this returns, and may live on until its answers are given.
+    /// Tells a daemon to end. It has heard it when this returns, and may live on until its answers are given. One of
+    /// another version may know no cut, and then finishes them.
     ///
     /// # Errors
     /// When it does not answer, or refuses.
-    pub async fn shut_down(&self, daemon: &Proven) -> Result<(), ContactError> {
+    pub async fn shut_down(&self, daemon: &Proven, under_way: UnderWay) -> Result<(), ContactError> {
         let request = self.request(daemon, Method::POST, "/v1/shutdown");
+        // To let what is under way finish, every version is told in the same way: without a body.
+        let request = match under_way {
+            UnderWay::Finish => request,
+            UnderWay::Cut => request.json(&ShutdownRequest { now: true }),
+        };
         self.ask(daemon, request, SHUTDOWN_WAIT).await.map(drop)
     }
 

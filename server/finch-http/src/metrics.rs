@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use finch_llm::Load;
 
 use crate::Host;
 use crate::counters::{FIRST_MS, First, Numbers};
@@ -18,6 +19,7 @@ pub(crate) async fn metrics(State(host): State<Host>, Extension(desk): Extension
         connections: desk.seats.total(),
         attached: desk.presence.names().len(),
         resident_bytes: crate::status::resident_bytes(),
+        load: crate::status::load(&host),
         is_ready: matches!(*host.state.borrow(), finch_llm::ModelState::Ready { .. }),
     };
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text(&seen)).into_response()
@@ -30,6 +32,7 @@ struct Seen<'a> {
     connections: usize,
     attached: usize,
     resident_bytes: Option<u64>,
+    load: Load,
     is_ready: bool,
 }
 
@@ -54,6 +57,7 @@ fn text(seen: &Seen<'_>) -> String {
         out.one("process_resident_memory_bytes", Kind::Gauge, "Memory in use.", &[], float(bytes));
     }
     out.one("finch_requests_running", Kind::Gauge, "Requests under way.", &[], float(numbers.running));
+    out.lanes(&seen.load);
     out.one("finch_requests_total", Kind::Counter, "Requests that came, this one too.", &[], float(numbers.total));
     out.one(
         "finch_requests_failed_total",
@@ -115,6 +119,16 @@ impl Page {
         }
     }
 
+    fn lanes(&mut self, load: &Load) {
+        let name = "finch_lane_requests";
+        self.head(name, Kind::Gauge, "Requests that the local model computes, and that wait for it.");
+        for (lane, load) in [("interactive", load.interactive), ("batch", load.batch), ("warm", load.warm)] {
+            for (state, count) in [("running", load.running), ("waiting", load.waiting)] {
+                self.sample(name, &[("lane", lane), ("state", state)], float(count as u64));
+            }
+        }
+    }
+
     fn first(&mut self, first: &First) {
         let name = "finch_first_token_seconds";
         self.head(name, Kind::Histogram, "From a request's arrival at its model to the first part of the answer.");
@@ -142,6 +156,8 @@ fn escaped(value: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use finch_llm::LaneLoad;
+
     use super::*;
 
     #[test]
@@ -168,6 +184,7 @@ mod tests {
             connections: 2,
             attached: 1,
             resident_bytes: Some(1_048_576),
+            load: Load { batch: LaneLoad { running: 2, waiting: 3 }, ..Load::default() },
             is_ready: true,
         };
         let page = text(&seen);
@@ -182,6 +199,12 @@ mod tests {
                 "finch_clients_attached 1",
                 "process_resident_memory_bytes 1048576",
                 "finch_requests_running 1",
+                r#"finch_lane_requests{lane="interactive",state="running"} 0"#,
+                r#"finch_lane_requests{lane="interactive",state="waiting"} 0"#,
+                r#"finch_lane_requests{lane="batch",state="running"} 2"#,
+                r#"finch_lane_requests{lane="batch",state="waiting"} 3"#,
+                r#"finch_lane_requests{lane="warm",state="running"} 0"#,
+                r#"finch_lane_requests{lane="warm",state="waiting"} 0"#,
                 "finch_requests_total 7",
                 "finch_requests_failed_total 1",
                 r#"finch_answers_total{path="/health",status="200"} 3"#,

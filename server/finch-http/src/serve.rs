@@ -21,9 +21,10 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::Extension;
 use axum::http::{StatusCode, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use futures_util::FutureExt as _;
@@ -36,6 +37,7 @@ pub(crate) use presence::Listens;
 pub(crate) use refusal::Refusal;
 
 use crate::limits::{CUT_WAIT, DRAIN_WAIT};
+use crate::wire::ShutdownRequest;
 use crate::{Host, events, feedback, health, messages, metrics, openai, status};
 
 /// Why the server ended.
@@ -131,10 +133,28 @@ fn router(api: Router<Host>, host: Host, desk: &Arc<Desk>) -> Router {
         .with_state(host)
 }
 
-async fn shutdown(Extension(desk): Extension<Arc<Desk>>) -> StatusCode {
-    tracing::info!("a client asks for the end");
-    desk.stop.ask();
-    StatusCode::ACCEPTED
+async fn shutdown(Extension(desk): Extension<Arc<Desk>>, uri: Uri, body: Bytes) -> Response {
+    let request = match body.trim_ascii_start() {
+        b"" => Some(ShutdownRequest::default()),
+        // A list of its members' values would be one too.
+        body @ [b'{', ..] => serde_json::from_slice(body).ok(),
+        _ => None,
+    };
+    match request {
+        Some(ShutdownRequest { now: false }) => {
+            tracing::info!("a client asks for the end");
+            desk.stop.ask();
+        }
+        Some(ShutdownRequest { now: true }) => {
+            tracing::info!("a client asks for the end at once");
+            desk.stop.ask_for_a_cut();
+        }
+        None => {
+            let message = "the body is none, or an object with `now`: true cuts off what is under way";
+            return Refusal::new(StatusCode::BAD_REQUEST, "bad_shutdown", message).answer(uri.path());
+        }
+    }
+    StatusCode::ACCEPTED.into_response()
 }
 
 async fn nothing_there(uri: Uri) -> Response {

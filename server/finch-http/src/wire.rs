@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use finch_llm::{Capabilities, Lane, LlmError, ModelState, StopReason, Task, Timings, Usage};
+use finch_llm::{Capabilities, Lane, LaneLoad, LlmError, Load, ModelState, StopReason, Task, Timings, Usage};
 use serde::{Deserialize, Serialize};
 
 /// The `finch` member of a request to `/v1/chat/completions` or `/v1/completions`. Every member may be left out.
@@ -244,6 +244,14 @@ same_members!(
     Usage { prompt_tokens, cached_tokens, suffix_tokens, generated_tokens, drafted_tokens, accepted_tokens }
 );
 
+same_members!(LaneLoadWire, LaneLoad { running, waiting });
+
+impl From<Load> for LanesWire {
+    fn from(load: Load) -> Self {
+        Self { interactive: load.interactive.into(), batch: load.batch.into(), warm: load.warm.into() }
+    }
+}
+
 macro_rules! same_names {
     ($wire:ident, $here:ident { $($name:ident),* $(,)? }) => {
         impl From<$wire> for $here {
@@ -366,6 +374,9 @@ pub struct Status {
     /// The names of the clients that listen for events.
     pub clients: Vec<String>,
     pub requests: RequestsWire,
+    /// Of the local model. Absent from a daemon that does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lanes: Option<LanesWire>,
     pub tokens: TokensWire,
     /// Generated, mean of the last minute.
     pub tokens_per_second: f64,
@@ -384,6 +395,21 @@ pub struct RequestsWire {
     pub failed: u64,
 }
 
+/// [`finch_llm::Load`]: what the local model computes and what waits for it, by [`LaneWire`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LanesWire {
+    pub interactive: LaneLoadWire,
+    pub batch: LaneLoadWire,
+    pub warm: LaneLoadWire,
+}
+
+/// [`finch_llm::LaneLoad`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneLoadWire {
+    pub running: usize,
+    pub waiting: usize,
+}
+
 /// Tokens since the daemon started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokensWire {
@@ -399,6 +425,14 @@ pub struct MemoryWire {
     /// Absent where the system does not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resident_bytes: Option<u64>,
+}
+
+/// What `POST /v1/shutdown` takes; no body is the same as an empty object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShutdownRequest {
+    /// What is under way is cut off.
+    pub now: bool,
 }
 
 /// What `POST /v1/feedback` takes. Only `verdict` is needed.

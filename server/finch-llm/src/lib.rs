@@ -32,7 +32,7 @@ pub use message::{
 };
 pub use origin::{Origin, Task};
 pub use provider::{Capabilities, Provider, ProviderId};
-pub use request::{ClientId, Excerpt, GenerateRequest, InfillContext, InfillRequest, Lane, Sampling};
+pub use request::{ClientId, Excerpt, GenerateRequest, InfillContext, InfillRequest, Lane, LaneLoad, Load, Sampling};
 pub use state::{ModelState, StateReceiver, StateSender, state_channel};
 pub use stream::{
     Chunk, ChunkSender, Done, GenerateStream, NotSent, Progress, Provenance, ReaderGone, ScoredToken, StopReason,

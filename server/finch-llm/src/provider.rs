@@ -1,6 +1,6 @@
 //! The one trait for everything that generates text.
 
-use crate::{GenerateRequest, GenerateStream, InfillRequest, Origin};
+use crate::{GenerateRequest, GenerateStream, InfillRequest, Load, Origin};
 
 /// A provider's stable name, such as `local` or `groq`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -83,6 +83,11 @@ pub trait Provider: Send + Sync + 'static {
     /// Whether it tells how probable each token was, where that is asked for.
     fn scores_tokens(&self) -> bool {
         false
+    }
+
+    /// How many requests it computes and how many wait for it; `None` where only the service knows it.
+    fn load(&self) -> Option<Load> {
+        None
     }
 
     /// The exact prompt of an infill, control tokens by their names; `None` where only the service knows it.

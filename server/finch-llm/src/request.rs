@@ -33,6 +33,23 @@ pub enum Lane {
     Warm,
 }
 
+/// Requests of one lane at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LaneLoad {
+    /// Those that are computed, in turns.
+    pub running: usize,
+    /// Those that nothing was done for yet.
+    pub waiting: usize,
+}
+
+/// Requests of each [`Lane`] at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    pub interactive: LaneLoad,
+    pub batch: LaneLoad,
+    pub warm: LaneLoad,
+}
+
 /// How the next token is chosen. The default is greedy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampling {

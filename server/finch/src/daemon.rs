@@ -2,8 +2,9 @@
 //!
 //! In reading order: `run` is its life from the lock to the last answer, on a `port`, with `models` behind the door and
 //! `settings` that follow the configuration; `start` finds it or starts it from another process, once the `version` was
-//! looked at; `stop` ends it. `lock`, `log` and `unit` are what they stand on. docs/daemon.md tells the same to people.
+//! looked at; `attach` lets one that runs answer for a command; `stop` ends it. `lock`, `log` and `unit` are what they stand on. docs/daemon.md tells the same to people.
 
+pub(crate) mod attach;
 mod lock;
 mod log;
 mod models;

@@ -74,6 +74,10 @@ pub(crate) const STARTS_MAX: u32 = 3;
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(15);
 /// How long a model may take to finish what it was asked before another one takes its place.
 pub(crate) const MODEL_FINISH_WAIT: Duration = Duration::from_secs(30);
+/// How long a daemon may take to end that was told to cut off its answers; one that takes longer does not know how to.
+pub(crate) const CUT_WAIT: Duration = Duration::from_secs(2);
+/// How long a command in a terminal waits for a daemon that is still loading its model.
+pub(crate) const ATTACH_WAIT: Duration = Duration::from_secs(60);
 /// How often it is looked whether a daemon is there, or gone.
 pub(crate) const DAEMON_LOOK_PAUSE: Duration = Duration::from_millis(20);
 /// How long a daemon waits for its lock: those who look whether it is free hold it for an instant.

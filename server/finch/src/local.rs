@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::{Context as _, Result};
 use finch_engine::{Engine, EngineOptions, Kernels, Runtime};
-use finch_http::{Daemon, Ensure};
+use finch_http::{Daemon, Ensure, NoDaemon};
 use finch_llm::{
-    Capabilities, GenerateRequest, GenerateStream, InfillRequest, LlmError, ModelState, Provider, ProviderId,
+    Capabilities, GenerateRequest, GenerateStream, InfillRequest, LlmError, Load, ModelState, Provider, ProviderId,
     StateReceiver, StateSender, state_channel,
 };
 use finch_model::Home;
@@ -95,7 +95,12 @@ impl Loader {
         put(&self.place, Some(Answerer::Daemon(Arc::new(daemon.clone()))));
         runtime.spawn(async move {
             let no = daemon.keep_linked(ensure).await;
-            tracing::warn!("no daemon, so the model is loaded in this process: {no}");
+            match no {
+                NoDaemon::NotWanted => tracing::info!(
+                    "no daemon runs and daemon.auto_spawn is false, so the model is loaded in this process"
+                ),
+                NoDaemon::Unusable(why) => tracing::warn!("no daemon, so the model is loaded in this process: {why}"),
+            }
             self.sender.send_replace(ModelState::Starting);
             put(&self.place, None);
             self.start(surroundings);
@@ -161,6 +166,10 @@ impl Provider for LocalProvider {
         self.answerer().is_some_and(|answerer| answerer.scores_tokens())
     }
 
+    fn load(&self) -> Option<Load> {
+        self.answerer()?.load()
+    }
+
     fn spell(&self, request: &InfillRequest) -> Option<String> {
         self.answerer()?.spell(request)
     }
@@ -176,15 +185,13 @@ fn load_into(place: &Place, state: &StateSender, surroundings: &Surroundings) {
         Ok(folder) => folder,
         Err(NoModel { next, .. }) => {
             state.send_replace(ModelState::Absent { next });
-            return;
+            return unload(place);
         }
     };
     let model = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     state.send_replace(ModelState::Loading { model: model.clone() });
     // Two models at once may be more than the memory holds.
-    if let Some(Answerer::Engine(engine)) = put(place, None) {
-        engine.finish(MODEL_FINISH_WAIT);
-    }
+    unload(place);
     let loaded = load(surroundings, &folder);
     state.send_replace(match loaded {
         Ok(engine) => {
@@ -193,6 +200,13 @@ fn load_into(place: &Place, state: &StateSender, surroundings: &Surroundings) {
         }
         Err(error) => ModelState::Failed { error: format!("{error:#}"), next: "run `finch doctor`".to_owned() },
     });
+}
+
+/// Lets the engine that is there finish what it was asked, and frees its memory.
+fn unload(place: &Place) {
+    if let Some(Answerer::Engine(engine)) = put(place, None) {
+        engine.finish(MODEL_FINISH_WAIT);
+    }
 }
 
 /// Loads the engine for a model folder with the user's settings.

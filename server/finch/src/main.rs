@@ -5,6 +5,7 @@
 
 mod acceptance;
 mod agent;
+mod attached;
 mod calendar;
 mod choice;
 mod cli;

@@ -13,7 +13,7 @@ use crate::config::{Config, Reading};
 use crate::projects;
 use crate::trust::Trust;
 
-/// With `off`, an editor asks no daemon and starts none.
+/// With `off`, no daemon is asked for a model, and none is started.
 const NO_DAEMON: &str = "FINCH_DAEMON";
 
 /// Where finch keeps its files, and what the user configured.
@@ -26,8 +26,10 @@ pub(crate) struct Surroundings {
     pub(crate) problems: Vec<String>,
     /// The model hub to ask, when the user named another one.
     pub(crate) hub_endpoint: Option<String>,
-    /// The user wants every editor to load the model for itself.
+    /// The user wants every process to load the model for itself.
     pub(crate) is_without_daemon: bool,
+    /// The project wants another engine than the user's own configuration does.
+    pub(crate) has_own_engine: bool,
 }
 
 impl Surroundings {
@@ -59,7 +61,7 @@ impl Surroundings {
         let hub_endpoint = std::env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
         let is_without_daemon = std::env::var_os(NO_DAEMON).is_some_and(|value| value == "off");
         let home = Home::new(home()?);
-        Ok(Self { home, config, config_path, problems, hub_endpoint, is_without_daemon })
+        Ok(Self { home, config, config_path, problems, hub_endpoint, is_without_daemon, has_own_engine: false })
     }
 }
 
@@ -70,6 +72,11 @@ impl Surroundings {
         whole(&self.config_path) == whole(&self.home.config_file())
     }
 
+    /// Whether the daemon of FINCH_HOME, which serves the user's own settings, is asked for the local model.
+    pub(crate) fn shares_the_daemon(&self) -> bool {
+        !self.is_without_daemon && !self.has_own_engine && self.has_usual_config()
+    }
+
     /// Lets the project's file hold, if it has one that the user trusts.
     pub(crate) fn enter(&mut self, workspace: &Path) {
         let settled = projects::settle(&self.config, workspace, &self.trust());
@@ -77,6 +84,7 @@ impl Surroundings {
         if let Some(said) = settled.file.said() {
             tracing::info!("{said}");
         }
+        self.has_own_engine = settled.config.engine != self.config.engine;
         self.config = settled.config;
     }
 

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use finch_llm::{ClientId, GenerateRequest, GenerateStream, Lane, LlmError, stream};
+use finch_llm::{ClientId, GenerateRequest, GenerateStream, Lane, LaneLoad, LlmError, Load, stream};
 
 use super::{Ask, Job, Lanes};
 use crate::{
@@ -98,4 +98,25 @@ fn warm_ups_are_no_work_that_anything_gives_way_to() {
     assert!(lanes.is_work_waiting());
     assert_eq!(next_client(&lanes, Lane::Warm).as_deref(), Some("a"));
     assert_eq!(lanes.drain().len(), 1);
+}
+
+#[test]
+fn what_waits_is_told_by_its_lane_and_what_nobody_waits_for_is_not() {
+    let lanes = Lanes::default();
+    let streams = [
+        submit(&lanes, "a", Lane::Interactive),
+        submit(&lanes, "a", Lane::Batch),
+        submit(&lanes, "a", Lane::Batch),
+        submit(&lanes, "b", Lane::Warm),
+    ];
+    drop(submit(&lanes, "c", Lane::Batch));
+    let waits = |waiting| LaneLoad { running: 0, waiting };
+    assert_eq!(lanes.load(), Load { interactive: waits(1), batch: waits(2), warm: waits(1) });
+    lanes.take(Lane::Batch).unwrap();
+    lanes.runs([Lane::Batch].into_iter());
+    assert_eq!(lanes.load().batch, LaneLoad { running: 1, waiting: 1 });
+    lanes.runs(std::iter::empty());
+    assert_eq!(lanes.load().batch, LaneLoad { running: 0, waiting: 1 });
+    drop(streams);
+    assert_eq!(lanes.load(), Load::default());
 }

@@ -1,7 +1,8 @@
 use std::{sync::Arc, time::Instant};
 
 use finch_llm::{
-    CHUNKS_MAX, Chunk, ClientId, Done, GenerateStream, InfillRequest, Lane, LlmError, Sampling, StopReason, stream,
+    CHUNKS_MAX, Chunk, ClientId, Done, GenerateStream, InfillRequest, Lane, LaneLoad, LlmError, Load, Sampling,
+    StopReason, stream,
 };
 use finch_model::{
     manifest::{InfillStyle, Manifest, Quant},
@@ -232,6 +233,23 @@ fn another_file_does_not_destroy_the_slot_one_came_from() {
     let shared = first(&mut bench, there);
     assert!(shared.cached_tokens > 0 && shared.cached_tokens < 12, "{shared:?}");
     assert_eq!(first(&mut bench, here).cached_tokens, cold.prompt_tokens - 1);
+}
+
+#[test]
+fn the_thread_says_of_which_lanes_it_computes_requests() {
+    let mut bench = Bench::new(512, 3);
+    let streams = [bench.interactive("a", 100), bench.batch("b", 100), bench.batch("c", 100)];
+    bench.turns(3);
+    let load = bench.worker.lanes.load();
+    // The last slot is kept for whoever types.
+    assert_eq!((load.interactive, load.batch), (runs(1, 0), runs(1, 1)));
+    drop(streams);
+    assert_eq!(bench.worker.turn(), Turn::Idle);
+    assert_eq!(bench.worker.lanes.load(), Load::default());
+}
+
+fn runs(running: usize, waiting: usize) -> LaneLoad {
+    LaneLoad { running, waiting }
 }
 
 #[test]

@@ -45,8 +45,13 @@ impl Link {
 
 /// There is no daemon to be had, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NoDaemon(pub String);
+pub enum NoDaemon {
+    /// None runs, and this process is not to start one.
+    #[error("none runs, and none is to be started")]
+    NotWanted,
+    #[error("{0}")]
+    Unusable(String),
+}
 
 /// Finds the daemon, or starts it, and says where it is. Has its own deadline.
 pub type Ensure = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Link, NoDaemon>> + Send>> + Send + Sync>;
@@ -82,7 +87,7 @@ pub(super) async fn keep(shared: &Shared, ensure: &Ensure) -> NoDaemon {
         tries += 1;
         if tries > LINK_TRIES_MAX {
             shared.up.send_replace(Up::Not);
-            return NoDaemon("the daemon ends as soon as it is asked; see its log".to_owned());
+            return NoDaemon::Unusable("the daemon ends as soon as it is asked; see its log".to_owned());
         }
         // A daemon that dies at once is not started again and again without a pause.
         sleep(RELINK_PAUSE.saturating_sub(began.elapsed())).await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Contact, Dialler};
+use super::{Contact, Dialler, UnderWay};
 use crate::endpoint::{Endpoint, Nonce, PROTOCOL, Token};
 
 /// How a server answers every request of one connection after the other.
@@ -185,6 +185,6 @@ async fn a_daemon_is_asked_with_the_token() {
     assert_eq!(dialler.status(&daemon).await.unwrap()["clients"], 2);
     let token = Token::read_or_make(home.path()).unwrap();
     assert!(server.heard().contains(&format!("authorization: Bearer {}", token.expose())), "{}", server.heard());
-    let refused = dialler.shut_down(&daemon).await.unwrap_err().to_string();
+    let refused = dialler.shut_down(&daemon, UnderWay::Finish).await.unwrap_err().to_string();
     assert_eq!(refused, format!("the daemon at {} refuses: 403 not you", server.address));
 }

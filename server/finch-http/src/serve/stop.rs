@@ -20,6 +20,12 @@ impl Stop {
         self.asked.cancel();
     }
 
+    /// Asks for the end, and that what is under way is cut off.
+    pub(crate) fn ask_for_a_cut(&self) {
+        self.asked_again.cancel();
+        self.asked.cancel();
+    }
+
     pub(super) async fn asked(&self) {
         self.asked.cancelled().await;
     }

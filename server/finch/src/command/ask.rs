@@ -15,7 +15,7 @@ use finch_llm::{
 };
 use serde::Serialize;
 
-use super::answerer::{Answerer, LOCAL, workspace_of};
+use super::answerer::{Answerer, LOCAL, Wanted, process_name, workspace_of};
 use super::print;
 use crate::Exit;
 use crate::cli;
@@ -24,6 +24,9 @@ use crate::surroundings::Surroundings;
 
 /// A question or a schema longer than this is a mistake; no model holds it.
 const INPUT_BYTES_MAX: u64 = 8 << 20;
+
+/// What the daemon knows this command by.
+const COMMAND: &str = "ask";
 
 /// How an answer ended.
 #[derive(Debug)]
@@ -38,9 +41,10 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Ask) -> Resul
     let mut request = request(arguments)?;
     let runtime = super::runtime()?;
     let (provider, model) = (arguments.provider.as_deref(), arguments.model.as_deref());
+    let wanted = Wanted { provider, model, ..Wanted::default() };
     let workspace = workspace_of(&std::env::current_dir().context("this folder cannot be read")?);
     surroundings.enter(&workspace);
-    let answerer = Answerer::new(surroundings, provider, model, runtime.handle())?;
+    let answerer = Answerer::new(surroundings, COMMAND, wanted, runtime.handle())?;
     request.origin = Origin { workspace: Some(workspace.into()), named: answerer.named.clone(), ..Origin::default() };
     if !agree(&answerer, &mut request.origin)? {
         return Ok(Exit::NothingToOffer);
@@ -57,11 +61,11 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Ask) -> Resul
         End::Done(done) => (Some(done.reason), Progress { usage: done.usage, timings: done.timings }),
         End::Interrupted(progress) => (None, *progress),
     };
-    let from = stream.provenance();
+    let from = stream.provenance().map(|from| answerer.turned_out(from));
     if arguments.json && reason.is_some() {
-        report(&shown.text, from.as_ref(), progress, started.elapsed())?;
+        report(&shown.text, from.as_ref(), progress, (&answerer, started.elapsed()))?;
     } else {
-        tell(from.as_ref());
+        answerer.tell(from.as_ref());
     }
     conclude(reason, arguments)
 }
@@ -123,30 +127,29 @@ fn structured(
     for dropped in &found.dropped {
         say(&format!("finch: left out what does not fit: {dropped}"));
     }
-    let (text, from) = (format!("{:#}\n", found.value), found.provenance);
+    let (text, from) = (format!("{:#}\n", found.value), found.provenance.map(|from| answerer.turned_out(from)));
     if arguments.json {
         let progress = Progress { usage: found.usage, ..Progress::default() };
-        report(text.trim_end(), from.as_ref(), progress, started.elapsed())?;
+        report(text.trim_end(), from.as_ref(), progress, (answerer, started.elapsed()))?;
     } else {
         print(&text)?;
-        tell(from.as_ref());
+        answerer.tell(from.as_ref());
     }
     Ok(Exit::Done)
 }
 
-/// Says who answered, unless it is who always does.
-fn tell(from: Option<&Provenance>) {
-    if let Some(Provenance { provider, model }) = from.filter(|from| from.provider.as_str() != LOCAL) {
-        say(&format!("finch: {provider} answered ({model})"));
-    }
-}
-
-fn report(text: &str, from: Option<&Provenance>, progress: Progress, total: Duration) -> Result<()> {
+fn report(
+    text: &str,
+    from: Option<&Provenance>,
+    progress: Progress,
+    (answerer, total): (&Answerer, Duration),
+) -> Result<()> {
     let usage = progress.usage;
     let report = Report {
         text,
         provider: from.map_or(LOCAL, |from| from.provider.as_str()),
         model: from.map_or("", |from| &from.model),
+        daemon: answerer.is_by_daemon(from),
         usage: Usage {
             prompt_tokens: usage.prompt_tokens,
             cached_tokens: usage.cached_tokens,
@@ -178,7 +181,7 @@ fn request(arguments: &cli::Ask) -> Result<GenerateRequest> {
         "-" => bounded(std::io::stdin().lock()).context("reading the question from stdin")?,
         text => text.to_owned(),
     }));
-    let mut request = GenerateRequest::new(ClientId::new("cli"), Lane::Interactive, messages);
+    let mut request = GenerateRequest::new(ClientId::new(process_name(COMMAND)), Lane::Interactive, messages);
     if let Some(path) = &arguments.schema {
         let file = std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
         let text = bounded(file).with_context(|| format!("reading {}", path.display()))?;
@@ -276,6 +279,8 @@ struct Report<'a> {
     text: &'a str,
     provider: &'a str,
     model: &'a str,
+    /// Whether the model was the daemon's.
+    daemon: bool,
     usage: Usage,
     ms: Milliseconds,
 }

@@ -6,18 +6,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use finch_complete::{Ask, Completer, Excludes, Options, Outcome, PromptParts, SourceCost, Trigger};
-use finch_llm::ClientId;
+use finch_llm::{ClientId, Provenance, ProviderId};
 use finch_lsp::Workspace;
 use finch_text::{Document, PositionEncoding};
 use serde::Serialize;
 
-use super::answerer::{Answerer, workspace_of};
+use super::answerer::{Answerer, Engine, Wanted, process_name, workspace_of};
 use super::print;
 use crate::Exit;
 use crate::cli;
 use crate::place;
 use crate::progress::say;
 use crate::surroundings::Surroundings;
+
+/// What the daemon knows this command by.
+const COMMAND: &str = "complete";
 
 pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Complete) -> Result<Exit> {
     let (document, offset) = place::open(&arguments.place)?;
@@ -28,11 +31,14 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Complete) -> 
     let options = Options { ahead: false, ..surroundings.config.completion.options() };
     let excludes = options.excludes.clone();
     let runtime = super::runtime()?;
-    let Answerer { router, state, .. } = Answerer::new(surroundings, None, None, runtime.handle())?;
-    let completer = Arc::new(Completer::new(Arc::new(router), state, options));
+    // The exact prompt is known where the engine is.
+    let engine = if arguments.explain { Engine::Here } else { Engine::Anywhere };
+    let wanted = Wanted { engine, ..Wanted::default() };
+    let answerer = Answerer::new(surroundings, COMMAND, wanted, runtime.handle())?;
+    let completer = Arc::new(Completer::new(Arc::new(answerer.router.clone()), answerer.state.clone(), options));
     look_around(&path, &document, &completer, &excludes);
     let ask = Ask {
-        client: ClientId::new("cli"),
+        client: ClientId::new(process_name(COMMAND)),
         document: document.clone(),
         path: Some(path),
         language: None,
@@ -45,19 +51,21 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Complete) -> 
     if arguments.explain {
         explain(&outcome, &completer);
     }
-    report(&outcome, &document, offset, started.elapsed(), arguments)
+    let asked = Provenance { provider: ProviderId::new(&*outcome.provider), model: outcome.model.clone() };
+    let from = answerer.turned_out(asked);
+    let (total, daemon) = (started.elapsed(), answerer.is_by_daemon(Some(&from)));
+    let report = Report { daemon, model: &from.model, ..Report::of(&outcome, &document, offset, total) };
+    let exit = tell(&outcome, report, arguments)?;
+    if !arguments.json {
+        answerer.tell_of_the_daemon(Some(&from));
+    }
+    Ok(exit)
 }
 
-fn report(
-    outcome: &Outcome,
-    document: &Document,
-    offset: usize,
-    total: Duration,
-    arguments: &cli::Complete,
-) -> Result<Exit> {
-    let reason = outcome.reason.as_ref().map(ToString::to_string);
+fn tell(outcome: &Outcome, report: Report<'_>, arguments: &cli::Complete) -> Result<Exit> {
+    let reason = report.reason.clone();
     if arguments.json {
-        print(&format!("{:#}\n", serde_json::to_value(Report::of(outcome, document, offset, total))?))?;
+        print(&format!("{:#}\n", serde_json::to_value(report)?))?;
     } else if let Some(suggestion) = &outcome.suggestion {
         print(&format!("{}\n", suggestion.text))?;
     }
@@ -118,6 +126,8 @@ struct Report<'a> {
     range: Range,
     provider: &'a str,
     model: &'a str,
+    /// Whether the model was the daemon's.
+    daemon: bool,
     reason: Option<String>,
     prompt_tokens: usize,
     cached_tokens: usize,
@@ -162,6 +172,7 @@ impl<'a> Report<'a> {
             range: Range { start: position(replaced.start), end: position(replaced.end) },
             provider: &outcome.provider,
             model: &outcome.model,
+            daemon: false,
             reason: outcome.reason.as_ref().map(ToString::to_string),
             prompt_tokens: outcome.usage.prompt_tokens,
             cached_tokens: outcome.usage.cached_tokens,

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use finch_http::contact::{Contact, Proven};
-use finch_http::wire::{StateWire, Status};
+use finch_http::contact::{Contact, Proven, UnderWay};
+use finch_http::wire::{LaneLoadWire, LanesWire, StateWire, Status};
 use serde_json::{Value, json};
 
 use super::print;
@@ -12,7 +12,7 @@ use crate::Exit;
 use crate::cli::{self, Global};
 use crate::daemon::run::Says;
 use crate::daemon::start::{Came, Starter};
-use crate::daemon::stop::{Stopped, UnderWay};
+use crate::daemon::stop::Stopped;
 use crate::daemon::unit::System;
 use crate::daemon::{run, start, stop, unit};
 use crate::progress::say;
@@ -103,10 +103,10 @@ fn shown(daemon: &Proven, status: &Value) -> String {
 }
 
 fn told(status: &Status) -> String {
-    let Status { state, models, clients, requests, tokens, tokens_per_second, memory, .. } = status;
+    let Status { state, models, clients, requests, lanes, tokens, tokens_per_second, memory, .. } = status;
     let none_or = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let memory = memory.resident_bytes.map_or("unknown".to_owned(), |bytes| format!("{} MB", bytes / 1_000_000));
-    [
+    let mut lines = vec![
         format!("local model: {}", of_state(state)),
         format!("models: {}", none_or(models)),
         format!("clients: {}", none_or(clients)),
@@ -114,12 +114,21 @@ fn told(status: &Status) -> String {
             "requests: {} under way, {} in all, {} refused, {} failed",
             requests.running, requests.total, requests.refused, requests.failed
         ),
+    ];
+    lines.extend(lanes.as_ref().map(of_lanes));
+    lines.extend([
         format!("tokens: {} read, {} more from the cache, {} written", tokens.prompt, tokens.cached, tokens.generated),
         format!("speed: {tokens_per_second:.1} tokens/s over the last minute"),
         format!("memory: {memory}"),
         format!("up: {} s", status.uptime_s),
-    ]
-    .join("\n")
+    ]);
+    lines.join("\n")
+}
+
+fn of_lanes(lanes: &LanesWire) -> String {
+    let lane = |name, LaneLoadWire { running, waiting }| format!("{name} {running} running, {waiting} waiting");
+    let LanesWire { interactive, batch, warm } = *lanes;
+    format!("lanes: {}; {}; {}", lane("interactive", interactive), lane("batch", batch), lane("warm", warm))
 }
 
 fn of_state(state: &StateWire) -> String {

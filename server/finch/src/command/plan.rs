@@ -17,7 +17,7 @@ use finch_agent::{Asker, EVENTS_MAX};
 use finch_llm::ClientId;
 use tokio::sync::mpsc;
 
-use super::answerer::{Answerer, workspace_of};
+use super::answerer::{Answerer, Wanted, process_name, workspace_of};
 use super::print;
 use crate::Exit;
 use crate::agent::{Worker, workbench};
@@ -29,17 +29,21 @@ use crate::progress::say;
 use crate::surroundings::Surroundings;
 use crate::terminal_asker::TerminalAsker;
 
+/// What the daemon knows this command by.
+const COMMAND: &str = "plan";
+
 pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Plan) -> Result<Exit> {
     let folder = std::env::current_dir().context("this folder cannot be read")?;
     let workspace = std::fs::canonicalize(workspace_of(&folder)).context("this folder cannot be read")?;
     surroundings.enter(&workspace);
     let runtime = super::runtime()?;
     let (provider, model) = (arguments.provider.as_deref(), arguments.model.as_deref());
-    let answerer = Answerer::new(surroundings.clone(), provider, model, runtime.handle())?;
+    let wanted = Wanted { provider, model, ..Wanted::default() };
+    let answerer = Answerer::new(surroundings.clone(), COMMAND, wanted, runtime.handle())?;
     let worker = Worker {
         provider: Arc::new(answerer.router.clone()),
         named: answerer.named.clone(),
-        client: ClientId::new("plan"),
+        client: ClientId::new(process_name(COMMAND)),
         rounds_max: arguments.rounds,
         sandbox: Arc::new(confinement::sandbox()?),
     };
@@ -48,7 +52,7 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Plan) -> Resu
         let bench = Arc::new(workbench(&surroundings, &workspace, worker).await);
         let person = TerminalAsker::default();
         let done = tokio::select! {
-            done = work(&bench, &person, &files, arguments) => done.map(Some),
+            done = work(&bench, (&person, &files), &answerer, arguments) => done.map(Some),
             () = person.stopped() => Ok(None),
             ended = told_to_end() => ended.map(|()| None),
         };
@@ -72,8 +76,8 @@ struct Made {
 
 async fn work(
     bench: &Arc<Workbench>,
-    person: &TerminalAsker,
-    files: &FilesOnDisk,
+    at: (&TerminalAsker, &FilesOnDisk),
+    answerer: &Answerer,
     arguments: &cli::Plan,
 ) -> Result<Exit> {
     let (id, made) = match (&arguments.task, &arguments.plan) {
@@ -88,12 +92,14 @@ async fn work(
     if !arguments.json {
         told::plan(&made.plan, made.outcome.as_ref(), &made.path)?;
     }
-    let at = (person, files);
     let carried = if arguments.approve { Some(carry_out(bench, &id, &made, at).await?) } else { None };
     if arguments.json {
         let mut report = told::report(&made.plan, made.outcome.as_ref(), &made.path, carried.as_ref());
         report["id"] = id.to_string().into();
+        report["daemon"] = answerer.is_by_daemon(None).into();
         print(&format!("{report:#}\n"))?;
+    } else {
+        answerer.tell_of_the_daemon(None);
     }
     Ok(match carried.map(|carried| carried.ended) {
         None | Some(WorkEnd::Done) => Exit::Done,

@@ -12,12 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use finch_http::contact::{Contact, Dialler, Proven};
+use finch_http::contact::{Contact, Dialler, Proven, UnderWay};
 use finch_http::endpoint::PROTOCOL;
 use finch_http::{Ensure, Link, NoDaemon};
 
 use super::lock::{self, LIFE, Lock, STARTING};
-use super::stop::UnderWay;
 use super::version::{Replaced, Speaks, Verdict, verdict};
 use super::{log, stop};
 use crate::Exit;
@@ -180,30 +179,56 @@ impl Starter {
     }
 }
 
+/// Whether a daemon is started where none runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    IfNone,
+    Never,
+}
+
 /// What keeps an editor's link to the daemon: finds it, or starts it where the user lets that be.
 pub(crate) fn ensure(surroundings: &Surroundings) -> Result<Ensure> {
+    linking(surroundings, if surroundings.config.daemon.auto_spawn { Start::IfNone } else { Start::Never })
+}
+
+/// The same for a command in a terminal, which leaves no process behind: it finds one that runs.
+pub(crate) fn find_running(surroundings: &Surroundings) -> Result<Ensure> {
+    linking(surroundings, Start::Never)
+}
+
+fn linking(surroundings: &Surroundings, start: Start) -> Result<Ensure> {
     let starter = Arc::new(Starter::new(surroundings)?);
-    let may_start = surroundings.config.daemon.auto_spawn;
     Ok(Arc::new(move || {
         let starter = Arc::clone(&starter);
         Box::pin(async move {
-            let daemon = if may_start { starter.ensure_running().await.map(Some) } else { starter.running().await };
+            let daemon = match start {
+                Start::IfNone => starter.ensure_running().await.map(|(daemon, _)| Some(daemon)),
+                Start::Never => starter.running().await,
+            };
             match daemon {
-                Ok(Some((daemon, _))) => Ok(Link::new(daemon.endpoint.url, daemon.token)),
-                Ok(None) => Err(NoDaemon("no daemon runs, and daemon.auto_spawn is false".to_owned())),
-                Err(error) => Err(NoDaemon(format!("{error:#}"))),
+                Ok(Some(daemon)) => Ok(Link::new(daemon.endpoint.url, daemon.token)),
+                Ok(None) => Err(NoDaemon::NotWanted),
+                Err(error) => Err(NoDaemon::Unusable(format!("{error:#}"))),
             }
         })
     }))
 }
 
 impl Starter {
-    /// The daemon, if one runs that can be used as it is.
-    async fn running(&self) -> Result<Option<(Box<Proven>, Came)>> {
-        Ok(match self.dialler.contact(&self.home).await? {
-            Contact::Daemon(daemon) => Some((daemon, Came::ItRan)),
-            Contact::Other(_) | Contact::None | Contact::Stranger { .. } | Contact::Silent { .. } => None,
-        })
+    /// The daemon, if one runs, as it is.
+    async fn running(&self) -> Result<Option<Box<Proven>>> {
+        match self.dialler.contact(&self.home).await? {
+            Contact::Daemon(daemon) => Ok(Some(daemon)),
+            // A file that was left behind, and perhaps somebody else where it points.
+            Contact::None | Contact::Stranger { .. } => Ok(None),
+            Contact::Other(daemon) => bail!(
+                "the daemon at {} is finch {} and speaks another protocol; end it with `finch daemon stop`, and it is \
+                 started anew",
+                daemon.endpoint.url,
+                daemon.health.version
+            ),
+            Contact::Silent { address } => bail!("the daemon at {address} does not answer; see `finch daemon status`"),
+        }
     }
 }
 

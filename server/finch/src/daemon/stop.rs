@@ -6,20 +6,11 @@ use std::time::Instant;
 #[cfg(unix)]
 use anyhow::Context as _;
 use anyhow::{Result, bail};
-use finch_http::contact::{Contact, Dialler, Proven};
+use finch_http::contact::{Contact, ContactError, Dialler, Proven, UnderWay};
 use finch_http::endpoint::Endpoint;
 
 use super::lock::{self, LIFE};
-use crate::limits::{DAEMON_LOOK_PAUSE, STOP_WAIT};
-
-/// What becomes of the answers that a daemon is giving when it is told to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UnderWay {
-    /// They are given to their ends, for a while.
-    Finish,
-    /// They are cut off.
-    Cut,
-}
+use crate::limits::{CUT_WAIT, DAEMON_LOOK_PAUSE, STOP_WAIT};
 
 /// How the wish that none runs came true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,11 +47,17 @@ pub(crate) async fn stop(home: &Path, under_way: UnderWay) -> Result<Stopped> {
 
 /// Tells this daemon to end, and waits until it has.
 pub(super) async fn end(dialler: &Dialler, home: &Path, daemon: &Proven, under_way: UnderWay) -> Result<()> {
-    let until = Instant::now() + STOP_WAIT;
-    dialler.shut_down(daemon).await?;
-    let mut cut = under_way == UnderWay::Cut;
+    let (told, until) = (Instant::now(), Instant::now() + STOP_WAIT);
+    match dialler.shut_down(daemon, under_way).await {
+        // It may have cut off its own answer too.
+        Err(ContactError::Unanswered { .. }) if under_way == UnderWay::Cut => {}
+        heard => heard?,
+    }
+    let mut is_older = under_way == UnderWay::Cut;
     while !has_ended(home, daemon)? {
-        if std::mem::take(&mut cut) {
+        // One of a version that knows no cut goes on with its answers.
+        if is_older && told.elapsed() > CUT_WAIT {
+            is_older = false;
             signal(daemon.endpoint.pid)?;
         }
         if Instant::now() >= until {
@@ -96,9 +93,11 @@ fn signal(pid: u32) -> Result<()> {
     }
 }
 
+/// Here it has no way to be told: what is under way is finished first.
 #[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
 fn signal(_pid: u32) -> Result<()> {
-    bail!("the daemon is told to end; what is under way cannot be cut off on this system, and is finished first")
+    Ok(())
 }
 
 /// What to do about one that obeys no more.

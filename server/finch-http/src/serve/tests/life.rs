@@ -74,6 +74,41 @@ async fn a_second_stop_cuts_at_once() {
     assert_eq!(Answer::read(&mut stream).await.0, "");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_that_wants_no_delay_has_it_cut_at_once() {
+    let server = Server::start().await;
+    let mut stream = waiting(&server).await;
+    let started = Instant::now();
+    let answer = server.post("/v1/shutdown", r#"{"now":true}"#).await;
+    assert_eq!(answer.status(), 202, "it is told before everything is cut");
+    assert_eq!(server.ended().await, Ended::Stopped);
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(Answer::read(&mut stream).await.0, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_that_wish_it_has_its_time() {
+    for body in ["", "{}", r#"{"now":false}"#] {
+        let server = Server::start().await;
+        let mut stream = waiting(&server).await;
+        let started = Instant::now();
+        assert_eq!(server.post("/v1/shutdown", body).await.status(), 202);
+        assert_eq!(server.ended().await, Ended::Stopped);
+        assert_eq!(started.elapsed().as_secs(), 10, "{body}");
+        assert_eq!(Answer::read(&mut stream).await.0, "");
+    }
+}
+
+#[tokio::test]
+async fn a_wish_that_nobody_understands_ends_nothing() {
+    let server = Server::start().await;
+    for body in ["{", "[]", "true", r#"{"now":1}"#, r#"{"now":true,"then":1}"#, r#"{"now":true,"now":true}"#] {
+        let answer = server.post("/v1/shutdown", body).await;
+        assert_eq!((answer.status(), answer.code().as_str()), (400, "bad_shutdown"), "{body}");
+    }
+    assert_eq!(server.get("/v1/status").await.status(), 200);
+}
+
 async fn listening(server: &Server, client: &str) -> tokio::net::TcpStream {
     let mut stream = server.connect().await;
     let head = server.head(&format!("GET /v1/events?client={client}"));

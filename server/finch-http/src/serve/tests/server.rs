@@ -9,8 +9,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
 use finch_llm::{
-    Capabilities, Chunk, ClientId, Done, GenerateRequest, GenerateStream, InfillRequest, Lane, Origin, Progress,
-    Provider, ProviderId, StateSender, StopReason, Task, Timings, Usage, state_channel, stream,
+    Capabilities, Chunk, ClientId, Done, GenerateRequest, GenerateStream, InfillRequest, Lane, LaneLoad, Load, Origin,
+    Progress, Provider, ProviderId, StateSender, StopReason, Task, Timings, Usage, state_channel, stream,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -56,6 +56,10 @@ impl Provider for Greeter {
 
     fn infill(&self, _: InfillRequest) -> GenerateStream {
         unreachable!("no test of the door fills in")
+    }
+
+    fn load(&self) -> Option<Load> {
+        Some(Load { batch: LaneLoad { running: 2, waiting: 1 }, ..Load::default() })
     }
 }
 

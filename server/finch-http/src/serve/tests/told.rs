@@ -65,6 +65,9 @@ async fn status_and_metrics_tell_true_numbers() {
     assert_eq!(status["state"], json!({"state": "starting"}));
     assert_eq!(status["models"], json!(["greeter"]));
     assert_eq!(status["requests"], json!({"running": 1, "total": 4, "refused": 1, "failed": 0}));
+    let idle = json!({"running": 0, "waiting": 0});
+    let busy = json!({"running": 2, "waiting": 1});
+    assert_eq!(status["lanes"], json!({"interactive": idle, "batch": busy, "warm": idle}));
     assert_eq!(status["tokens"], json!({"prompt": 20, "cached": 8, "generated": 4}));
     assert!(status["tokens_per_second"].as_f64().unwrap() > 0.0);
     if cfg!(target_os = "linux") {
@@ -78,6 +81,7 @@ async fn status_and_metrics_tell_true_numbers() {
         r#"finch_answers_total{path="other",status="200"} 2"#,
         r#"finch_answers_total{path="/v1/status",status="200"} 1"#,
         r#"finch_refused_total{reason="host"} 1"#,
+        r#"finch_lane_requests{lane="batch",state="running"} 2"#,
         r#"finch_tokens_total{kind="cached"} 8"#,
         "finch_first_token_seconds_count 2",
         "finch_connections 1",

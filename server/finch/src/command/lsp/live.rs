@@ -109,7 +109,9 @@ impl Live {
     fn begin(&mut self) {
         let (settled, complaints) = self.settle();
         if let Some(loader) = self.loader.take() {
-            self.load(loader, Surroundings { config: settled.clone(), ..self.surroundings.clone() });
+            let has_own_engine = settled.engine != self.user.engine;
+            let own = self.surroundings.clone();
+            self.load(loader, Surroundings { config: settled.clone(), has_own_engine, ..own });
         }
         self.desk.recall();
         self.apply(settled, complaints);
@@ -117,8 +119,7 @@ impl Live {
 
     /// In the daemon, which serves the user's own settings; whoever has others loads the model for themselves.
     fn load(&self, loader: Loader, surroundings: Surroundings) {
-        let has_own_settings = surroundings.config.engine != self.user.engine || !surroundings.has_usual_config();
-        if has_own_settings || surroundings.is_without_daemon {
+        if !surroundings.shares_the_daemon() {
             return loader.start(surroundings);
         }
         match start::ensure(&surroundings) {
