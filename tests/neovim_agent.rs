@@ -478,3 +478,56 @@ fn from_a_todo_to_a_checked_edit_and_back() {
     drop(neovim);
     recording.assert_conforms();
 }
+
+/// Waits until no turn is under way, and denies whatever is asked meanwhile. How many questions there were.
+#[cfg(unix)]
+#[track_caller]
+fn deny_until_it_ends(neovim: &Neovim) -> usize {
+    const TURN_MAX: std::time::Duration = std::time::Duration::from_secs(240);
+    let (started, mut asked) = (std::time::Instant::now(), 0);
+    let turns = "len(luaeval('require(\"finch.turns\").text() or \"\"'))";
+    while neovim.expr(turns).as_deref() != Some("0") || neovim.expr("win_gettype()").as_deref() == Some("popup") {
+        assert!(started.elapsed() < TURN_MAX, "the turn does not end:\n{}", neovim.screen().text());
+        if neovim.expr("win_gettype()").as_deref() == Some("popup") {
+            listens(neovim);
+            neovim.feed("d");
+            asked += 1;
+        }
+        pause(neovim, 100);
+    }
+    asked
+}
+
+/// A small model plans poorly, but nothing breaks, and nothing is done that nobody permitted.
+#[cfg(unix)]
+#[test]
+fn a_real_model_plans_and_works_as_well_as_it_can() {
+    use crate::support::finch::home_of_its_own;
+    use crate::support::todo;
+
+    let home = home_of_its_own("");
+    let neovim = Neovim::open_unattached(Setup {
+        server: vec![env!("CARGO_BIN_EXE_finch").into(), "lsp".into()],
+        env: without_a_daemon(home.path().to_str().unwrap()),
+        file: todo::FILE.into(),
+        text: todo::BEFORE.into(),
+        ..Setup::default()
+    });
+    neovim.wait_for_expr("luaeval('require(\"finch\").status()') =~ 'smollm2'", "1");
+    neovim.feed("2G:Finch plan<CR>");
+    neovim.wait(|| neovim.lua("require('finch.turns').text() or ''") != "", "the turn");
+    assert_eq!(deny_until_it_ends(&neovim), 0, "planning asks nothing");
+    let plan = neovim.wait_for_screen("State: ");
+    assert!(plan.contains("finch: The plan is") || plan.contains("finch: The rounds are over"), "{}", plan.text());
+    neovim.feed("<C-w>jgg:lua vim.lsp.codelens.run()<CR>");
+    neovim.wait_for_screen("1: Approve and carry out");
+    neovim.feed("1<CR>");
+    neovim.wait(|| neovim.lua("require('finch.turns').text() or ''") != "", "the turn");
+    deny_until_it_ends(&neovim);
+    // It may have read what it liked, and nobody allowed it anything.
+    let on_disk = crate::support::tasks::tree(&neovim.project());
+    assert_eq!(on_disk, [(todo::FILE.into(), todo::BEFORE.into())].into());
+    neovim.feed("<C-w>kGo# still here<Esc>");
+    neovim.wait_for_buffer(&format!("{}# still here", todo::BEFORE));
+    neovim.wait_for_expr("luaeval('require(\"finch\").status()') =~ 'smollm2'", "1");
+}

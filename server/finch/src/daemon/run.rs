@@ -106,20 +106,15 @@ async fn live(surroundings: Surroundings, lock: Lock) -> Result<Exit> {
     };
     place.leave();
     keeps.close();
+    let (why, exit) = match ended.transpose().context("serving")? {
+        Some(Ended::Stopped) => ("ended, as it was told", Exit::Done),
+        Some(Ended::Idle) => ("ended: no client was there for long enough", Exit::Done),
+        None => ("ended at once, as it was told twice", Exit::Interrupted),
+    };
+    // Whoever gets the lock next finds the log at its end.
+    tracing::info!("{why}");
     drop(lock);
-    match ended {
-        Some(ended) => {
-            match ended.context("serving")? {
-                Ended::Stopped => tracing::info!("ended, as it was told"),
-                Ended::Idle => tracing::info!("ended: no client was there for long enough"),
-            }
-            Ok(Exit::Done)
-        }
-        None => {
-            tracing::info!("ended at once, as it was told twice");
-            Ok(Exit::Interrupted)
-        }
-    }
+    Ok(exit)
 }
 
 /// One line on stdout, for whoever waits until it can be asked; also where nobody reads it.
