@@ -3,7 +3,8 @@
 
 mod door;
 mod editors;
-mod home;
+pub(crate) mod flood;
+pub(crate) mod home;
 mod kills;
 mod load;
 
@@ -21,6 +22,7 @@ pub(crate) fn print(id: &str, kills: usize) -> Result<()> {
     door::print(id)?;
     editors::print(id)?;
     load::print(id)?;
+    flood::print(id)?;
     kills::print(id, kills)
 }
 
