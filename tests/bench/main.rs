@@ -33,7 +33,12 @@ mod keys;
 #[path = "../support/llama.rs"]
 mod llama;
 #[path = "../support/llmock.rs"]
-#[expect(dead_code, clippy::unwrap_used, reason = "it belongs to the tests, which need more of it")]
+#[expect(
+    dead_code,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "it belongs to the tests, which need more of it"
+)]
 mod llmock;
 mod memory;
 mod peer;

@@ -66,8 +66,14 @@ const ROUND: [Kind; 20] = [
 pub(crate) fn print(minutes: f64) -> Result<()> {
     let length = Duration::try_from_secs_f64(minutes * 60.0)?;
     // Listed first and priced, so that it is asked before the local model but for completions, which come to it never.
-    let cloud =
-        Llmock::start_with(&["--error-rate", "429=.05", "--stream-fault", "truncate=.02", "--response-style", "echo"]);
+    let cloud = Llmock::start_with(&[
+        "--error-rate",
+        "429=.05",
+        "--stream-fault",
+        "truncate=.02",
+        "--response-style",
+        "static",
+    ]);
     let home = Home::of_model_with(MODEL, &configuration(&cloud))?;
     let daemon = home.daemon()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

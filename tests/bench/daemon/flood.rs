@@ -35,9 +35,11 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 const QUIET_ROUNDS: usize = 20;
 /// Different texts at the same time before anything is measured: more than the engine keeps apart.
 const WARM_UP: usize = 32;
+const FDS_MIN: usize = 4_096;
 const MORE_MIB_MAX: f64 = 64.0;
 
 pub(crate) fn print(id: &str) -> Result<()> {
+    enough_fds()?;
     let home = Home::of_model(id)?;
     let daemon = home.daemon()?;
     let token = Token::read_or_make(home.path())?;
@@ -83,6 +85,16 @@ async fn flood(door: &Arc<Door>, pid: u32) -> Result<()> {
     println!("  memory: {before:.0} MiB before, {most:.0} MiB at most, {more:+.1} MiB (goal {MORE_MIB_MAX})");
     ensure!(answered >= ACTIVE, "{ACTIVE} clients had {answered} answers");
     ensure!(more <= MORE_MIB_MAX, "the flood costs {more:.1} MiB");
+    Ok(())
+}
+
+/// Each connection is a file descriptor here and one in the daemon, which has the same bound.
+fn enough_fds() -> Result<()> {
+    let limits = std::fs::read_to_string("/proc/self/limits")?;
+    let soft = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
+    let soft = soft.context("no bound of file descriptors")?;
+    let is_enough = soft.parse::<usize>().map_or(soft == "unlimited", |soft| soft >= FDS_MIN);
+    ensure!(is_enough, "{soft} file descriptors are too few for the flood: run `ulimit -n {FDS_MIN}` before it");
     Ok(())
 }
 

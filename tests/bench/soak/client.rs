@@ -13,6 +13,8 @@ use super::tally::Outcome;
 /// What the local model and the cloud are called in answers.
 const LOCAL: &str = "local";
 const CLOUD: &str = "openai";
+/// The one answer of that cloud.
+const CLOUD_SAYS: &str = "Mock response from gpt-4o-mini.";
 const TOKENS: usize = 24;
 
 /// The daemon's door, as somebody with the token sees it.
@@ -32,6 +34,10 @@ struct Told {
 
 impl Door {
     pub(super) fn new(address: SocketAddr, token: Token) -> Result<Self> {
+        // The client wants it, though nothing is encrypted here.
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            rustls::crypto::ring::default_provider().install_default().ok();
+        }
         Ok(Self { client: Client::builder().no_proxy().build()?, address, token })
     }
 
@@ -136,7 +142,7 @@ impl Door {
         }
         ensure!(status == 200, "{status}: {body}");
         let text = answer["choices"][0]["message"]["content"].as_str().unwrap_or_default();
-        by_cloud_or_instead(number, answer["finch"]["provider"].as_str().unwrap_or_default(), text)
+        by_cloud_or_instead(answer["finch"]["provider"].as_str().unwrap_or_default(), text)
     }
 
     pub(super) async fn cloud_streamed(&self, number: usize) -> Result<Outcome> {
@@ -146,7 +152,7 @@ impl Door {
         if told.error.is_some() {
             return Ok(Outcome::BrokeOff);
         }
-        by_cloud_or_instead(number, &told.provider, &told.text)
+        by_cloud_or_instead(&told.provider, &told.text)
     }
 }
 
@@ -182,12 +188,11 @@ fn is_for(number: usize, text: &str) -> Result<Outcome> {
     Ok(Outcome::Right)
 }
 
-fn by_cloud_or_instead(number: usize, provider: &str, text: &str) -> Result<Outcome> {
+fn by_cloud_or_instead(provider: &str, text: &str) -> Result<Outcome> {
     ensure!(!text.is_empty(), "no text of {provider}");
     match provider {
-        // It echoes.
         CLOUD => {
-            ensure!(text.contains(&ticket(number)), "not what was asked for: {text}");
+            ensure!(text == CLOUD_SAYS, "not what the cloud said: {text:?}");
             Ok(Outcome::Right)
         }
         LOCAL => Ok(Outcome::Instead),
