@@ -5,7 +5,7 @@ mod door;
 mod editors;
 pub(crate) mod flood;
 pub(crate) mod home;
-mod kills;
+pub(crate) mod kills;
 mod load;
 
 use std::time::{Duration, Instant};

@@ -54,9 +54,13 @@ mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | daemon [MODEL [KILLS]] | flood [MODEL] | soak [MINUTES] | warm [MODEL] | keys | editor [MODEL] | grep | agent | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
+const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | daemon [MODEL [KILLS]] | kills MODEL KILLS | flood [MODEL] | soak [MINUTES] | warm [MODEL] | keys | editor [MODEL] | grep | agent | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
 
 fn main() -> Result<()> {
+    // Clients of HTTP want it, though nothing is encrypted here.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        bail!("a TLS provider was already installed");
+    }
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let mut arguments = arguments.iter().map(String::as_str);
     let Some(name) = arguments.next() else {
@@ -75,6 +79,7 @@ fn main() -> Result<()> {
         ("daemon", []) => daemon::print("qwen2.5-coder-0.5b", 10),
         ("daemon", [model]) => daemon::print(model, 10),
         ("daemon", [model, kills]) => daemon::print(model, kills.parse()?),
+        ("kills", [model, kills]) => daemon::kills::print(model, kills.parse()?),
         ("flood", []) => daemon::flood::print("smollm2-135m"),
         ("flood", [model]) => daemon::flood::print(model),
         ("soak", []) => soak::print(2.0),

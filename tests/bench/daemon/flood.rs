@@ -33,8 +33,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Whoever waits longer is not served.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 const QUIET_ROUNDS: usize = 20;
-/// Different texts at the same time before anything is measured: more than the engine keeps apart.
-const WARM_UP: usize = 32;
+/// Different texts before anything is measured, so many at the same time: together more than the engine keeps apart.
+const WARM_UP: usize = 40;
+const WARM_UP_AT_ONCE: usize = 8;
+/// How long who is told to come again later waits, as the answer says.
+const LATER: Duration = Duration::from_secs(1);
 const FDS_MIN: usize = 4_096;
 const MORE_MIB_MAX: f64 = 64.0;
 
@@ -50,8 +53,11 @@ pub(crate) fn print(id: &str) -> Result<()> {
 }
 
 async fn flood(door: &Arc<Door>, pid: u32) -> Result<()> {
-    let warm: JoinSet<_> = (0..WARM_UP).map(|number| Arc::clone(door).ask_once(number)).collect();
-    warm.join_all().await.into_iter().collect::<Result<()>>()?;
+    for first in (0..WARM_UP).step_by(WARM_UP_AT_ONCE) {
+        let warm: JoinSet<_> =
+            (first..first + WARM_UP_AT_ONCE).map(|number| Arc::clone(door).ask_once(number)).collect();
+        warm.join_all().await.into_iter().collect::<Result<()>>()?;
+    }
     let mut quiet = Times::default();
     for _ in 0..QUIET_ROUNDS {
         quiet.measure(door).await?;
@@ -63,9 +69,9 @@ async fn flood(door: &Arc<Door>, pid: u32) -> Result<()> {
     for number in 0..SLOW {
         others.spawn(Arc::clone(door).drip(number, Arc::clone(&over)));
     }
-    let answered = Arc::new(AtomicUsize::new(0));
+    let counts = Arc::new(Counts::default());
     for number in 0..ACTIVE {
-        others.spawn(Arc::clone(door).go_on(number, Arc::clone(&over), Arc::clone(&answered)));
+        others.spawn(Arc::clone(door).go_on(number, Arc::clone(&over), Arc::clone(&counts)));
     }
     let (started, mut flooded, mut most) = (Instant::now(), Times::default(), before);
     while started.elapsed() < LASTS {
@@ -76,9 +82,10 @@ async fn flood(door: &Arc<Door>, pid: u32) -> Result<()> {
     over.store(true, Ordering::Relaxed);
     others.join_all().await.into_iter().collect::<Result<()>>()?;
     drop(idle);
-    let answered = answered.load(Ordering::Relaxed);
+    let [answered, later] = [&counts.answered, &counts.later].map(|count| count.load(Ordering::Relaxed));
     println!(
-        "{IDLE} idle connections, {SLOW} slow ones, {ACTIVE} active clients with {answered} answers in {LASTS:?}:"
+        "{IDLE} idle connections, {SLOW} slow ones, {ACTIVE} active clients ({answered} answers, {later} told to come again \
+         later) for {LASTS:?}:"
     );
     println!("  somebody else meanwhile: {flooded}; before: {quiet}");
     let more = most - before;
@@ -149,6 +156,20 @@ async fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
     timeout(ANSWER_MAX, asked).await.with_context(|| format!("no answer within {ANSWER_MAX:?}"))?
 }
 
+#[derive(PartialEq, Eq)]
+enum Told {
+    Answered,
+    /// Too many wait already.
+    Later,
+}
+
+/// What the active clients were told.
+#[derive(Default)]
+struct Counts {
+    answered: AtomicUsize,
+    later: AtomicUsize,
+}
+
 /// The daemon's door, spoken to in bytes.
 struct Door {
     address: SocketAddr,
@@ -164,8 +185,15 @@ impl Door {
         format!("{what} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n", self.address, self.token.expose())
     }
 
-    /// One request and its whole answer, which has to be a good one; the connection can take the next.
+    /// One request that has to be answered well; the connection can take the next.
     async fn exchange(&self, stream: &mut TcpStream, what: &str, body: &str) -> Result<()> {
+        let status = self.told(stream, what, body).await?;
+        ensure!(status == Told::Answered, "{what}: too many wait already");
+        Ok(())
+    }
+
+    /// One request and its whole answer.
+    async fn told(&self, stream: &mut TcpStream, what: &str, body: &str) -> Result<Told> {
         let head = self.head(what);
         let length = body.len();
         let text = format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
@@ -175,13 +203,15 @@ impl Door {
             ensure!(stream.read_buf(&mut answer).await? > 0, "{what}: closed after {} bytes", answer.len());
             let text = String::from_utf8_lossy(&answer);
             let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            if !head.starts_with("HTTP/1.1 200 ") {
-                bail!("{what}: {text}");
-            }
+            let told = match head.split(' ').nth(1) {
+                Some("200") => Told::Answered,
+                Some("429") if head.to_ascii_lowercase().contains("\nretry-after: 1\r") => Told::Later,
+                _ => bail!("{what}: {text}"),
+            };
             let length =
                 head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
             if body.len() >= length.context("an answer without a length")? {
-                return Ok(());
+                return Ok(told);
             }
         }
     }
@@ -221,12 +251,19 @@ impl Door {
     }
 
     /// Asks for words and for the status, again and again.
-    async fn go_on(self: Arc<Self>, number: usize, over: Arc<AtomicBool>, answered: Arc<AtomicUsize>) -> Result<()> {
+    async fn go_on(self: Arc<Self>, number: usize, over: Arc<AtomicBool>, counts: Arc<Counts>) -> Result<()> {
         let mut stream = self.connect().await?;
         while !over.load(Ordering::Relaxed) {
-            in_time(self.exchange(&mut stream, "POST /v1/completions", &few_words(number))).await?;
             in_time(self.exchange(&mut stream, "GET /v1/status", "")).await?;
-            answered.fetch_add(2, Ordering::Relaxed);
+            counts.answered.fetch_add(1, Ordering::Relaxed);
+            match in_time(self.told(&mut stream, "POST /v1/completions", &few_words(number))).await? {
+                Told::Answered => counts.answered.fetch_add(1, Ordering::Relaxed),
+                Told::Later => {
+                    counts.later.fetch_add(1, Ordering::Relaxed);
+                    sleep(LATER).await;
+                    continue;
+                }
+            };
             sleep(ACTIVE_PAUSE).await;
         }
         Ok(())

@@ -23,7 +23,7 @@ const CRITIC_PAUSE: Duration = Duration::from_millis(10);
 /// What somebody else asks for meanwhile, again and again.
 const TALK: &str = r#"{"prompt": "def add(a, b):\n", "max_tokens": 64, "stream": true}"#;
 
-pub(super) fn print(id: &str, kills: usize) -> Result<()> {
+pub(crate) fn print(id: &str, kills: usize) -> Result<()> {
     if kills == 0 {
         return Ok(());
     }
