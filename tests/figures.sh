@@ -47,7 +47,7 @@ bench grep
 bench agent
 bench editor qwen2.5-coder-0.5b
 # The flood is 1,700 connections on either side.
-ulimit -n 4096
+ulimit -Sn 4096
 # The daemon with a model that is small enough for minutes: its figures, the flood, kills under load, two minutes of soak.
 bench daemon smollm2-135m "$kills"
 bench soak
