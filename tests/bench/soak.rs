@@ -77,11 +77,11 @@ pub(crate) fn print(minutes: f64) -> Result<()> {
     let home = Home::of_model_with(MODEL, &configuration(&cloud))?;
     let daemon = home.daemon()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let (tally, watch) = runtime.block_on(soak(&home, &daemon, length))?;
+    let (tally, watch, left) = runtime.block_on(soak(&home, &daemon, length))?;
     // Who still answers no editor is left to end with this process.
     runtime.shutdown_background();
     let status = daemon.end()?;
-    let mut complaints = Vec::new();
+    let mut complaints = Vec::from_iter(left);
     if !status.success() || Endpoint::read(home.path())?.is_some() {
         complaints.push(format!("the daemon did not end in order: {status}"));
     }
@@ -111,7 +111,8 @@ fn configuration(cloud: &Llmock) -> String {
     )
 }
 
-async fn soak(home: &Home, daemon: &Daemon, length: Duration) -> Result<(Tally, Watch)> {
+/// What came of it, what was seen, and what there is to say of its end.
+async fn soak(home: &Home, daemon: &Daemon, length: Duration) -> Result<(Tally, Watch, Option<String>)> {
     let door = Arc::new(Door::new(daemon.address(), Token::read_or_make(home.path())?)?);
     let acknowledged = Arc::new(Acknowledged::default());
     let mut typists = Vec::new();
@@ -146,8 +147,8 @@ async fn soak(home: &Home, daemon: &Daemon, length: Duration) -> Result<(Tally, 
     while let Some(ended) = asked.join_next().await {
         tally.add(ended?);
     }
-    settle(asker, running, daemon, &mut watch).await?;
-    Ok((tally, watch))
+    let left = settle(asker, running, daemon, &mut watch).await.err().map(|error| format!("{error:#}"));
+    Ok((tally, watch, left))
 }
 
 async fn ready(door: &Door) -> Result<()> {
@@ -179,13 +180,15 @@ async fn settle(asker: Asker, running: u64, daemon: &Daemon, watch: &mut Watch) 
         );
         sleep(POLL_PAUSE).await;
     }
+    // With it go the connections that its clients keep for the next request.
+    let Asker { door, typists, acknowledged } = asker;
+    drop((door, acknowledged));
     while watch.count_fds(daemon.pid())? > watch.fds_before && started.elapsed() < SETTLE_MAX {
         sleep(POLL_PAUSE).await;
     }
     // They start another daemon where theirs ends, so they go first.
-    let Asker { typists, .. } = asker;
     for typist in typists {
-        Arc::into_inner(typist).context("somebody still types")?.end()?;
+        Arc::into_inner(typist).context("somebody still types")?.end().await?;
     }
     Ok(())
 }

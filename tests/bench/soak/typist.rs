@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
@@ -16,6 +17,10 @@ const LINES: usize = 60;
 const DOCUMENT_ASKS: usize = 50;
 /// Each so many suggestions somebody says what the last one was worth.
 const WORTH_EVERY: usize = 4;
+/// And so many are accepted: who takes none is asked more and more rarely.
+const ACCEPTED_EVERY: usize = 2;
+const END_MAX: Duration = Duration::from_secs(30);
+const POLL_PAUSE: Duration = Duration::from_millis(20);
 
 type Ask = (usize, oneshot::Sender<Result<Outcome>>);
 
@@ -47,9 +52,15 @@ impl Typist {
         answer.await?
     }
 
-    pub(super) fn end(self) -> Result<()> {
+    /// Waits until the editor is closed. One that does not close is left to end with this process.
+    pub(super) async fn end(self) -> Result<()> {
         drop(self.asks);
-        ensure!(self.thread.join().is_ok(), "the editor has failed");
+        let started = Instant::now();
+        while !self.thread.is_finished() {
+            ensure!(started.elapsed() < END_MAX, "an editor has not ended after {END_MAX:?}");
+            tokio::time::sleep(POLL_PAUSE).await;
+        }
+        ensure!(self.thread.join().is_ok(), "an editor has failed");
         Ok(())
     }
 }
@@ -79,15 +90,20 @@ impl Desk {
             "textDocument/inlineCompletion",
             &json!({
                 "textDocument": {"uri": self.uri}, "position": {"line": line, "character": typed.len()},
-                "context": {"triggerKind": 1},
+                "context": {"triggerKind": 2},
             }),
         )?;
         let explained = self.server.request("finch/explainLast", &json!({}))?;
         let is_answered = explained["generated_tokens"].as_u64() > Some(0) && explained["provider"] == "local";
         ensure!(is_answered, "no answer of the local model: {explained}");
         let items = suggested.get("items").unwrap_or(&suggested);
-        if let Some(id) = items[0]["command"]["arguments"][0]["id"].as_u64() {
+        let item = &items[0];
+        if let Some(id) = item["command"]["arguments"][0]["id"].as_u64() {
             self.server.notify("finch/didShow", &json!({"id": id}))?;
+            if self.asked.is_multiple_of(ACCEPTED_EVERY) {
+                let length = item["insertText"].as_str().map_or(0, |text| text.encode_utf16().count());
+                self.server.notify("finch/didAccept", &json!({"id": id, "length": length, "kind": "full"}))?;
+            }
             if self.asked.is_multiple_of(WORTH_EVERY) {
                 let note = format!("soak, in an editor, {number}");
                 self.server.request("finch/feedback", &json!({"verdict": "good", "note": note, "id": id}))?;

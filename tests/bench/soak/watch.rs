@@ -68,6 +68,9 @@ impl fmt::Display for Watch {
              it was warm (goal {SLOPE_MAX})",
             self.slope()
         )?;
+        let tenths = (0..=10).filter_map(|tenth| self.seen.get(self.seen.len().saturating_sub(1) * tenth / 10));
+        let tenths: Vec<String> = tenths.map(|(_, mib)| format!("{mib:.0}")).collect();
+        writeln!(f, "  at each tenth of the time: {} MiB", tenths.join(", "))?;
         write!(f, "its file descriptors: {} at first, {} at last", self.fds_before, self.fds_after)
     }
 }
