@@ -5,8 +5,8 @@ cd "$(dirname "$0")/.."
 bash tests/support/install-tools.sh
 export ORT_DYLIB_PATH=$PWD/target/test-tools/runtime/libonnxruntime.so
 export FINCH_HOME=${FINCH_FIGURES_HOME:-$PWD/target/test-tools/figures-home}
-places=200
-[ "${1:-}" = short ] && places=40
+places=200 kills=100
+if [ "${1:-}" = short ]; then places=40 kills=20; fi
 cargo build --release --quiet
 for model in qwen2.5-coder-0.5b smollm2-135m; do
   [ -d "$FINCH_HOME/models/$model" ] || target/release/finch model pull "$model" --keep-source
@@ -46,6 +46,11 @@ bench clouds
 bench grep
 bench agent
 bench editor qwen2.5-coder-0.5b
+# The flood is 1,700 connections on either side.
+ulimit -Sn 4096
+# The daemon with a model that is small enough for minutes: its figures, the flood, kills under load, two minutes of soak.
+bench daemon smollm2-135m "$kills"
+bench soak
 bench memory "$four" qwen2.5-coder-0.5b
 bench evaluation qwen2.5-coder-0.5b "$places"
 if [ "${1:-}" = short ]; then suggestions_short; else suggestions; fi

@@ -3,8 +3,9 @@
 
 mod door;
 mod editors;
-mod home;
-mod kills;
+pub(crate) mod flood;
+pub(crate) mod home;
+pub(crate) mod kills;
 mod load;
 
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ pub(crate) fn print(id: &str, kills: usize) -> Result<()> {
     door::print(id)?;
     editors::print(id)?;
     load::print(id)?;
+    flood::print(id)?;
     kills::print(id, kills)
 }
 

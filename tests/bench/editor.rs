@@ -237,7 +237,11 @@ impl Drop for Server {
 }
 
 pub(crate) fn resident_mib(pid: u32) -> Result<u64> {
+    Ok(resident_kib(pid)? / 1024)
+}
+
+pub(crate) fn resident_kib(pid: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1024)
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

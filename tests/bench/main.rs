@@ -1,4 +1,5 @@
-//! Figures, printed and never asserted: `cargo bench --bench bench -- NAME [OPTION…]`.
+//! Figures, printed: `cargo bench --bench bench -- NAME [OPTION…]`. None is asserted but for what must never happen, such as
+//! feedback that is lost, in `daemon`, `flood` and `soak`.
 //!
 //! A figure that names a peer measures the peer in the same run, on the same weights and with the same threads, and
 //! prints the ratio. docs/benchmarks.md says what each one means and what it printed on which machine.
@@ -25,16 +26,26 @@ mod evaluation;
 mod faults;
 #[path = "../support/faulty.rs"]
 mod faulty;
+mod feedback;
 mod grep;
 mod home;
 mod keys;
 #[path = "../support/llama.rs"]
 mod llama;
+#[path = "../support/llmock.rs"]
+#[expect(
+    dead_code,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "it belongs to the tests, which need more of it"
+)]
+mod llmock;
 mod memory;
 mod peer;
 #[path = "../support/scripted.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "it belongs to the tests, which need more of it")]
 mod scripted;
+mod soak;
 mod speed;
 #[path = "../support/text_editor.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "it belongs to the tests, which need more of it")]
@@ -43,9 +54,13 @@ mod warm;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | daemon [MODEL [KILLS]] | warm [MODEL] | keys | editor [MODEL] | grep | agent | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
+const USAGE: &str = "one of: builds MODEL | speed MODEL | ahead MODEL [PLACES] | clients MODEL | clouds | daemon [MODEL [KILLS]] | kills MODEL KILLS | flood [MODEL] | soak [MINUTES] | warm [MODEL] | keys | editor [MODEL] | grep | agent | memory [MODEL…] | evaluation MODEL [PLACES [SKIP]] | faults";
 
 fn main() -> Result<()> {
+    // Clients of HTTP want it, though nothing is encrypted here.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        bail!("a TLS provider was already installed");
+    }
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let mut arguments = arguments.iter().map(String::as_str);
     let Some(name) = arguments.next() else {
@@ -64,6 +79,11 @@ fn main() -> Result<()> {
         ("daemon", []) => daemon::print("qwen2.5-coder-0.5b", 10),
         ("daemon", [model]) => daemon::print(model, 10),
         ("daemon", [model, kills]) => daemon::print(model, kills.parse()?),
+        ("kills", [model, kills]) => daemon::kills::print(model, kills.parse()?),
+        ("flood", []) => daemon::flood::print("smollm2-135m"),
+        ("flood", [model]) => daemon::flood::print(model),
+        ("soak", []) => soak::print(2.0),
+        ("soak", [minutes]) => soak::print(minutes.parse()?),
         ("warm", []) => warm::print("qwen2.5-coder-0.5b"),
         ("warm", [model]) => warm::print(model),
         ("keys", []) => keys::print(),

@@ -3,14 +3,18 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use finch_http::endpoint::Endpoint;
+use anyhow::{Context as _, Result, ensure};
+use finch_http::endpoint::{Endpoint, Token};
 use tempfile::TempDir;
 
 use super::wait_until;
+
+const CONNECT_MAX: Duration = Duration::from_secs(1);
+/// Silence that one exchange bears.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// A FINCH_HOME that borrows the installed models, whose daemon has a port of its own.
 pub(crate) struct Home {
@@ -32,6 +36,11 @@ impl Home {
     }
 
     pub(crate) fn of_model(id: &str) -> Result<Self> {
+        Self::of_model_with(id, "")
+    }
+
+    /// With more of a configuration, as the text of tables.
+    pub(crate) fn of_model_with(id: &str, more: &str) -> Result<Self> {
         let (home, real) = (Self::empty()?, crate::home::home()?);
         crate::home::model(id)?;
         for name in ["models", "runtime"] {
@@ -39,7 +48,7 @@ impl Home {
                 std::os::unix::fs::symlink(std::path::absolute(real.join(name))?, home.path().join(name))?;
             }
         }
-        home.configure(&format!("[engine]\nmodel = \"{id}\"\n"))?;
+        home.configure(&format!("[engine]\nmodel = \"{id}\"\n{more}"))?;
         Ok(home)
     }
 
@@ -100,8 +109,24 @@ impl Daemon {
         format!("http://{}", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks it to end as a service manager does, and says how it ended.
+    pub(crate) fn end(mut self) -> Result<ExitStatus> {
+        let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
+        ensure!(asked.success(), "the daemon was gone before it was asked to end");
+        let mut ended = None;
+        wait_until("the daemon's end", || {
+            ended = self.child.try_wait().ok().flatten();
+            ended.is_some()
+        })?;
+        ended.context("no status")
     }
 }
 
@@ -113,12 +138,22 @@ impl Drop for Daemon {
 }
 
 fn is_healthy(address: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-        write!(stream, "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.starts_with("HTTP/1.1 200"))
-    };
-    ask().unwrap_or(false)
+    exchange(address, "GET /health", None, "").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+/// One request on a connection of its own, and the answer with its head.
+pub(crate) fn exchange(address: SocketAddr, what: &str, token: Option<&Token>, body: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, CONNECT_MAX)?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    stream.set_write_timeout(Some(ANSWER_MAX))?;
+    let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {}\r\n", token.expose()));
+    write!(
+        stream,
+        "{what} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{authorization}Content-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }

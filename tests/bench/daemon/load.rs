@@ -70,7 +70,7 @@ fn client() -> Result<Client> {
 }
 
 /// Waits until the daemon's model has answered once.
-async fn ready(url: &str, token: &Token) -> Result<()> {
+pub(super) async fn ready(url: &str, token: &Token) -> Result<()> {
     let (client, started) = (client()?, Instant::now());
     let door = Door { client, url: url.to_owned(), token: Some(token.expose().to_owned()) };
     while ask(&door, "def a", 1).await.is_err() {
