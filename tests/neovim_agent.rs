@@ -503,6 +503,7 @@ fn deny_until_it_ends(neovim: &Neovim) -> usize {
 #[test]
 fn a_real_model_plans_and_works_as_well_as_it_can() {
     use crate::support::finch::home_of_its_own;
+    use crate::support::tasks::tree;
     use crate::support::todo;
 
     let home = home_of_its_own("");
@@ -525,7 +526,7 @@ fn a_real_model_plans_and_works_as_well_as_it_can() {
     neovim.wait(|| neovim.lua("require('finch.turns').text() or ''") != "", "the turn");
     deny_until_it_ends(&neovim);
     // It may have read what it liked, and nobody allowed it anything.
-    let on_disk = crate::support::tasks::tree(&neovim.project());
+    let on_disk = tree(&neovim.project());
     assert_eq!(on_disk, [(todo::FILE.into(), todo::BEFORE.into())].into());
     neovim.feed("<C-w>kGo# still here<Esc>");
     neovim.wait_for_buffer(&format!("{}# still here", todo::BEFORE));

@@ -2,13 +2,16 @@
 //! scripted server in the place of finch, so that every question and event is known, the other finch and a scripted
 //! model. `tests/support/vscode/agent.mjs` and `todo.mjs` tell them; pictures stay in `target/test-artefacts`.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::finch::home_of_its_own;
 use crate::support::neovim::FakeServer;
 use crate::support::process::run_within;
 use crate::support::record::{Recording, artefacts, root, utf8};
+use crate::support::tasks::tree;
 use crate::support::todo;
 use crate::support::vscode::{chromium, node, package, tools};
 
@@ -129,30 +132,69 @@ fn questions_are_shown_whole_answered_and_taken_back() {
     assert_eq!(server.received("initialize").len(), 2, "the server is started anew when it asks for it");
 }
 
+/// A folder with the project, and beside it all that an editor and finch keep.
+struct Place {
+    home: tempfile::TempDir,
+    file: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let home = tempfile::Builder::new().prefix("vstodo").tempdir().unwrap();
+        let project = home.path().canonicalize().unwrap().join("project");
+        std::fs::create_dir_all(project.join(".git")).unwrap();
+        let file = project.join(todo::FILE);
+        std::fs::write(&file, todo::BEFORE).unwrap();
+        Self { home, file }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().canonicalize().unwrap().join(name)
+    }
+
+    /// Packs the extension with a program that runs this one.
+    fn vsix(&self, words: &[String]) -> PathBuf {
+        let (program, vsix) = (self.path("finch.sh"), self.path("finch.vsix"));
+        std::fs::write(&program, format!("#!/bin/sh\nexec '{}' \"$@\"\n", words.join("' '"))).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        package(&program, &vsix);
+        vsix
+    }
+
+    /// Lets the workbench tell a story, with this FINCH_HOME; what it printed.
+    fn tell(&self, story: &str, finch_home: &Path, vsix: &Path) -> String {
+        let setup = json!({
+            "tools": tools(), "home": self.home.path(), "vsix": vsix, "file": self.file, "chromium": chromium(),
+            "settings": { "finch.server.env": { "FINCH_HOME": finch_home, "FINCH_DAEMON": "off" } },
+            "artefacts": artefacts(), "after": todo::AFTER,
+        });
+        let log = artefacts().join(format!("vscode-{story}.log"));
+        let mut node = node(&root().join(format!("tests/support/vscode/{story}.mjs")));
+        run_within(STORY_MAX, node.arg(setup.to_string()), &log);
+        std::fs::read_to_string(log).unwrap()
+    }
+}
+
 #[test]
 fn from_a_todo_to_a_checked_edit_and_back() {
-    let home = tempfile::Builder::new().prefix("vstodo").tempdir().unwrap();
-    let path = |name: &str| home.path().canonicalize().unwrap().join(name);
-    let (project, finch_home, vsix) = (path("project"), path("finch"), path("finch.vsix"));
+    let place = Place::new();
+    let finch_home = place.path("finch");
     std::fs::create_dir(&finch_home).unwrap();
-    std::fs::create_dir_all(project.join(".git")).unwrap();
-    let file = project.join(todo::FILE);
-    std::fs::write(&file, todo::BEFORE).unwrap();
     let model = todo::model(&finch_home);
     let recording = Recording::new("vscode-agent");
-    let words = recording.command(&[env!("CARGO_BIN_EXE_finch").to_owned()]);
-    let program = path("finch.sh");
-    std::fs::write(&program, format!("#!/bin/sh\nexec '{}' \"$@\"\n", words.join("' '"))).unwrap();
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    package(&program, &vsix);
-    let setup = json!({
-        "tools": tools(), "home": home.path(), "vsix": vsix, "file": file, "chromium": chromium(),
-        "settings": { "finch.server.env": { "FINCH_HOME": finch_home, "FINCH_DAEMON": "off" } },
-        "artefacts": artefacts(), "after": todo::AFTER,
-    });
-    let mut story = node(&root().join("tests/support/vscode/todo.mjs"));
-    run_within(STORY_MAX, story.arg(setup.to_string()), &artefacts().join("vscode-todo.log"));
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), todo::BEFORE);
+    let vsix = place.vsix(&recording.command(&[env!("CARGO_BIN_EXE_finch").to_owned()]));
+    place.tell("todo", &finch_home, &vsix);
+    assert_eq!(std::fs::read_to_string(&place.file).unwrap(), todo::BEFORE);
     assert!(model.requests().iter().any(|request| request.body.to_string().contains("TODO: drop the empty parts")));
     recording.assert_conforms();
+}
+
+/// A small model plans poorly, but nothing breaks, and nothing is done that nobody permitted.
+#[test]
+fn a_real_model_plans_and_works_as_well_as_it_can() {
+    let (place, finch_home) = (Place::new(), home_of_its_own(""));
+    let vsix = place.vsix(&[env!("CARGO_BIN_EXE_finch").to_owned()]);
+    println!("{}", place.tell("real", finch_home.path(), &vsix));
+    let files = tree(place.file.parent().unwrap());
+    assert_eq!(files, [(todo::FILE.into(), format!("{}# still here", todo::BEFORE).into())].into());
 }

@@ -103,8 +103,9 @@ pub(crate) fn print(minutes: f64) -> Result<()> {
 
 fn configuration(cloud: &Llmock) -> String {
     let spec = cloud.spec(Service::OpenAi);
+    // What is kept of prompts fills up in the first minutes, so that what grows behind that is a leak.
     format!(
-        "[[providers]]\ntype = \"openai\"\nmodel = \"{}\"\nbase_url = \"{}\"\napi_key = \"{KEY}\"\n\
+        "cache_mib = 64\n[[providers]]\ntype = \"openai\"\nmodel = \"{}\"\nbase_url = \"{}\"\napi_key = \"{KEY}\"\n\
          cost = {{ input = 1, output = 1 }}\n[[providers]]\ntype = \"local\"\n\
          [router]\nhedge_ms = 0\n[[router.rules]]\ntasks = [\"completion\"]\npolicy = \"cheapest\"\n",
         spec.model, spec.endpoint

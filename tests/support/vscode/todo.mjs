@@ -8,36 +8,17 @@ import { readFileSync } from 'node:fs';
 
 import { open } from './workbench.mjs';
 
-const MENU_MS_MAX = 5000;
-const MENU_TRIES_MAX = 10;
-
 const setup = JSON.parse(process.argv[2]);
 const started = Date.now();
 const before = readFileSync(setup.file, 'utf8');
 const workbench = await open(setup);
 const { page } = workbench;
 const picture = (name) => workbench.picture(path.join(setup.artefacts, `${name}.png`));
-const lens = (name) => page.locator('.codelens-decoration a', { hasText: name });
-
-/** Opens the menu until it stands: the workbench still changes its own settings at first, which closes it. */
-async function codeAction(title) {
-  const row = page.locator('.action-widget .monaco-list-row', { hasText: title });
-  for (let tries = 1; ; tries += 1) {
-    await workbench.press('Escape', 'Control+.');
-    try {
-      await row.waitFor({ timeout: MENU_MS_MAX });
-      return row;
-    } catch (error) {
-      if (tries === MENU_TRIES_MAX) {
-        throw error;
-      }
-    }
-  }
-}
+const lens = (name) => workbench.lens(name);
 
 async function plan() {
   await workbench.press('Control+1', 'Control+Home', 'ArrowDown');
-  await (await codeAction('Plan this task')).click();
+  await (await workbench.codeAction('Plan this task')).click();
   await lens('Approve and carry out').waitFor();
   await page.locator('.view-line', { hasText: 'Drop the empty parts' }).first().waitFor();
   await picture('vscode-plan');

@@ -15,6 +15,10 @@ const WAIT_MS_MAX = 90_000;
 /** So long a list may take to show an entry that it has. */
 const PICK_MS_MAX = 5_000;
 
+/** So long the menu of code actions may take to show one, and so often it may be closed again. */
+const MENU_MS_MAX = 5_000;
+const MENU_TRIES_MAX = 10;
+
 /** Between two looks at a file. */
 const LOOK_PAUSE_MS = 50;
 
@@ -219,6 +223,26 @@ class Workbench {
   async closeToasts() {
     await this.run('Notifications: Clear All Notifications');
     await this.page.locator('.notification-toast').first().waitFor({ state: 'detached' });
+  }
+
+  /** Opens the menu until it stands: the workbench still changes its own settings at first, which closes it. */
+  async codeAction(title) {
+    const row = this.page.locator('.action-widget .monaco-list-row', { hasText: title });
+    for (let tries = 1; ; tries += 1) {
+      await this.press('Escape', 'Control+.');
+      try {
+        await row.waitFor({ timeout: MENU_MS_MAX });
+        return row;
+      } catch (error) {
+        if (tries === MENU_TRIES_MAX) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  lens(name) {
+    return this.page.locator('.codelens-decoration a', { hasText: name });
   }
 
   /** Saves until the file on the disk is as wanted, and returns it. */
