@@ -516,14 +516,14 @@ fn a_real_model_plans_and_works_as_well_as_it_can() {
     });
     neovim.wait_for_expr("luaeval('require(\"finch\").status()') =~ 'smollm2'", "1");
     neovim.feed("2G:Finch plan<CR>");
-    neovim.wait(|| neovim.lua("require('finch.turns').text() or ''") != "", "the turn");
+    neovim.wait(|| !neovim.lua("require('finch.turns').text() or ''").is_empty(), "the turn");
     assert_eq!(deny_until_it_ends(&neovim), 0, "planning asks nothing");
     let plan = neovim.wait_for_screen("State: ");
     assert!(plan.contains("finch: The plan is") || plan.contains("finch: The rounds are over"), "{}", plan.text());
     neovim.feed("<C-w>jgg:lua vim.lsp.codelens.run()<CR>");
     neovim.wait_for_screen("1: Approve and carry out");
     neovim.feed("1<CR>");
-    neovim.wait(|| neovim.lua("require('finch.turns').text() or ''") != "", "the turn");
+    neovim.wait(|| !neovim.lua("require('finch.turns').text() or ''").is_empty(), "the turn");
     deny_until_it_ends(&neovim);
     // It may have read what it liked, and nobody allowed it anything.
     let on_disk = tree(&neovim.project());

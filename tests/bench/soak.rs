@@ -36,8 +36,9 @@ const SETTLE_MAX: Duration = Duration::from_secs(30);
 const POLL_PAUSE: Duration = Duration::from_millis(200);
 /// File descriptors that may have come to stay.
 const FDS_MORE_MAX: usize = 4;
-/// From this length on the slope of the memory counts; a shorter run still fills its caches.
-const SLOPE_COUNTS_FROM: Duration = Duration::from_secs(10 * 60);
+/// From this length on the slope of the memory counts. What is computed of prompts comes and goes by tens of MiB, which
+/// hides a slope in a shorter run.
+const SLOPE_COUNTS_FROM: Duration = Duration::from_secs(60 * 60);
 
 /// What is asked one after the other, again and again. One of 20 is a fault.
 const ROUND: [Kind; 20] = [

@@ -49,11 +49,12 @@ async fn answer_to(host: &Host, tally: Tally, body: Result<Bytes, BytesRejection
         _ => None,
     };
     let manner = Manner { id: fresh_id("msg_")?, thoughts: request.thoughts, calls: request.calls, stop_text };
-    let stream = asker.generate(request.generate(asker.client.clone(), asker.origin.clone(), fresh_seed()?));
+    let seed = fresh_seed()?;
+    let ask = || asker.generate(request.generate(asker.client.clone(), asker.origin.clone(), seed));
     match request.telling {
-        Telling::Stream => speak(stream, by, MessageSpeech::new(manner)).await,
+        Telling::Stream => speak(ask(), by, MessageSpeech::new(manner)).await,
         Telling::Whole => {
-            let heard = hear(stream, by, request.calls).await?;
+            let heard = hear(ask, by, request.calls).await?;
             Ok(Json(speech::whole(&manner, &heard)).into_response())
         }
     }

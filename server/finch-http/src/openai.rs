@@ -41,7 +41,7 @@ use crate::{
         told,
         whole::{Heard, hear},
     },
-    counters::{Tally, Watched},
+    counters::Tally,
     error::ApiError,
     request::{Extension, Fields, model},
     wire::{AnswerExtension, UsageWire},
@@ -94,8 +94,9 @@ async fn chat_completions(State(host): State<Host>, tally: Tally, body: Body) ->
         let speech = ChatSpeech::new(envelope, request.delivery, request.calls);
         return speak(ask(asker.client.clone(), seed), by, speech).await;
     }
-    let streams = several(request.choices, &asker.client, seed, ask);
-    let heard = try_join_all(streams.into_iter().map(|stream| hear(stream, by.clone(), request.calls))).await?;
+    let choices = several(request.choices, &asker.client, seed);
+    let one = |(client, seed): (ClientId, u64)| hear(move || ask(client.clone(), seed), by.clone(), request.calls);
+    let heard = try_join_all(choices.map(one)).await?;
     Ok(Json(chat_answer::whole(&envelope, &heard)).into_response())
 }
 
@@ -115,8 +116,9 @@ async fn completions(State(host): State<Host>, tally: Tally, body: Body) -> Resu
         let speech = CompletionSpeech::new(envelope, request.delivery, request.echo.clone());
         return speak(ask(asker.client.clone(), seed), by, speech).await;
     }
-    let streams = several(request.choices, &asker.client, seed, ask);
-    let heard = try_join_all(streams.into_iter().map(|stream| hear(stream, by.clone(), Calls::Several))).await?;
+    let choices = several(request.choices, &asker.client, seed);
+    let one = |(client, seed): (ClientId, u64)| hear(move || ask(client.clone(), seed), by.clone(), Calls::Several);
+    let heard = try_join_all(choices.map(one)).await?;
     Ok(Json(completion_answer::whole(&envelope, request.echo.as_deref(), &heard)).into_response())
 }
 
@@ -128,13 +130,12 @@ async fn embeddings(State(host): State<Host>, tally: Tally, body: Body) -> Resul
     Err(ApiError::unsupported("model", "makes no embeddings, and neither does any other model here"))
 }
 
-/// Asks several times, as several clients and with several seeds, so that no answer takes the place of another.
-fn several(choices: usize, client: &ClientId, seed: u64, ask: impl Fn(ClientId, u64) -> Watched) -> Vec<Watched> {
-    let one = |(index, offset): (usize, u64)| {
+/// Several are asked for as by several clients and with several seeds, so that no answer takes the place of another.
+fn several(choices: usize, client: &ClientId, seed: u64) -> impl Iterator<Item = (ClientId, u64)> {
+    (0..choices).zip(0..).map(move |(index, offset)| {
         let client = if index == 0 { client.clone() } else { ClientId::new(format!("{}/{index}", client.as_str())) };
-        ask(client, seed.wrapping_add(offset))
-    };
-    (0..choices).zip(0..).map(one).collect()
+        (client, seed.wrapping_add(offset))
+    })
 }
 
 /// A text that is gone on with is not silently shortened.

@@ -1,5 +1,6 @@
 //! The daemon from outside: its memory over time, and its file descriptors before and after.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -42,11 +43,18 @@ impl Watch {
         Ok(self.fds_after)
     }
 
-    /// MiB in ten minutes: the line that is nearest to what was seen once it was warm.
+    /// MiB in ten minutes: the line that is nearest to the least of each minute once it was warm. What is computed of
+    /// prompts comes and goes; what never goes is in the least.
     fn slope(&self) -> f64 {
         let warm_from = self.seen.last().map_or(0.0, |(last, _)| last * WARM_UP_SHARE);
-        let warm: Vec<(f64, f64)> = self.seen.iter().copied().filter(|(at, _)| *at >= warm_from).collect();
-        slope(&warm) * 600.0
+        let mut minutes: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+        for &(at, mib) in self.seen.iter().filter(|(at, _)| *at >= warm_from) {
+            let least = minutes.entry((at / 60.0) as u64).or_insert((at, mib));
+            if mib < least.1 {
+                *least = (at, mib);
+            }
+        }
+        slope(&minutes.into_values().collect::<Vec<_>>()) * 600.0
     }
 
     pub(super) fn slope_complaint(&self) -> Option<String> {

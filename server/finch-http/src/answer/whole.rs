@@ -60,22 +60,65 @@ impl Hearing {
     }
 }
 
+/// Why an answer was not heard to its end.
+pub(crate) enum Unheard {
+    /// It broke off behind its first words. Before those another provider has been asked already.
+    BrokeOff(LlmError),
+    Failed(LlmError),
+}
+
+impl Unheard {
+    pub(crate) fn new(error: LlmError, has_begun: bool) -> Self {
+        match error {
+            LlmError::Unavailable { .. } | LlmError::Protocol { .. } if has_begun => Self::BrokeOff(error),
+            error => Self::Failed(error),
+        }
+    }
+}
+
+/// Hears an answer, and once more if it breaks off: of a whole answer nothing was told yet.
+///
+/// # Errors
+/// What went wrong the last time.
+pub(crate) async fn once_more<T, F>(hear: impl Fn() -> F) -> Result<T, LlmError>
+where
+    F: Future<Output = Result<T, Unheard>>,
+{
+    let heard = match hear().await {
+        Err(Unheard::BrokeOff(error)) => {
+            tracing::info!(%error, "an answer broke off, and is asked for once more");
+            hear().await
+        }
+        heard => heard,
+    };
+    heard.map_err(|(Unheard::BrokeOff(error) | Unheard::Failed(error))| error)
+}
+
 /// Hears an answer to its end. Dropping the future cancels it.
 ///
 /// # Errors
 /// What the provider says, or [`LlmError::Protocol`] for an answer that stops without an end.
-pub(crate) async fn hear(mut stream: Watched, by: Provenance, calls: Calls) -> Result<Heard, LlmError> {
-    let mut hearing = Hearing::default();
+pub(crate) async fn hear(ask: impl Fn() -> Watched, by: Provenance, calls: Calls) -> Result<Heard, LlmError> {
+    once_more(|| to_its_end(ask(), by.clone(), calls)).await
+}
+
+async fn to_its_end(mut stream: Watched, by: Provenance, calls: Calls) -> Result<Heard, Unheard> {
+    let (mut hearing, mut has_begun) = (Hearing::default(), false);
     loop {
-        match stream.next().await {
+        let error = match stream.next().await {
             Some(Ok(Chunk::Done(done))) => {
                 let Hearing { text, reasoning, calls, scored, .. } = hearing;
                 return Ok(Heard { text, reasoning, calls, scored, done, by: stream.provenance().unwrap_or(by) });
             }
-            Some(Ok(chunk)) => hearing.hear(&chunk, calls)?,
-            Some(Err(error)) => return Err(error),
-            None => return Err(stopped()),
-        }
+            Some(Ok(chunk)) => {
+                hearing.hear(&chunk, calls).map_err(Unheard::Failed)?;
+                has_begun = true;
+                continue;
+            }
+            Some(Err(error)) => error,
+            None => stopped(),
+        };
+        return Err(Unheard::new(error, has_begun));
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     answer::{
         self, Asker, fresh_id, fresh_seed, now_s,
         speak::{Dialect as _, speak},
-        whole::stopped,
+        whole::{Unheard, once_more, stopped},
     },
     counters::{Tally, Watched},
     error::ApiError,
@@ -65,18 +65,22 @@ async fn create(State(host): State<Host>, tally: Tally, body: Body) -> Result<Re
         sessions: host.sessions.clone(),
         items,
     };
-    let stream = asker.generate(generate);
     match request.telling {
-        Telling::Stream => speak(stream, by, ResponseSpeech::new(frame)).await,
-        Telling::Whole => Ok(Json(whole(stream, by, ResponseSpeech::new(frame)).await?).into_response()),
+        Telling::Stream => speak(asker.generate(generate), by, ResponseSpeech::new(frame)).await,
+        Telling::Whole => {
+            let speech = || ResponseSpeech::new(frame.clone());
+            let told = once_more(|| whole(asker.generate(generate.clone()), by.clone(), speech())).await?;
+            Ok(Json(told).into_response())
+        }
     }
 }
 
 /// Says the answer to nobody, to its end.
-async fn whole(mut stream: Watched, by: Provenance, mut speech: ResponseSpeech) -> Result<Value, ApiError> {
+async fn whole(mut stream: Watched, by: Provenance, mut speech: ResponseSpeech) -> Result<Value, Unheard> {
     let mut is_open = false;
     loop {
-        let chunk = stream.next().await.ok_or_else(stopped)??;
+        let chunk = stream.next().await.ok_or_else(stopped).flatten();
+        let chunk = chunk.map_err(|error| Unheard::new(error, is_open))?;
         if !is_open {
             is_open = true;
             speech.open(&stream.provenance().unwrap_or_else(|| by.clone()), stream.progress());
@@ -86,7 +90,7 @@ async fn whole(mut stream: Watched, by: Provenance, mut speech: ResponseSpeech) 
                 speech.before_end(&done).await;
                 return Ok(speech.whole(&done));
             }
-            chunk => speech.say(chunk)?,
+            chunk => speech.say(chunk).map_err(Unheard::Failed)?,
         };
     }
 }

@@ -1,5 +1,6 @@
 //! What the routes answer: whole and as streams, and what becomes of failures and of clients that leave.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -112,6 +113,46 @@ async fn an_answer_that_just_stops_is_a_failure() {
     let events = door.post("/v1/chat/completions", &with(hello(), json!({"stream": true}))).await.data();
     assert_eq!(events.last().unwrap()["error"]["code"], "protocol");
     refused(&door.post("/v1/chat/completions", &hello()).await, 502, "protocol", None);
+}
+
+#[tokio::test]
+async fn a_whole_answer_that_breaks_off_is_asked_for_once_more() {
+    let begun = || Ok(Chunk::Text("a".to_owned()));
+    let gone = LlmError::Unavailable { reason: "it is gone".to_owned() };
+    let cut = [vec![begun(), Err(gone.clone())], vec![begun()]].map(|chunks| Said { chunks, then: Then::Close });
+    let requests = [
+        ("/v1/chat/completions", hello()),
+        ("/v1/completions", json!({"prompt": "a"})),
+        ("/v1/responses", json!({"input": "a"})),
+        ("/v1/messages", with(hello(), json!({"max_tokens": 9}))),
+    ];
+    for first in cut {
+        for (path, body) in &requests {
+            let (first, times) = (first.clone(), AtomicUsize::new(0));
+            let script = move |_: &Question| match times.fetch_add(1, Ordering::Relaxed) {
+                0 => first.clone(),
+                _ => texts(&["whole"]),
+            };
+            let door = Door::new(Scripted::new(script));
+            let answered = door.post(path, body).await;
+            assert_eq!(answered.status, StatusCode::OK, "{path}: {}", answered.json());
+            let told = answered.json().to_string();
+            assert!(told.contains("\"whole\"") && !told.contains("awhole"), "{path}: {told}");
+            assert_eq!(door.provider.take_asked().len(), 2, "{path}");
+        }
+    }
+    // Once, and only what broke off: others have been asked already where nobody began, and some errors are an answer.
+    for (chunks, times) in [
+        (vec![begun(), Err(gone.clone())], 2),
+        (vec![Err(gone)], 1),
+        (vec![begun(), Err(LlmError::Refused { reason: "no".to_owned() })], 1),
+    ] {
+        let door = door(Said { chunks, then: Then::Close });
+        for (path, body) in &requests {
+            assert_ne!(door.post(path, body).await.status, StatusCode::OK, "{path}");
+            assert_eq!(door.provider.take_asked().len(), times, "{path}");
+        }
+    }
 }
 
 #[tokio::test]
