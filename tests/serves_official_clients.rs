@@ -4,7 +4,7 @@
 //! `tests/support/install-openai-clients.sh` installs the clients; what they do and check is in
 //! `tests/openai_clients/real.py` and `real.mjs`. With `--nocapture` their output is shown.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::support::daemon::Daemon;
 use crate::support::finch::home_of_its_own;
 use crate::support::process::run_within;
+use crate::support::record::root;
 
 /// For one client's whole script, on a machine that does other things too.
 const SCRIPT_WAIT: Duration = Duration::from_secs(300);
@@ -22,10 +23,6 @@ fn daemon() -> (TempDir, Daemon) {
     let home = home_of_its_own("[daemon]\nport = 0\n");
     let daemon = Daemon::run(home.path());
     (home, daemon)
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 fn clients() -> PathBuf {
