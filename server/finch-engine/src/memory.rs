@@ -34,8 +34,8 @@ enum Allocation {
 const ALIGNMENT_BYTES: usize = 64;
 /// Smaller memory is asked of the allocator.
 const PAGES_BYTES_MIN: usize = 1 << 20;
-/// No system that finch runs on has larger pages; of smaller ones some more are kept than need be.
-const PAGE_BYTES: usize = 64 << 10;
+/// Pages of a system that does not tell their size.
+const PAGE_BYTES_MAX: usize = 64 << 10;
 
 #[expect(unsafe_code, reason = "the memory belongs to whoever holds the value, like a Vec's")]
 // SAFETY: `allocation` is owned and reached from nowhere else; access needs `&self` or `&mut self`.
@@ -93,8 +93,9 @@ impl Floats {
     /// is then either what it held or zero.
     pub(crate) fn release(&mut self, offset: usize, count: usize) {
         assert!(offset + count <= self.len, "the range is inside the buffer");
-        let start = (self.base.wrapping_add(offset) as usize).next_multiple_of(PAGE_BYTES);
-        let end = (self.base.wrapping_add(offset + count) as usize) / PAGE_BYTES * PAGE_BYTES;
+        let page = system::page_bytes();
+        let start = (self.base.wrapping_add(offset) as usize).next_multiple_of(page);
+        let end = (self.base.wrapping_add(offset + count) as usize) / page * page;
         if start < end {
             system::release(start, end - start);
         }
@@ -174,10 +175,23 @@ fn bind(binding: &mut IoBinding, side: Side<'_>, value: &TensorRefMut<'_, f32>) 
 
 #[cfg(unix)]
 mod system {
+    use std::sync::OnceLock;
+
     #[cfg(target_os = "linux")]
     const ADVICE: libc::c_int = libc::MADV_DONTNEED;
     #[cfg(not(target_os = "linux"))]
     const ADVICE: libc::c_int = libc::MADV_FREE;
+
+    /// The smallest piece of memory that the system takes back.
+    #[expect(unsafe_code, reason = "the system's own call")]
+    pub(super) fn page_bytes() -> usize {
+        static PAGE_BYTES: OnceLock<usize> = OnceLock::new();
+        *PAGE_BYTES.get_or_init(|| {
+            // SAFETY: it reads a number that never changes.
+            let told = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+            usize::try_from(told).ok().filter(|bytes| bytes.is_power_of_two()).unwrap_or(super::PAGE_BYTES_MAX)
+        })
+    }
 
     /// Best effort: memory that stays is only memory.
     #[expect(unsafe_code, reason = "the system's own call")]
@@ -192,6 +206,10 @@ mod system {
 
 #[cfg(not(unix))]
 mod system {
+    pub(super) fn page_bytes() -> usize {
+        super::PAGE_BYTES_MAX
+    }
+
     /// Memory that was written to stays until the model goes.
     pub(super) fn release(_start: usize, _bytes: usize) {}
 }
@@ -232,6 +250,29 @@ mod tests {
         let before = resident();
         let floats: Vec<Floats> = (0..16).map(|_| Floats::zeroed(4 << 20)).collect();
         assert!(resident() < before + (64 << 20), "{} of {} bytes", resident() - before, floats.len() << 24);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn pieces_below_64_kib_are_given_back() {
+        use std::os::unix::fs::FileExt as _;
+
+        let page = super::system::page_bytes();
+        let (pieces, apart) = (32, 256 << 10);
+        let mut floats = Floats::zeroed(pieces * apart / 4);
+        let start = floats.base as u64;
+        let map = std::fs::File::open("/proc/self/pagemap").unwrap();
+        // Of each page a word, whose last bit tells whether it is backed.
+        let backed = || {
+            let mut words = vec![0; pieces * apart / page * 8];
+            map.read_exact_at(&mut words, start / page as u64 * 8).unwrap();
+            words.chunks_exact(8).filter(|word| word[7] & 0x80 != 0).count()
+        };
+        let piece = vec![1.0; 8 * page / 4];
+        (0..pieces).for_each(|at| floats.write(at * apart / 4, &piece));
+        assert_eq!(backed(), pieces * 8);
+        (0..pieces).for_each(|at| floats.release(at * apart / 4 + 1, piece.len() - 1));
+        assert_eq!(backed(), pieces);
     }
 
     #[test]
