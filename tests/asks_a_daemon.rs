@@ -195,6 +195,24 @@ fn a_daemon_that_was_killed_is_not_missed_and_none_is_started() {
 }
 
 #[test]
+fn a_daemon_that_is_told_to_end_gives_its_answer_to_the_end() {
+    let home = Home::with_a_daemon();
+    assert_eq!(home.finch(&QUESTION).err, BY_DAEMON);
+    let before = home.count("tokens", "generated");
+    let asking = home.start(&["ask", "Tell a story of a finch.", "--tokens", "120", "--json"]);
+    let started = Instant::now();
+    while home.count("tokens", "generated") < before + 3 {
+        assert!(started.elapsed() < WAIT_MAX, "{}", home.status());
+        std::thread::park_timeout(POLL_PAUSE);
+    }
+    assert_eq!(home.finch(&["daemon", "stop"]).code, 0);
+    let output = asking.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["daemon"], json["usage"]["generated_tokens"].as_u64()), (&true.into(), Some(120)), "{json}");
+}
+
+#[test]
 fn a_daemon_that_is_killed_with_the_question_is_not_missed_either() {
     let home = Home::with_a_daemon();
     assert_eq!(home.finch(&QUESTION).err, BY_DAEMON);

@@ -31,6 +31,8 @@ pub use link::{Ensure, Link, NoDaemon};
 pub struct Daemon {
     shared: Arc<Shared>,
     runtime: Handle,
+    /// The one model that may answer, if not just any of the daemon's own.
+    model: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,13 @@ impl Daemon {
         let capabilities = RwLock::new(Capabilities::none());
         let up = watch::Sender::new(Up::Not);
         let shared = Shared { http, name: name.to_owned(), capabilities, up, state };
-        Ok(Self { shared: Arc::new(shared), runtime })
+        Ok(Self { shared: Arc::new(shared), runtime, model: None })
+    }
+
+    /// The same for this model alone: a daemon that has another one by then refuses.
+    #[must_use]
+    pub fn for_model(self, model: &str) -> Self {
+        Self { model: Some(model.into()), ..self }
     }
 
     /// Keeps a link to a daemon, and makes it anew as often as it breaks. Returns when there is no daemon to be had.
@@ -64,7 +72,10 @@ impl Daemon {
         link::keep(&self.shared, &ensure).await
     }
 
-    fn ask(&self, path: &'static str, body: Value) -> GenerateStream {
+    fn ask(&self, path: &'static str, mut body: Value) -> GenerateStream {
+        if let Some(model) = &self.model {
+            body["model"] = Value::from(&**model);
+        }
         let (sender, stream) = stream();
         let exchange = Exchange { shared: Arc::clone(&self.shared), path, body: body.to_string().into() };
         self.runtime.spawn(exchange.run(sender));

@@ -208,7 +208,14 @@ impl Tally {
 
     /// The same stream, counted while it is read.
     pub(crate) fn watch(&self, stream: GenerateStream) -> Watched {
-        Watched { stream, tally: self.clone(), since: Instant::now(), counted: Usage::default(), has_begun: false }
+        Watched {
+            stream,
+            tally: self.clone(),
+            since: Instant::now(),
+            counted: Usage::default(),
+            has_begun: false,
+            is_told_by_status: false,
+        }
     }
 }
 
@@ -235,9 +242,15 @@ pub(crate) struct Watched {
     since: Instant,
     counted: Usage,
     has_begun: bool,
+    is_told_by_status: bool,
 }
 
 impl Watched {
+    /// The status of the request's answer will say whether this failed, and the door counts those: it may be mended yet.
+    pub(crate) fn is_told_by_status(&mut self) {
+        self.is_told_by_status = true;
+    }
+
     /// [`GenerateStream::next`].
     pub(crate) async fn next(&mut self) -> Option<Result<Chunk, LlmError>> {
         let next = self.stream.next().await;
@@ -268,6 +281,8 @@ impl Watched {
         match error {
             // Nobody wants it any more; too much at once; too much for the model.
             LlmError::Cancelled | LlmError::Overloaded | LlmError::ContextTooLong { .. } => {}
+            // Their status is one of a server's error.
+            LlmError::Unavailable { .. } | LlmError::Protocol { .. } if self.is_told_by_status => {}
             LlmError::RateLimited { .. }
             | LlmError::Unauthorized { .. }
             | LlmError::Loading

@@ -151,12 +151,13 @@ impl Endpoint {
     /// When the file cannot be read or is no endpoint.
     pub fn read(home: &Path) -> Result<Option<Self>, EndpointError> {
         let path = home.join(FOLDER).join(ENDPOINT_FILE);
+        let broken = |problem: String| EndpointError::Broken { path: path.display().to_string(), problem };
         let text = match read_small(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(broken(error.to_string())),
             Err(error) => return Err(failed(&path, error)),
         };
-        let broken = |problem: String| EndpointError::Broken { path: path.display().to_string(), problem };
         let endpoint: Self = serde_json::from_str(&text).map_err(|error| broken(error.to_string()))?;
         endpoint.address().ok_or_else(|| broken("its url is not on this machine".to_owned()))?;
         Ok(Some(endpoint))

@@ -70,24 +70,34 @@ pub(crate) enum Unheard {
 impl Unheard {
     pub(crate) fn new(error: LlmError, has_begun: bool) -> Self {
         match error {
-            LlmError::Unavailable { .. } | LlmError::Protocol { .. } if has_begun => Self::BrokeOff(error),
+            LlmError::Unavailable { .. } if has_begun => Self::BrokeOff(error),
+            // What broke the rules of a protocol would break them again.
             error => Self::Failed(error),
         }
+    }
+
+    /// It stopped without an end.
+    pub(crate) fn stopped(has_begun: bool) -> Self {
+        if has_begun { Self::BrokeOff(stopped()) } else { Self::Failed(stopped()) }
     }
 }
 
 /// Hears an answer, and once more if it breaks off: of a whole answer nothing was told yet.
 ///
 /// # Errors
-/// What went wrong the last time.
+/// What went wrong the last time; or the first time, where nobody is asked a second time because of that.
 pub(crate) async fn once_more<T, F>(hear: impl Fn() -> F) -> Result<T, LlmError>
 where
     F: Future<Output = Result<T, Unheard>>,
 {
     let heard = match hear().await {
-        Err(Unheard::BrokeOff(error)) => {
-            tracing::info!(%error, "an answer broke off, and is asked for once more");
-            hear().await
+        Err(Unheard::BrokeOff(first)) => {
+            tracing::info!(error = %first, "an answer broke off, and is asked for once more");
+            match hear().await {
+                // Who just failed is left alone for a while, and there may be no other.
+                Err(Unheard::Failed(LlmError::Refused { .. })) => Err(Unheard::BrokeOff(first)),
+                second => second,
+            }
         }
         heard => heard,
     };
@@ -103,9 +113,10 @@ pub(crate) async fn hear(ask: impl Fn() -> Watched, by: Provenance, calls: Calls
 }
 
 async fn to_its_end(mut stream: Watched, by: Provenance, calls: Calls) -> Result<Heard, Unheard> {
+    stream.is_told_by_status();
     let (mut hearing, mut has_begun) = (Hearing::default(), false);
     loop {
-        let error = match stream.next().await {
+        return Err(match stream.next().await {
             Some(Ok(Chunk::Done(done))) => {
                 let Hearing { text, reasoning, calls, scored, .. } = hearing;
                 return Ok(Heard { text, reasoning, calls, scored, done, by: stream.provenance().unwrap_or(by) });
@@ -115,10 +126,9 @@ async fn to_its_end(mut stream: Watched, by: Provenance, calls: Calls) -> Result
                 has_begun = true;
                 continue;
             }
-            Some(Err(error)) => error,
-            None => stopped(),
-        };
-        return Err(Unheard::new(error, has_begun));
+            Some(Err(error)) => Unheard::new(error, has_begun),
+            None => Unheard::stopped(has_begun),
+        });
     }
 }
 

@@ -81,7 +81,7 @@ impl Exchange {
             .body(self.body.clone());
         let sent = tokio::select! {
             sent = request.send() => sent,
-            () = link.broken() => return Err(Failed::Broke { shown: false }),
+            () = link.silent() => return Err(Failed::Broke { shown: false }),
         };
         let response = sent.map_err(|error| broke(&error, false))?;
         if !response.status().is_success() {
@@ -90,7 +90,7 @@ impl Exchange {
         let mut answer = Answer { sender, shown: false };
         tokio::select! {
             ended = answer.follow(response) => ended,
-            () = link.broken() => Err(Failed::Broke { shown: answer.shown }),
+            () = link.silent() => Err(Failed::Broke { shown: answer.shown }),
         }
     }
 }

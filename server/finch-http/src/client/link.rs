@@ -20,26 +20,40 @@ pub struct Link {
     /// Such as `http://127.0.0.1:11435`.
     pub url: String,
     pub token: Token,
-    /// Told when the link does not hold any more.
-    broken: watch::Sender<bool>,
+    holds: watch::Sender<Holds>,
+}
+
+/// Whether requests can be sent by a link, and whether what was sent will be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Holds {
+    Yes,
+    /// The connection was closed, or broke. A daemon that ends in order gives its answers to their ends, and the
+    /// connections of one that died break by themselves.
+    Ended,
+    /// Nothing comes any more.
+    Silent,
 }
 
 impl Link {
     #[must_use]
     pub fn new(url: String, token: Token) -> Self {
-        Self { url, token, broken: watch::Sender::new(false) }
+        Self { url, token, holds: watch::Sender::new(Holds::Yes) }
     }
 
-    /// Waits until the link does not hold any more.
-    pub(super) async fn broken(&self) {
-        let mut broken = self.broken.subscribe();
+    async fn is_at_least(&self, worst: Holds) {
+        let mut holds = self.holds.subscribe();
         // The sender is this link's own and is there as long as the link.
-        broken.wait_for(|broken| *broken).await.ok();
+        holds.wait_for(|holds| *holds >= worst).await.ok();
+    }
+
+    /// Waits until nothing that was sent will be answered.
+    pub(super) async fn silent(&self) {
+        self.is_at_least(Holds::Silent).await;
     }
 
     /// A connection broke. If the daemon is gone, so is the link in a moment: waits for that.
     pub(super) async fn doubt(&self) {
-        timeout(RELINK_PAUSE, self.broken()).await.ok();
+        timeout(RELINK_PAUSE, self.is_at_least(Holds::Ended)).await.ok();
     }
 }
 
@@ -97,8 +111,8 @@ pub(super) async fn keep(shared: &Shared, ensure: &Ensure) -> NoDaemon {
 impl Shared {
     /// Follows what a daemon tells until it breaks; true if it told something.
     async fn follow(&self, link: Arc<Link>) -> bool {
-        let heard = self.listen(&link).await;
-        link.broken.send_replace(true);
+        let (heard, holds) = self.listen(&link).await;
+        link.holds.send_replace(holds);
         self.up.send_if_modified(|up| match up {
             Up::Not => false,
             _ => {
@@ -113,23 +127,29 @@ impl Shared {
         heard
     }
 
-    async fn listen(&self, link: &Arc<Link>) -> bool {
+    /// Whether it told something, and what became of the link.
+    async fn listen(&self, link: &Arc<Link>) -> (bool, Holds) {
         let request = self.http.get(format!("{}/v1/events?client={}", link.url, self.name));
         let sent = timeout(EVENT_WAIT, request.bearer_auth(link.token.expose()).send()).await;
         let mut response = match sent {
             Ok(Ok(response)) if response.status().is_success() => response,
             Ok(Ok(response)) => {
                 tracing::warn!("the daemon refused with status {}", response.status().as_u16());
-                return false;
+                return (false, Holds::Ended);
             }
-            Ok(Err(_)) | Err(_) => return false,
+            Ok(Err(_)) => return (false, Holds::Ended),
+            Err(_) => return (false, Holds::Silent),
         };
         let (mut parser, mut events, mut heard) = (SseParser::default(), Vec::new(), false);
         loop {
             // Comments come when there is nothing to tell: a daemon that is silent for so long is gone.
-            let Ok(Ok(Some(bytes))) = timeout(EVENT_WAIT, response.chunk()).await else { return heard };
+            let bytes = match timeout(EVENT_WAIT, response.chunk()).await {
+                Ok(Ok(Some(bytes))) => bytes,
+                Ok(Ok(None) | Err(_)) => return (heard, Holds::Ended),
+                Err(_) => return (heard, Holds::Silent),
+            };
             if parser.push(&bytes, &mut events).is_err() {
-                return heard;
+                return (heard, Holds::Ended);
             }
             for event in events.drain(..) {
                 let Ok(event) = serde_json::from_str::<Event>(&event.data) else { continue };

@@ -19,6 +19,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::{Daemon, Ensure, Link, NoDaemon, body, read};
@@ -184,6 +185,8 @@ struct Fake {
     events: String,
     /// What each request is answered, the last one again and again; an answer that does not end with `!` breaks.
     answers: Vec<&'static str>,
+    /// It begins to answer when the stream of its events has ended, as told by this.
+    drains: Option<Arc<Notify>>,
     asked: Arc<AtomicUsize>,
     bodies: Arc<Mutex<Vec<Value>>>,
 }
@@ -237,12 +240,24 @@ async fn events(State(fake): State<Fake>) -> Body {
         let events = fake.events.clone();
         async move { Ok::<_, Infallible>(events) }
     });
-    Body::from_stream(futures_util::StreamExt::chain(first, stream::pending()))
+    let end = async move {
+        match fake.drains {
+            Some(drains) => drains.notified().await,
+            None => std::future::pending().await,
+        }
+        Ok(String::new())
+    };
+    Body::from_stream(futures_util::StreamExt::chain(first, stream::once(end)))
 }
 
 async fn answer(State(fake): State<Fake>, body: Bytes) -> Body {
     fake.bodies.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
     let turn = fake.asked.fetch_add(1, Ordering::SeqCst);
+    if let Some(drains) = fake.drains {
+        drains.notify_one();
+        // Its client hears of the end first.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     let text = fake.answers.get(turn).or(fake.answers.last()).copied().unwrap_or("");
     let (text, breaks) = text.strip_suffix('!').map_or((text, true), |text| (text, false));
     let end = stream::once(async move {
@@ -311,6 +326,16 @@ async fn what_broke_before_anything_was_shown_is_sent_again() {
     let (url, _serving) = Fake { events: ready(), answers, ..Fake::default() }.start().await;
     let daemon = linked(ensure(vec![url])).await;
     assert_eq!(whole(daemon.infill(infill("fn a"))).await, Ok(" yes".to_owned()));
+}
+
+#[tokio::test]
+async fn a_daemon_that_ends_gives_the_answers_that_it_was_asked_for() {
+    let fake = Fake { events: ready(), answers: vec![ANSWER], drains: Some(Arc::default()), ..Fake::default() };
+    let asked = Arc::clone(&fake.asked);
+    let (url, _serving) = fake.start().await;
+    let daemon = linked(ensure(vec![url])).await;
+    assert_eq!(whole(daemon.infill(infill("fn a"))).await, Ok(" yes".to_owned()));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

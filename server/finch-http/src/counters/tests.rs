@@ -59,6 +59,17 @@ async fn a_request_fails_once_and_not_by_its_own_client() {
     assert_eq!(kinds, [("cancelled", 1), ("overloaded", 1), ("protocol", 1), ("unavailable", 1)]);
 }
 
+#[tokio::test]
+async fn a_request_that_is_mended_has_not_failed() {
+    let counters = Arc::new(Counters::default());
+    let broke_off = LlmError::Unavailable { reason: "x".into() };
+    let mut watched = Tally::new(&counters).watch(GenerateStream::failed(broke_off));
+    watched.is_told_by_status();
+    watched.next().await.unwrap().unwrap_err();
+    let now = counters.numbers();
+    assert_eq!((now.failed, now.by_error["unavailable"]), (0, 1));
+}
+
 #[test]
 fn the_rate_is_that_of_the_last_minute() {
     let mut rate = Rate { seconds: [(0, 0); RATE_SECONDS] };

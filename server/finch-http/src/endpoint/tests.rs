@@ -63,8 +63,10 @@ fn an_endpoint_is_on_this_machine_or_none() {
     {
         assert!(matches!(written(url), Err(EndpointError::Broken { .. })), "{url}");
     }
-    std::fs::write(home.path().join(FOLDER).join(ENDPOINT_FILE), "{").unwrap();
-    assert!(matches!(Endpoint::read(home.path()), Err(EndpointError::Broken { .. })));
+    for broken in [&b"{"[..], b"\0\0", b"\xff\xfe"] {
+        std::fs::write(home.path().join(FOLDER).join(ENDPOINT_FILE), broken).unwrap();
+        assert!(matches!(Endpoint::read(home.path()), Err(EndpointError::Broken { .. })), "{broken:?}");
+    }
 }
 
 #[test]

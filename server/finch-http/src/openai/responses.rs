@@ -23,7 +23,7 @@ use crate::{
     answer::{
         self, Asker, fresh_id, fresh_seed, now_s,
         speak::{Dialect as _, speak},
-        whole::{Unheard, once_more, stopped},
+        whole::{Unheard, once_more},
     },
     counters::{Tally, Watched},
     error::ApiError,
@@ -77,9 +77,10 @@ async fn create(State(host): State<Host>, tally: Tally, body: Body) -> Result<Re
 
 /// Says the answer to nobody, to its end.
 async fn whole(mut stream: Watched, by: Provenance, mut speech: ResponseSpeech) -> Result<Value, Unheard> {
+    stream.is_told_by_status();
     let mut is_open = false;
     loop {
-        let chunk = stream.next().await.ok_or_else(stopped).flatten();
+        let chunk = stream.next().await.ok_or_else(|| Unheard::stopped(is_open))?;
         let chunk = chunk.map_err(|error| Unheard::new(error, is_open))?;
         if !is_open {
             is_open = true;

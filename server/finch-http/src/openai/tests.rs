@@ -144,14 +144,27 @@ async fn a_whole_answer_that_breaks_off_is_asked_for_once_more() {
     // Once, and only what broke off: others have been asked already where nobody began, and some errors are an answer.
     for (chunks, times) in [
         (vec![begun(), Err(gone.clone())], 2),
-        (vec![Err(gone)], 1),
+        (vec![Err(gone.clone())], 1),
         (vec![begun(), Err(LlmError::Refused { reason: "no".to_owned() })], 1),
+        (vec![begun(), Err(LlmError::Protocol { reason: "odd".to_owned() })], 1),
     ] {
         let door = door(Said { chunks, then: Then::Close });
         for (path, body) in &requests {
             assert_ne!(door.post(path, body).await.status, StatusCode::OK, "{path}");
             assert_eq!(door.provider.take_asked().len(), times, "{path}");
         }
+    }
+    // Who failed may be left alone for a while; that nobody else is there is not what went wrong.
+    for (path, body) in &requests {
+        let times = AtomicUsize::new(0);
+        let errors = [gone.clone(), LlmError::Refused { reason: "it is left alone".to_owned() }];
+        let script = move |_: &Question| {
+            let error = errors[times.fetch_add(1, Ordering::Relaxed)].clone();
+            let chunks = if error.kind() == "refused" { vec![Err(error)] } else { vec![begun(), Err(error)] };
+            Said { chunks, then: Then::Close }
+        };
+        let answered = Door::new(Scripted::new(script)).post(path, body).await;
+        assert_eq!(answered.status, StatusCode::SERVICE_UNAVAILABLE, "{path}: {}", answered.json());
     }
 }
 
