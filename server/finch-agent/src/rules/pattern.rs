@@ -123,7 +123,7 @@ impl Pattern {
             PathPattern::Exact(_) => true,
             PathPattern::Glob(glob) => {
                 let name = glob.glob().glob().rsplit('/').next().unwrap_or_default();
-                !name.contains(['*', '?', '[', '{', '\\'])
+                !name.is_empty() && !name.contains(['*', '?', '[', ']', '{', '}', '\\'])
             }
         }
     }

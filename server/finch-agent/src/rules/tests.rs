@@ -430,6 +430,9 @@ fn a_secret_is_allowed_by_its_name_alone() {
         (".env*", "/t/ws/.env", Ask),
         ("sub/**", "/t/ws/sub/.env", Ask),
         ("{.env,a}", "/t/ws/.env", Ask),
+        ("{sub/**,docs/a.md}", "/t/ws/sub/.env", Ask),
+        ("**/", "/t/ws/.env", Ask),
+        ("sub/*[!/]", "/t/ws/sub/.env", Ask),
     ] {
         check("secrets", &named(glob), &write(path), expected);
         check("secrets", &named(glob), &read(path), expected);
