@@ -128,6 +128,8 @@ mod support {
     pub(crate) mod llmock;
     pub(crate) mod neovim;
     #[cfg(target_os = "linux")]
+    pub(crate) mod openai_clients;
+    #[cfg(target_os = "linux")]
     pub(crate) mod process;
     pub(crate) mod record;
     pub(crate) mod screen;

@@ -4,7 +4,6 @@
 //! `tests/support/install-openai-clients.sh` installs the clients; what they do and check is in
 //! `tests/openai_clients/real.py` and `real.mjs`. With `--nocapture` their output is shown.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::daemon::Daemon;
 use crate::support::finch::home_of_its_own;
+use crate::support::openai_clients;
 use crate::support::process::run_within;
 use crate::support::record::root;
 
@@ -23,12 +23,6 @@ fn daemon() -> (TempDir, Daemon) {
     let home = home_of_its_own("[daemon]\nport = 0\n");
     let daemon = Daemon::run(home.path());
     (home, daemon)
-}
-
-fn clients() -> PathBuf {
-    let folder = root().join("target/test-tools/openai-clients");
-    assert!(folder.join("done").exists(), "run tests/support/install-tools.sh first");
-    folder
 }
 
 /// Runs a client to its end, and shows and gives back what it printed.
@@ -56,8 +50,8 @@ fn check(command: &mut Command, client: &str, shown: &[&str]) {
 
 #[test]
 fn the_python_clients_are_served_by_a_real_model() {
-    let mut command = Command::new(clients().join("python/bin/python"));
-    command.arg(root().join("tests/openai_clients/real.py"));
+    let mut command = Command::new(openai_clients::folder(&root()).join("python/bin/python"));
+    command.arg("-B").arg(root().join("tests/openai_clients/real.py"));
     let shown = ["models", "chat", "stream", "tools", "schema", "completions", "responses", "messages", "errors"];
     check(&mut command, "python", &shown);
 }
@@ -65,7 +59,7 @@ fn the_python_clients_are_served_by_a_real_model() {
 #[test]
 fn the_npm_client_is_served_by_a_real_model() {
     let mut command = Command::new("node");
-    command.arg(root().join("tests/openai_clients/real.mjs")).arg(clients().join("npm"));
+    command.arg(root().join("tests/openai_clients/real.mjs")).arg(openai_clients::folder(&root()).join("npm"));
     let shown = ["models", "chat", "stream", "tools", "schema", "completions", "responses", "errors"];
     check(&mut command, "npm", &shown);
 }

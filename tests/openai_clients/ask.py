@@ -9,13 +9,11 @@ import sys
 import anthropic
 import openai
 
+from told import fails, show
+
 url, token = sys.argv[1:]
 client = openai.OpenAI(base_url=f"{url}/v1", api_key=token, max_retries=0, timeout=30)
 TOOL = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-
-
-def show(what, text):
-    print(f"python {what}: {text}", flush=True)
 
 
 def chat():
@@ -92,13 +90,6 @@ def responses():
 
 
 def errors():
-    def fails(kind, call):
-        try:
-            call()
-        except kind as error:
-            return error
-        raise AssertionError(f"no {kind.__name__}")
-
     ask = lambda text, **more: client.chat.completions.create(
         **{"model": "tiny", "messages": [{"role": "user", "content": text}], **more}
     )
@@ -127,11 +118,8 @@ def messages():
     tool = {"name": "weather", "description": "d", "input_schema": TOOL}
     answer = claude.messages.create(**common, messages=said, tools=[tool], tool_choice={"type": "any"})
     assert answer.stop_reason == "tool_use" and answer.content[0].input == {"city": "Rome"}, answer
-    try:
-        claude.messages.create(**common, messages=[{"role": "user", "content": "overload"}])
-        raise AssertionError("no RateLimitError")
-    except anthropic.RateLimitError:
-        pass
+    overload = [{"role": "user", "content": "overload"}]
+    fails(anthropic.RateLimitError, lambda: claude.messages.create(**common, messages=overload))
     show("messages", repr(text))
 
 

@@ -9,6 +9,8 @@ import sys
 import anthropic
 import openai
 
+from told import fails, show
+
 url, token = sys.argv[1:]
 client = openai.OpenAI(base_url=f"{url}/v1", api_key=token, max_retries=0, timeout=60)
 CITY = {
@@ -18,10 +20,6 @@ CITY = {
     "additionalProperties": False,
 }
 WEATHER = "The weather in a city"
-
-
-def show(what, text):
-    print(f"python {what}: {text}", flush=True)
 
 
 def said(text):
@@ -138,13 +136,6 @@ def messages():
 
 
 def errors():
-    def fails(kind, call):
-        try:
-            call()
-        except kind as error:
-            return error
-        raise AssertionError(f"no {kind.__name__}")
-
     ask = lambda **more: client.chat.completions.create(**{"model": model, "messages": said("Hi"), **more})
     unknown = fails(openai.NotFoundError, lambda: ask(model="gpt-5"))
     assert unknown.code == "model_not_found", unknown

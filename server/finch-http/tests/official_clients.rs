@@ -26,6 +26,9 @@ use finch_llm::{
 };
 use tokio::{net::TcpListener, process::Command, sync::oneshot, time::timeout};
 
+#[path = "../../../tests/support/openai_clients.rs"]
+mod openai_clients;
+
 /// For one client's whole script. They take a few seconds, and made-up requests as long as there are many of them.
 const SCRIPT_WAIT: Duration = Duration::from_secs(1200);
 const USAGE: Usage = Usage {
@@ -125,12 +128,6 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-fn clients() -> PathBuf {
-    let folder = root().join("target/test-tools/openai-clients");
-    assert!(folder.join("done").exists(), "run tests/support/install-tools.sh first");
-    folder
-}
-
 /// Runs a client's script against a server of its own, and gives back what it printed.
 async fn run(command: Command) -> String {
     run_with(command, None).await
@@ -183,8 +180,8 @@ fn all_were_shown(printed: &str, client: &str, checks: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_python_clients_are_served() {
-    let mut command = Command::new(clients().join("python/bin/python"));
-    command.arg(root().join("tests/openai_clients/ask.py"));
+    let mut command = Command::new(openai_clients::folder(&root()).join("python/bin/python"));
+    command.arg("-B").arg(root().join("tests/openai_clients/ask.py"));
     let checks = ["chat", "stream", "tools", "schema", "completions", "models", "responses", "errors", "messages"];
     all_were_shown(&run(command).await, "python", &checks);
 }
@@ -192,7 +189,7 @@ async fn the_python_clients_are_served() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_npm_client_is_served() {
     let mut command = Command::new("node");
-    command.arg(root().join("tests/openai_clients/ask.mjs")).arg(clients().join("npm"));
+    command.arg(root().join("tests/openai_clients/ask.mjs")).arg(openai_clients::folder(&root()).join("npm"));
     let checks = ["chat", "stream", "tools", "schema", "completions", "models", "responses", "errors"];
     all_were_shown(&run(command).await, "npm", &checks);
 }
