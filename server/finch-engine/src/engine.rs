@@ -220,6 +220,7 @@ fn start(worker: Worker, lanes: Arc<Lanes>) -> Result<JoinHandle<()>, EngineErro
     impl Drop for CloseAtEnd {
         fn drop(&mut self) {
             self.0.close();
+            self.0.runs(std::iter::empty());
             for job in self.0.drain() {
                 job.refuse(crate::lanes::ended());
             }

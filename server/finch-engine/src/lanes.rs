@@ -248,7 +248,11 @@ impl Waiting {
 
     /// Queues a job and returns one that has to end for it, perhaps itself.
     fn put(&mut self, job: Job) -> Option<(Job, LlmError)> {
-        if self.closed || self.ending {
+        if self.ending {
+            // It makes room for another model.
+            return Some((job, LlmError::Loading));
+        }
+        if self.closed {
             return Some((job, ended()));
         }
         let lane = job.ask.lane();

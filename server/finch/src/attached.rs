@@ -32,13 +32,21 @@ struct Shared {
     load: Load,
     /// The model of this process, or why there is none.
     here: OnceCell<Result<Arc<dyn Provider>, LlmError>>,
+    /// The daemon did not answer.
+    has_turned: AtomicBool,
     has_answered: AtomicBool,
 }
 
 impl Attached {
     pub(crate) fn new(daemon: Arc<dyn Provider>, load: Load, runtime: Handle) -> Self {
-        let shared = Shared { daemon, load, here: OnceCell::new(), has_answered: AtomicBool::new(false) };
+        let no = || AtomicBool::new(false);
+        let shared = Shared { daemon, load, here: OnceCell::new(), has_turned: no(), has_answered: no() };
         Self { shared: Arc::new(shared), runtime }
+    }
+
+    /// Waits for the model of this process, if one is being loaded because the daemon did not answer. Whether there is one.
+    pub(crate) async fn has_turned_here(&self) -> bool {
+        self.shared.has_turned.load(Ordering::Relaxed) && self.shared.here().await.is_ok()
     }
 
     /// Whether the daemon has answered, and nobody here.
@@ -78,9 +86,10 @@ impl Shared {
         let first = match stream.next().await {
             Some(Err(error)) if is_of_the_daemon(&error) => {
                 tracing::info!("the daemon does not answer, so the model is loaded in this process: {error}");
-                stream = match self.here.get_or_init(|| self.loaded()).await {
+                self.has_turned.store(true, Ordering::Relaxed);
+                stream = match self.here().await {
                     Ok(here) => send(here.as_ref()),
-                    Err(error) => GenerateStream::failed(error.clone()),
+                    Err(error) => GenerateStream::failed(error),
                 };
                 stream.next().await
             }
@@ -98,6 +107,13 @@ impl Shared {
             }
             next = stream.next().await;
         }
+    }
+
+    /// The model of this process. Who asks may leave: it is loaded all the same, and once.
+    async fn here(self: &Arc<Self>) -> Result<Arc<dyn Provider>, LlmError> {
+        let shared = Arc::clone(self);
+        let loading = tokio::spawn(async move { shared.here.get_or_init(|| shared.loaded()).await.clone() });
+        loading.await.unwrap_or_else(|error| Err(LlmError::Unavailable { reason: error.to_string() }))
     }
 
     async fn loaded(self: &Arc<Self>) -> Result<Arc<dyn Provider>, LlmError> {

@@ -70,7 +70,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     enough_files()?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        // They hand on what a model computes, and what they do themselves is little.
+        // They hand on what a model computes. Those that wait for files or programs get no more of the processor by it.
         .on_thread_start(finch_engine::go_first)
         .enable_all()
         .build()

@@ -108,6 +108,26 @@ async fn an_answer_that_has_begun_is_not_begun_again() {
 }
 
 #[tokio::test]
+async fn a_model_that_is_being_loaded_outlives_whoever_wanted_it_first() {
+    let (load_now, wait) = std::sync::mpsc::channel::<()>();
+    let (wait, loads) = (std::sync::Mutex::new(wait), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&loads);
+    let load = move || {
+        wait.lock().unwrap().recv()?;
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Says::whole("here")) as Arc<dyn Provider>)
+    };
+    let daemon = Says("daemon", vec![Err(LlmError::Loading)]);
+    let attached = Attached::new(Arc::new(daemon), Box::new(load), Handle::current());
+    assert!(!attached.has_turned_here().await, "nobody has asked yet");
+    let first = asked(&attached);
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(50), first).await.is_err());
+    load_now.send(()).unwrap();
+    assert!(attached.has_turned_here().await);
+    assert_eq!((asked(&attached).await, loads.load(Ordering::Relaxed)), (Ok("by here".to_owned()), 1));
+}
+
+#[tokio::test]
 async fn a_model_that_cannot_be_loaded_here_either_says_why() {
     let came = came(Says("daemon", vec![Err(LlmError::Loading)]), || anyhow::bail!("its files are damaged")).await;
     let reason = "its files are damaged".to_owned();

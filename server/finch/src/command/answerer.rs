@@ -99,6 +99,14 @@ impl Answerer {
         is_local && self.attached.as_ref().is_some_and(Attached::is_by_daemon)
     }
 
+    /// Waits for a model of this process, if one takes the daemon's place. Whether one does.
+    pub(super) async fn has_turned_here(&self) -> bool {
+        match &self.attached {
+            Some(attached) => attached.has_turned_here().await,
+            None => false,
+        }
+    }
+
     /// Who answered, as it turned out: a model of this process may have stood in for the daemon's, and be another one.
     pub(super) fn turned_out(&self, from: Provenance) -> Provenance {
         match &self.attached {

@@ -55,8 +55,9 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Ask) -> Resul
     }
     let mut shown = Shown::new(arguments.json);
     let mut stream = answerer.router.generate(request);
-    let end = runtime.block_on(listen(&mut stream, &mut shown))?;
+    let end = runtime.block_on(listen(&mut stream, &mut shown));
     shown.finish()?;
+    let end = end?;
     let (reason, progress) = match &end {
         End::Done(done) => (Some(done.reason), Progress { usage: done.usage, timings: done.timings }),
         End::Interrupted(progress) => (None, *progress),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use finch_complete::{Ask, Completer, Excludes, Options, Outcome, PromptParts, SourceCost, Trigger};
+use finch_complete::{Ask, Completer, Excludes, Options, Outcome, PromptParts, Reason, SourceCost, Trigger};
 use finch_llm::{ClientId, Provenance, ProviderId};
 use finch_lsp::Workspace;
 use finch_text::{Document, PositionEncoding};
@@ -47,7 +47,14 @@ pub(super) fn run(mut surroundings: Surroundings, arguments: &cli::Complete) -> 
         alternatives: 0,
         is_ahead: false,
     };
-    let outcome = runtime.block_on(completer.complete(ask));
+    let outcome = runtime.block_on(async {
+        let outcome = completer.complete(ask.clone()).await;
+        // The daemon left, and the time for the answer went by with the loading of a model.
+        match outcome.reason {
+            Some(Reason::Deadline) if answerer.has_turned_here().await => completer.complete(ask).await,
+            _ => outcome,
+        }
+    });
     if arguments.explain {
         explain(&outcome, &completer);
     }

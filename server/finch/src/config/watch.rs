@@ -39,12 +39,14 @@ pub(crate) enum Event {
 pub(crate) struct Look {
     path: PathBuf,
     seen: Stamp,
+    /// What was seen last has nothing in it, and is not believed yet.
+    doubted: Option<Stamp>,
     beside: Vec<(PathBuf, Stamp)>,
 }
 
 impl Look {
     pub(crate) fn at(path: PathBuf) -> Self {
-        Self { seen: Stamp::of(&path), path, beside: Vec::new() }
+        Self { seen: Stamp::of(&path), doubted: None, path, beside: Vec::new() }
     }
 
     /// A folder is another one when something comes into it or goes.
@@ -63,7 +65,10 @@ impl Look {
             *seen = now;
         }
         let now = Stamp::of(&self.path);
-        if now == self.seen {
+        // Some editors empty the file, or move it away, before they write: what is gone is gone at the next look too.
+        let is_doubtful = now != self.seen && now.is_nothing() && self.doubted != Some(now);
+        self.doubted = is_doubtful.then_some(now);
+        if now == self.seen || is_doubtful {
             return has_changed.then_some(Event::ChangedBeside);
         }
         self.seen = now;
@@ -119,6 +124,11 @@ impl Stamp {
         // A pipe that was read once says nothing new.
         let metadata = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file() || metadata.is_dir());
         Self(metadata.map(|metadata| (metadata.modified().ok(), metadata.len(), number(&metadata))))
+    }
+
+    /// Whether there is no file, or an empty one.
+    fn is_nothing(self) -> bool {
+        self.0.is_none_or(|(_, length, _)| length == 0)
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) async fn attach(
     }
     let (sender, state) = state_channel();
     let daemon = match Daemon::new(name, sender, runtime.clone()) {
-        Ok(daemon) => daemon,
+        Ok(daemon) => model.map_or(daemon.clone(), |model| daemon.for_model(model)),
         Err(error) => {
             tracing::info!("no daemon can be asked: {error}");
             return None;

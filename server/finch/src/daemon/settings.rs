@@ -73,12 +73,14 @@ impl Settings {
             tracing::info!("[daemon] and [learning] hold when the daemon is started anew: `finch daemon stop`");
         }
         let is_another_engine = config.engine != before.engine;
-        self.apply(config);
+        self.surroundings.config = config.clone();
         if is_another_engine {
             self.load();
         } else {
             self.load_what_was_missing();
         }
+        // The commands that get keys may take long.
+        self.apply(config);
     }
 
     /// Makes a configuration hold. Until the keys are there only the local model is asked.

@@ -66,6 +66,29 @@ fn a_change_is_told_with_the_new_configuration_and_a_broken_file_as_that() {
 }
 
 #[test]
+fn a_save_that_is_half_done_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
+    write("[engine]\nslots = 4\n");
+    let mut look = Look::at(path.clone());
+    let mut slots = || match look.again() {
+        Some(Event::Changed(change)) => Some(change.unwrap().config.engine.slots),
+        None => None,
+        event => panic!("{event:?}"),
+    };
+    write("");
+    assert_eq!(slots(), None);
+    write("[engine]\nslots = 5\n");
+    assert_eq!(slots(), Some(5));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(slots(), None);
+    // What stays away is gone.
+    let default = Config::default().engine.slots;
+    assert_eq!((slots(), slots()), (Some(default), None));
+}
+
+#[test]
 fn a_change_of_a_file_beside_it_is_told_as_that() {
     let watched = Watched::start("");
     assert!(matches!(watched.event(), Event::Began));
