@@ -46,6 +46,7 @@ impl Floats {
         if len * size_of::<f32>() >= PAGES_BYTES_MIN
             && let Ok(mut pages) = MmapMut::map_anon(len * size_of::<f32>())
         {
+            system::keep_small(&pages);
             return Self { base: pages.as_mut_ptr().cast(), len, allocation: Allocation::Pages(pages) };
         }
         let spare = ALIGNMENT_BYTES / size_of::<f32>();
@@ -99,6 +100,18 @@ impl Floats {
         if start < end {
             system::release(start, end - start);
         }
+    }
+
+    /// Pages of it that the system has backed.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(crate) fn backed_pages(&self) -> usize {
+        use std::os::unix::fs::FileExt as _;
+        let page = system::page_bytes();
+        // Of each page of the process a word, whose last bit tells.
+        let mut words = vec![0; (self.len * size_of::<f32>()).div_ceil(page) * 8];
+        let map = std::fs::File::open("/proc/self/pagemap").unwrap();
+        map.read_exact_at(&mut words, (self.base as usize / page * 8) as u64).unwrap();
+        words.chunks_exact(8).filter(|word| word[7] & 0x80 != 0).count()
     }
 
     /// Binds the floats at `offset` as an input and as an output, both in place.
@@ -182,6 +195,18 @@ mod system {
     #[cfg(not(target_os = "linux"))]
     const ADVICE: libc::c_int = libc::MADV_FREE;
 
+    /// Asks for pages of the smallest size: a larger one is backed whole as soon as a bit of it is touched.
+    #[cfg(target_os = "linux")]
+    pub(super) fn keep_small(pages: &memmap2::MmapMut) {
+        if let Err(error) = pages.advise(memmap2::Advice::NoHugePage) {
+            // A kernel without larger pages does not know them.
+            tracing::debug!("pages may be larger than need be: {error}");
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn keep_small(_pages: &memmap2::MmapMut) {}
+
     /// The smallest piece of memory that the system takes back.
     #[expect(unsafe_code, reason = "the system's own call")]
     pub(super) fn page_bytes() -> usize {
@@ -209,6 +234,8 @@ mod system {
     pub(super) fn page_bytes() -> usize {
         super::PAGE_BYTES_MAX
     }
+
+    pub(super) fn keep_small(_pages: &memmap2::MmapMut) {}
 
     /// Memory that was written to stays until the model goes.
     pub(super) fn release(_start: usize, _bytes: usize) {}
@@ -255,24 +282,14 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn pieces_below_64_kib_are_given_back() {
-        use std::os::unix::fs::FileExt as _;
-
         let page = super::system::page_bytes();
-        let (pieces, apart) = (32, 256 << 10);
+        let (pieces, apart) = (32, 64 * page);
         let mut floats = Floats::zeroed(pieces * apart / 4);
-        let start = floats.base as u64;
-        let map = std::fs::File::open("/proc/self/pagemap").unwrap();
-        // Of each page a word, whose last bit tells whether it is backed.
-        let backed = || {
-            let mut words = vec![0; pieces * apart / page * 8];
-            map.read_exact_at(&mut words, start / page as u64 * 8).unwrap();
-            words.chunks_exact(8).filter(|word| word[7] & 0x80 != 0).count()
-        };
         let piece = vec![1.0; 8 * page / 4];
         (0..pieces).for_each(|at| floats.write(at * apart / 4, &piece));
-        assert_eq!(backed(), pieces * 8);
+        assert_eq!(floats.backed_pages(), pieces * 8);
         (0..pieces).for_each(|at| floats.release(at * apart / 4 + 1, piece.len() - 1));
-        assert_eq!(backed(), pieces);
+        assert_eq!(floats.backed_pages(), pieces);
     }
 
     #[test]

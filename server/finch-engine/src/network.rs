@@ -329,7 +329,7 @@ impl Network {
                     return;
                 }
             } else {
-                self.buffers[slot.buffer].release(slot.row, slot.tokens.len(), slot.touched);
+                self.buffers[slot.buffer].release(slot.row, slot.tokens.len());
             }
             slot.touched = slot.tokens.len();
         }

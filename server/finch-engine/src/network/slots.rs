@@ -112,12 +112,13 @@ impl Buffer {
         }
     }
 
-    /// Gives the memory of a row from the token `first` to before `end` back to the system where it can be.
-    pub(super) fn release(&mut self, row: usize, first: usize, end: usize) {
-        let Sizes { heads, width, .. } = self.sizes;
+    /// Gives the memory of a row from the token `first` on back to the system where it can be. All of it: a page in which
+    /// what was used ended would stay otherwise, another one each time.
+    pub(super) fn release(&mut self, row: usize, first: usize) {
+        let Sizes { heads, width, capacity, .. } = self.sizes;
         for part in &mut self.parts {
             for head in 0..heads {
-                part.release(self.sizes.at(row, head, first), end.saturating_sub(first) * width);
+                part.release(self.sizes.at(row, head, first), capacity.saturating_sub(first) * width);
             }
         }
     }
@@ -132,5 +133,24 @@ impl Sizes {
     /// Where the keys or values of a token begin.
     fn at(self, row: usize, head: usize, token: usize) -> usize {
         row * self.row() + (head * self.capacity + token) * self.width
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::{Buffer, Sizes};
+
+    #[test]
+    fn what_was_released_leaves_nothing_however_far_it_went() {
+        let sizes = Sizes { layers: 2, rows: 2, heads: 2, capacity: 8192, width: 32 };
+        let mut buffer = Buffer::new(sizes);
+        let backed = |buffer: &Buffer| buffer.parts.iter().map(super::Floats::backed_pages).sum::<usize>();
+        for tokens in [8192, 1000, 37, 555, 2049, 999, 4096, 1] {
+            let floats = vec![1.0; tokens * sizes.layers * 2 * sizes.heads * sizes.width];
+            buffer.write(1, tokens, &floats);
+            assert!(backed(&buffer) > 0);
+            buffer.release(1, 0);
+            assert_eq!(backed(&buffer), 0, "behind {tokens} tokens");
+        }
     }
 }
