@@ -80,7 +80,7 @@ pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(1);
 pub(crate) const POOL_IDLE: Duration = Duration::from_secs(60);
 /// How long a request waits for a link that is being made anew.
 pub(crate) const LINK_WAIT: Duration = Duration::from_secs(5);
-/// How long a daemon may be silent on the stream of its events. It says something every 15 s.
+/// How long a daemon may be silent on the stream of its events, or within an answer. It says something every 15 s.
 pub(crate) const EVENT_WAIT: Duration = Duration::from_secs(40);
 /// How long it is waited between two links at least.
 pub(crate) const RELINK_PAUSE: Duration = Duration::from_millis(100);

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::link::{Link, Up};
 use super::{Shared, read};
-use crate::limits::{ERROR_BYTES_MAX, LINK_WAIT, RESENDS_MAX};
+use crate::limits::{ERROR_BYTES_MAX, EVENT_WAIT, LINK_WAIT, RESENDS_MAX};
 
 pub(super) struct Exchange {
     pub(super) shared: Arc<Shared>,
@@ -80,7 +80,7 @@ impl Exchange {
             .header(header::CONTENT_TYPE, "application/json")
             .body(self.body.clone());
         let sent = tokio::select! {
-            sent = request.send() => sent,
+            sent = timeout(EVENT_WAIT, request.send()) => sent.map_err(|_| Failed::Broke { shown: false })?,
             () = link.silent() => return Err(Failed::Broke { shown: false }),
         };
         let response = sent.map_err(|error| broke(&error, false))?;
@@ -125,7 +125,8 @@ impl Answer<'_> {
     async fn follow(&mut self, mut response: Response) -> Result<(), Failed> {
         let (mut parser, mut events) = (SseParser::default(), Vec::new());
         loop {
-            let bytes = response.chunk().await.map_err(|error| broke(&error, self.shown))?;
+            let read = timeout(EVENT_WAIT, response.chunk()).await.map_err(|_| Failed::Broke { shown: self.shown })?;
+            let bytes = read.map_err(|error| broke(&error, self.shown))?;
             // An answer ends with `Done`, and a connection that ends before it broke.
             let Some(bytes) = bytes else { return Err(Failed::Broke { shown: self.shown }) };
             parser.push(&bytes, &mut events).map_err(|error| Failed::Said(read::broken(&error.to_string())))?;

@@ -183,7 +183,8 @@ fn errors_come_back_as_what_they_were() {
 struct Fake {
     /// What `/v1/events` says.
     events: String,
-    /// What each request is answered, the last one again and again; an answer that does not end with `!` breaks.
+    /// What each request is answered, the last one again and again; an answer that does not end with `!` breaks, and one
+    /// that ends with `?` goes silent.
     answers: Vec<&'static str>,
     /// It begins to answer when the stream of its events has ended, as told by this.
     drains: Option<Arc<Notify>>,
@@ -259,8 +260,12 @@ async fn answer(State(fake): State<Fake>, body: Bytes) -> Body {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let text = fake.answers.get(turn).or(fake.answers.last()).copied().unwrap_or("");
+    let (text, goes_silent) = text.strip_suffix('?').map_or((text, false), |text| (text, true));
     let (text, breaks) = text.strip_suffix('!').map_or((text, true), |text| (text, false));
     let end = stream::once(async move {
+        if goes_silent {
+            std::future::pending::<()>().await;
+        }
         // What was said is on its way before the connection breaks.
         tokio::time::sleep(Duration::from_millis(50)).await;
         if breaks { Err(std::io::Error::other("broken")) } else { Ok("") }
@@ -336,6 +341,20 @@ async fn a_daemon_that_ends_gives_the_answers_that_it_was_asked_for() {
     let daemon = linked(ensure(vec![url])).await;
     assert_eq!(whole(daemon.infill(infill("fn a"))).await, Ok(" yes".to_owned()));
     assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_daemon_that_stands_still_while_it_ends_is_not_waited_for() {
+    let answers = vec!["data: {\"choices\":[{\"text\":\" y\"}]}\n\n?"];
+    let fake = Fake { events: ready(), answers, drains: Some(Arc::default()), ..Fake::default() };
+    let (url, _serving) = fake.start().await;
+    let mut stream = linked(ensure(vec![url])).await.infill(infill("fn a"));
+    let first = timeout(DEADLINE, stream.next()).await.unwrap();
+    assert_eq!(first, Some(Ok(Chunk::Text(" y".to_owned()))));
+    // From here on nothing happens but waits.
+    tokio::time::pause();
+    let next = timeout(Duration::from_secs(3600), stream.next()).await.unwrap();
+    assert_eq!(next.unwrap().unwrap_err().kind(), "unavailable");
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ impl Assembly {
             !matches!(self.reason, Some(StopReason::EndOfText | StopReason::ToolCalls | StopReason::StopText));
         let half = calls.iter().position(|call| call.arguments().is_err()).filter(|_| was_cut);
         match (half, self.reason) {
-            (Some(_), None) => return Err(self.cut_off()),
+            (Some(_), None) => return Err(broken("the stream ended within a tool call".to_owned())),
             (Some(at), Some(_)) => calls.truncate(at),
             (None, _) => {}
         }
@@ -114,12 +114,6 @@ impl Assembly {
         };
         let chunks = calls.into_iter().map(Chunk::ToolCall);
         Ok(chunks.chain([Chunk::Done(Done { reason, usage: self.usage, timings })]).collect())
-    }
-
-    /// The answer ended within a tool call: by the server's word, or because the connection did.
-    fn cut_off(&self) -> LlmError {
-        let reason = "the stream ended within a tool call".to_owned();
-        if self.has_ended { broken(reason) } else { LlmError::Unavailable { reason } }
     }
 
     fn whole_calls(&mut self) -> Result<Vec<ToolCall>, LlmError> {

@@ -149,7 +149,14 @@ impl Exchange {
                 Ok(Some(bytes)) => parser.push(bytes.as_ref(), &mut events).map_err(too_long)?,
                 Ok(None) => {
                     std::mem::take(&mut parser).finish(&mut events).map_err(too_long)?;
-                    self.pass_on(&mut events, &mut reader, sender, course).await?;
+                    // What has no end of its own may be half of what was said.
+                    let last = self.pass_on(&mut events, &mut reader, sender, course).await;
+                    last.map_err(|error| match error {
+                        LlmError::Protocol { reason } => {
+                            LlmError::Unavailable { reason: format!("the stream ended within an event: {reason}") }
+                        }
+                        error => error,
+                    })?;
                     break;
                 }
                 // The answer is whole; only the end of the stream is missing.

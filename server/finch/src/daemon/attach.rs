@@ -31,7 +31,10 @@ pub(crate) async fn attach(
     }
     let (sender, state) = state_channel();
     let daemon = match Daemon::new(name, sender, runtime.clone()) {
-        Ok(daemon) => model.map_or(daemon.clone(), |model| daemon.for_model(model)),
+        Ok(daemon) => match model {
+            Some(model) => daemon.for_model(model),
+            None => daemon,
+        },
         Err(error) => {
             tracing::info!("no daemon can be asked: {error}");
             return None;

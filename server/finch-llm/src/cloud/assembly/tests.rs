@@ -34,7 +34,7 @@ fn a_call_is_handed_out_whole_or_not_at_all() {
     check(&[("1", "{}")], None, Ok((&["1"], ToolCalls)));
     check(&[("1", "{}"), ("2", r#"{"a": "#)], Some(TokensMax), Ok((&["1"], TokensMax)));
     check(&[("1", r#"{"a": "#), ("2", "{}")], Some(ContextFull), Ok((&[], ContextFull)));
-    check(&[("1", r#"{"a": "#)], None, Err("the stream ended within a tool call"));
+    check(&[("1", r#"{"a": "#)], None, Err("protocol error: the stream ended within a tool call"));
     check(&[], Some(ToolCalls), Err("protocol error: it stopped to call tools and named none"));
     check(&[], None, Ok((&[], EndOfText)));
 }

@@ -187,6 +187,10 @@ async fn an_answer_that_is_not_whole_is_an_error_and_not_asked_for_again() {
     let half = &half[..half.rfind("data:").unwrap()];
     let found = outcome(vec![Reply::stream(half), Reply::stream(OPENAI)]).await;
     assert_outcome(&found, "Grüße", "unavailable: test: the stream ended before the answer did", 1);
+    let within = format!("{half}data: {{\"choices\":[{{\"del");
+    let found = outcome(vec![Reply::stream(within), Reply::stream(OPENAI)]).await;
+    let told = "unavailable: test: the stream ended within an event: an event is no JSON";
+    assert_outcome(&found, "Grüße", told, 1);
     let found = outcome(vec![Reply::broken(half), Reply::stream(OPENAI)]).await;
     assert_outcome(&found, "Grüße", "unavailable: test: the connection broke", 1);
     let error = format!("{half}data: {{\"error\":{{\"message\":\"overloaded {KEY}\"}}}}\n\n");
