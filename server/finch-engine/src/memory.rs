@@ -104,14 +104,14 @@ impl Floats {
 
     /// Pages of it that the system has backed.
     #[cfg(all(test, target_os = "linux"))]
-    pub(crate) fn backed_pages(&self) -> usize {
+    pub(crate) fn backed_pages(&self) -> std::io::Result<usize> {
         use std::os::unix::fs::FileExt as _;
         let page = system::page_bytes();
         // Of each page of the process a word, whose last bit tells.
         let mut words = vec![0; (self.len * size_of::<f32>()).div_ceil(page) * 8];
-        let map = std::fs::File::open("/proc/self/pagemap").unwrap();
-        map.read_exact_at(&mut words, (self.base as usize / page * 8) as u64).unwrap();
-        words.chunks_exact(8).filter(|word| word[7] & 0x80 != 0).count()
+        let map = std::fs::File::open("/proc/self/pagemap")?;
+        map.read_exact_at(&mut words, (self.base as usize / page * 8) as u64)?;
+        Ok(words.chunks_exact(8).filter(|word| word[7] & 0x80 != 0).count())
     }
 
     /// Binds the floats at `offset` as an input and as an output, both in place.
@@ -287,9 +287,9 @@ mod tests {
         let mut floats = Floats::zeroed(pieces * apart / 4);
         let piece = vec![1.0; 8 * page / 4];
         (0..pieces).for_each(|at| floats.write(at * apart / 4, &piece));
-        assert_eq!(floats.backed_pages(), pieces * 8);
+        assert_eq!(floats.backed_pages().unwrap(), pieces * 8);
         (0..pieces).for_each(|at| floats.release(at * apart / 4 + 1, piece.len() - 1));
-        assert_eq!(floats.backed_pages(), pieces);
+        assert_eq!(floats.backed_pages().unwrap(), pieces);
     }
 
     #[test]

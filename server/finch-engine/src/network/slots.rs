@@ -144,7 +144,7 @@ mod tests {
     fn what_was_released_leaves_nothing_however_far_it_went() {
         let sizes = Sizes { layers: 2, rows: 2, heads: 2, capacity: 8192, width: 32 };
         let mut buffer = Buffer::new(sizes);
-        let backed = |buffer: &Buffer| buffer.parts.iter().map(super::Floats::backed_pages).sum::<usize>();
+        let backed = |buffer: &Buffer| -> usize { buffer.parts.iter().map(|part| part.backed_pages().unwrap()).sum() };
         for tokens in [8192, 1000, 37, 555, 2049, 999, 4096, 1] {
             let floats = vec![1.0; tokens * sizes.layers * 2 * sizes.heads * sizes.width];
             buffer.write(1, tokens, &floats);
