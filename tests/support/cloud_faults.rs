@@ -105,7 +105,7 @@ fn cuts() -> Vec<Fault> {
         Fault::says("half a head, then closed", b"HTTP/1.1 200 OK\r\nContent-Ty".to_vec(), "unavailable", 3),
         Fault::stream("reset before the answer", "", Then::Resets, "unavailable", 3),
         Fault::stream("reset within an event", &half, Then::Resets, "unavailable", 1).behind_text(),
-        Fault::stream("closed within an event", &half, Then::Ends, "protocol", 1).behind_text(),
+        Fault::stream("closed within an event", &half, Then::Ends, "unavailable", 1).behind_text(),
         Fault::says("closed before the promised length", short.into_bytes(), "unavailable", 1).behind_text(),
         Fault::says("closed within a chunk", chunk.into_bytes(), "unavailable", 1).behind_text(),
         Fault::stream("closed without an end of the answer", TEXT, Then::Ends, "unavailable", 1).behind_text(),
