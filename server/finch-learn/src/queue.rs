@@ -90,12 +90,14 @@ impl Queue {
         while state.shrink().is_some() {}
     }
 
-    /// Waits for news or the time, whichever is first.
+    /// Waits for news or the time, whichever is first; not at all while somebody waits for a record.
     pub(crate) fn rest(&self, time: Duration) {
         let until = Instant::now() + time;
         let mut state = self.state();
         let came = state.came;
-        while state.came == came && state.phase == Phase::Open {
+        // Who was told of a failure may have tried again before this began.
+        let is_awaited = |state: &State| state.items.iter().any(|item| item.done.is_some());
+        while state.came == came && state.phase == Phase::Open && !is_awaited(&state) {
             let Some(left) = until.checked_duration_since(Instant::now()) else { return };
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }

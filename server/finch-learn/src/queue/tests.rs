@@ -1,4 +1,4 @@
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use super::*;
 use crate::record::{About, Event, Forgotten, Kept, Rejected, Shown};
@@ -30,6 +30,18 @@ fn records_come_out_as_they_went_in() {
     (0..QUEUE_RECORDS_MAX as u64).for_each(|number| queue.push(shown(number)));
     assert_eq!(numbers(&queue), (0..QUEUE_RECORDS_MAX as u64).collect::<Vec<_>>());
     assert_eq!(queue.take_lost(), 0);
+}
+
+#[test]
+fn nobody_rests_while_somebody_waits_for_a_record() {
+    let queue = Arc::new(Queue::default());
+    queue.push(Item { done: Some(Box::new(|_| ())), ..shown(0) });
+    let (rested, has_rested) = mpsc::channel();
+    std::thread::spawn(move || {
+        queue.rest(Duration::from_secs(3600));
+        rested.send(()).unwrap();
+    });
+    has_rested.recv_timeout(Duration::from_secs(30)).unwrap();
 }
 
 #[test]
