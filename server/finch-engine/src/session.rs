@@ -112,7 +112,7 @@ fn builder(runtime: &Runtime, options: SessionOptions) -> ort::Result<SessionBui
         .with_intra_threads(options.threads)?
         .with_inter_threads(1)?
         // What is remembered of each length that a pass ever had, some ten KB, would never be forgotten, and the blocks
-        // that are laid out by it fit into no gap. Passes are as fast without.
+        // that are laid out by it fit into no gap. Without, a pass takes as long within the noise.
         .with_memory_pattern(false)?
         // Without spinning a token takes up to 40 % longer; a few dozen microseconds bridge the gaps inside a pass,
         // and between passes threads sleep, so an idle engine costs nothing.

@@ -12,8 +12,8 @@ use tokio::runtime::Handle;
 
 use super::models::{CloudModel, Shelf};
 use crate::clouds::{self, Stop};
+use crate::config::Reading;
 use crate::config::watch::{Event, Look, Watch};
-use crate::config::{Config, Reading};
 use crate::local::Loader;
 use crate::routing::Desk;
 use crate::surroundings::{self, Surroundings};
@@ -43,7 +43,7 @@ impl Settings {
             Event::Began => {
                 self.load();
                 self.desk.recall();
-                self.apply(self.surroundings.config.clone());
+                self.apply();
             }
             Event::Changed(change) => match *change {
                 Ok(reading) => self.changed(reading),
@@ -73,27 +73,27 @@ impl Settings {
             tracing::info!("[daemon] and [learning] hold when the daemon is started anew: `finch daemon stop`");
         }
         let is_another_engine = config.engine != before.engine;
-        self.surroundings.config = config.clone();
+        self.surroundings.config = config;
         if is_another_engine {
             self.load();
         } else {
             self.load_what_was_missing();
         }
         // The commands that get keys may take long.
-        self.apply(config);
+        self.apply();
     }
 
-    /// Makes a configuration hold. Until the keys are there only the local model is asked.
-    fn apply(&mut self, config: Config) {
-        let setup = |clouds| self.desk.setup(&config, Some(&self.local), clouds, &self.runtime);
+    /// Makes the configuration hold. Until the keys are there only the local model is asked.
+    fn apply(&self) {
+        let config = &self.surroundings.config;
+        let setup = |clouds| self.desk.setup(config, Some(&self.local), clouds, &self.runtime);
         self.shelf.set_clouds(Vec::new());
         self.router.reconfigure(setup(Vec::new()));
-        let (clouds, problems) = clouds::specs_until(&config, None, surroundings::variable, &self.stop);
+        let (clouds, problems) = clouds::specs_until(config, None, surroundings::variable, &self.stop);
         problems.iter().for_each(|problem| tracing::warn!("{problem}"));
         let models = clouds.iter().map(|cloud| &cloud.spec);
         let models = models.map(|spec| CloudModel { provider: spec.id.clone(), model: spec.model.clone() }).collect();
         self.router.reconfigure(setup(clouds));
         self.shelf.set_clouds(models);
-        self.surroundings.config = config;
     }
 }
