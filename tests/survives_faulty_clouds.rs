@@ -8,11 +8,11 @@ use finch_llm::cloud::Waits;
 
 use crate::support::cloud_faults::{Ask, Fault, Observed, all, next_answers, observe};
 
-/// No user waits in a test.
+/// No user waits in a test, but all its faults happen at once, beside other tests.
 const WAITS: Waits = Waits {
-    connect: Duration::from_millis(300),
-    first_byte: Duration::from_millis(700),
-    between_bytes: Duration::from_millis(300),
+    connect: Duration::from_secs(1),
+    first_byte: Duration::from_secs(2),
+    between_bytes: Duration::from_secs(1),
 };
 /// Two seconds of patience, and what a busy machine adds.
 const COMPLETION_MAX: Duration = Duration::from_secs(3);

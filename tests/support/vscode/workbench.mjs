@@ -250,7 +250,8 @@ class Workbench {
     const until = Date.now() + WAIT_MS_MAX;
     for (;;) {
       await this.press('Control+s');
-      await this.page.locator('.tab.active:not(.dirty)').waitFor();
+      // Every group of editors has an active tab.
+      await this.page.locator('.editor-group-container.active .tab.active:not(.dirty)').waitFor();
       const text = readFileSync(this.file, 'utf8');
       if (fits(text)) {
         return text;
