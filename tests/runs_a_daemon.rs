@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use finch_http::endpoint::{Endpoint, Nonce, Token};
 use serde_json::Value;
 
+use crate::support::client::Client;
 use crate::support::finch::{Background, Said, command, finch, home_of_its_own, said};
 use crate::support::llmock::{KEY, Llmock, SERVICES};
 
@@ -59,6 +60,12 @@ impl Home {
         let said = self.finch(&["daemon", "status", "--json"]);
         assert_eq!(said.code, 0, "{}", said.err);
         serde_json::from_str(&said.out).unwrap()
+    }
+
+    /// Whether that editor is linked to the daemon that runs.
+    fn has_client(&self, editor: &Client) -> bool {
+        let name = Value::from(format!("lsp-{}", editor.id()));
+        self.status()["clients"].as_array().unwrap().contains(&name)
     }
 
     fn log(&self) -> String {
@@ -251,16 +258,54 @@ fn a_daemon_that_is_held_up_is_neither_doubled_nor_lost() {
     let home = Home::new("");
     let endpoint = home.start();
     signal(endpoint.pid, "STOP");
+    let mut editor = Client::start_with_daemon(home.path());
+    editor.initialize();
     let said = home.finch(&["daemon", "start"]);
     assert_eq!(said.code, 1);
     assert!(said.err.contains("does not answer") && said.err.contains("daemon.log"), "{}", said.err);
-    assert_eq!(processes_of(home.path()), [endpoint.pid]);
+    let others: Vec<u32> = processes_of(home.path()).into_iter().filter(|pid| *pid != editor.id()).collect();
+    assert_eq!(others, [endpoint.pid]);
     let said = home.finch(&["daemon", "status"]);
     assert!(said.code == 3 && said.err.contains("does not answer"), "{}", said.err);
     signal(endpoint.pid, "CONT");
     let started = Instant::now();
     assert!(home.start().is(&endpoint), "it is the same one");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    wait_until("the editor has given it up", || home.has_client(&editor));
+}
+
+#[test]
+fn files_of_a_living_daemon_that_are_removed_come_back() {
+    let home = Home::new("");
+    let (endpoint, token) = (home.start(), Token::read(home.path()).unwrap());
+    for file in ["daemon/endpoint.json", "daemon/token"] {
+        std::fs::remove_file(home.path().join(file)).unwrap();
+    }
+    wait_until("they stay away", || home.endpoint().is_some() && Token::read(home.path()).is_ok());
+    assert!(home.endpoint().unwrap().is(&endpoint) && Token::read(home.path()).unwrap().is(token.expose()));
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&home.path().join("daemon/token").metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(home.status()["pid"], endpoint.pid);
+    // Who asks meanwhile waits for it, and makes none.
+    std::fs::remove_file(home.path().join("daemon/token")).unwrap();
+    assert!(home.start().is(&endpoint));
+    assert!(Token::read(home.path()).unwrap().is(token.expose()));
+}
+
+#[test]
+fn it_holds_no_file_of_who_started_it() {
+    let home = Home::new("");
+    let file = home.path().join("held");
+    let script = "exec 9>\"$1\"; exec \"$0\" daemon start";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_finch")]).arg(&file).env("FINCH_HOME", home.path());
+    let started = said(&mut shell);
+    assert_eq!(started.code, 0, "{}", started.err);
+    let pid = home.endpoint().unwrap().pid;
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let open: Vec<_> = open.filter_map(|entry| std::fs::read_link(entry.path()).ok()).collect();
+    assert!(!open.is_empty() && !open.contains(&file), "{open:?}");
 }
 
 #[test]
@@ -312,6 +357,41 @@ fn long_answer(home: &Home) -> TcpStream {
     }
     assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
     stream
+}
+
+#[test]
+fn one_that_gives_its_last_answer_is_said_to_end_and_the_next_one_is_waited_for() {
+    let home = Home::with_a_model("");
+    let endpoint = home.start();
+    let mut editor = Client::start_with_daemon(home.path());
+    editor.initialize();
+    editor.wait_until_ready();
+    // The connection has to stay open, or the daemon ends at once.
+    let _answer = long_answer(&home);
+    signal(endpoint.pid, "TERM");
+    wait_until("it is not heard", || TcpStream::connect(endpoint.address().unwrap()).is_err());
+    let status = home.finch(&["daemon", "status"]);
+    assert_eq!((status.code, status.err.as_str()), (3, "a daemon is just beginning or ending\n"));
+    let run = home.finch(&["daemon", "run"]);
+    assert!(run.code == 1 && run.err.contains("a daemon is just beginning or ending"), "{} {}", run.code, run.err);
+    let next = home.start();
+    assert!(!next.is(&endpoint), "it is another one");
+    wait_until("the editor loads a model of its own", || home.has_client(&editor));
+}
+
+#[test]
+fn an_editor_that_starts_none_finds_one_that_others_start_anew() {
+    let home = Home(home_of_its_own("[daemon]\nport = 0\nauto_spawn = false\n"));
+    home.start();
+    let mut editor = Client::start_with_daemon(home.path());
+    editor.initialize();
+    editor.wait_until_ready();
+    let said = home.finch(&["daemon", "stop"]);
+    assert!(said.code == 0 && said.err.contains("1 editor is open"), "{}", said.err);
+    // So long does systemd wait before it starts one anew.
+    std::thread::park_timeout(Duration::from_secs(5));
+    home.start();
+    wait_until("the editor has given it up", || home.has_client(&editor));
 }
 
 /// What is left of an answer once the daemon has ended: no end of its own.
@@ -513,6 +593,9 @@ impl OtherDaemon {
                         let proof = nonce.proof(challenge, address);
                         serde_json::json!({"name": "finch", "version": version, "protocol": protocol, "proof": proof})
                     }
+                    None if head.starts_with("GET /v1/status ") => {
+                        serde_json::json!({"clients": ["lsp-1", "lsp-2", "ask-3"]})
+                    }
                     None => {
                         assert!(head.starts_with("POST /v1/shutdown "), "{head}");
                         assert!(head.contains(&format!("authorization: Bearer {}", token.expose())), "{head}");
@@ -566,6 +649,7 @@ fn a_newer_daemon_is_used_if_it_speaks_the_same_and_left_alone_if_not() {
     assert!(said.code == 0 && said.out.starts_with("runs already: finch 99.0.0 at "), "{} {}", said.out, said.err);
     let said = home.finch(&["daemon", "stop"]);
     assert_eq!((said.code, newer.told()), (0, 1), "{}", said.err);
+    assert!(said.err.starts_with("2 editors are open and start it again"), "{}", said.err);
 
     let mut foreign = OtherDaemon::start(home.path(), "99.0.0", 7);
     let said = home.finch(&["daemon", "start"]);

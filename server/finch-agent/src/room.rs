@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use finch_llm::{Origin, Provider, ToolSpec};
+use finch_llm::{Origin, Provider, Task, ToolSpec};
 use serde_json::Value;
 
 use crate::Tool;
@@ -22,6 +22,9 @@ const SMALL_TOOLS: [&str; 5] = ["Read", "Grep", "Edit", "Write", "Bash"];
 #[derive(Clone, Copy)]
 pub(crate) struct Room<'a> {
     provider: &'a dyn Provider,
+    /// Where the request comes from, whatever its task.
+    origin: &'a Origin,
+    task: Task,
     /// None if nobody knows.
     tokens: Option<usize>,
 }
@@ -62,9 +65,9 @@ impl Share {
 
 impl<'a> Room<'a> {
     /// The room of whoever would answer this.
-    pub(crate) fn of(provider: &'a dyn Provider, origin: &Origin) -> Self {
-        let tokens = provider.capabilities_for(origin).context_tokens_max;
-        Self { provider, tokens: (tokens > 0).then_some(tokens) }
+    pub(crate) fn of(provider: &'a dyn Provider, origin: &'a Origin, task: Task) -> Self {
+        let tokens = provider.capabilities_for(&Origin { task, ..origin.clone() }).context_tokens_max;
+        Self { provider, origin, task, tokens: (tokens > 0).then_some(tokens) }
     }
 
     pub(crate) fn is_small(self) -> bool {
@@ -90,7 +93,8 @@ impl<'a> Room<'a> {
     }
 
     fn cut_to(self, text: &str, tokens_max: usize) -> String {
-        let is_too_long = |text: &str| match self.provider.tokens_of(text) {
+        let origin = Origin { task: self.task, ..self.origin.clone() };
+        let is_too_long = |text: &str| match self.provider.tokens_of(&origin, text) {
             Some(tokens) => tokens > tokens_max,
             None => text.len() > tokens_max * BYTES_PER_TOKEN,
         };

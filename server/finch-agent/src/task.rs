@@ -138,7 +138,7 @@ impl Workbench {
 
     /// What the model that works has room for.
     fn room(&self) -> Room<'_> {
-        Room::of(&*self.provider, &self.origin)
+        Room::of(&*self.provider, &self.origin, self.origin.task)
     }
 
     /// What a file is called in the workspace.

@@ -280,7 +280,7 @@ impl Agent {
     }
 
     fn room(&self) -> Room<'_> {
-        Room::of(&*self.provider, &self.origin)
+        Room::of(&*self.provider, &self.origin, self.origin.task)
     }
 }
 

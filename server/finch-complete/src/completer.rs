@@ -308,7 +308,7 @@ impl Completer {
     /// How many tokens a text is, where the provider tells.
     #[must_use]
     pub fn tokens_of(&self, text: &str) -> Option<usize> {
-        self.provider.tokens_of(text)
+        self.provider.tokens_of(&Origin::default(), text)
     }
 
     fn request(&self, ask: &Ask, place: &Place, prompt: &PromptParts) -> InfillRequest {

@@ -11,7 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use finch_llm::{Capabilities, GenerateRequest, GenerateStream, InfillRequest, Load, Provider, ProviderId, stream};
+use finch_llm::{
+    Capabilities, GenerateRequest, GenerateStream, InfillRequest, Load, Origin, Provider, ProviderId, stream,
+};
 use finch_model::{
     chat::ChatTemplates,
     manifest::{InfillStyle, Manifest},
@@ -257,7 +259,7 @@ impl Provider for Engine {
         self.submit(Ask::Infill(request))
     }
 
-    fn scores_tokens(&self) -> bool {
+    fn scores_tokens(&self, _origin: &Origin) -> bool {
         true
     }
 
@@ -269,7 +271,7 @@ impl Provider for Engine {
         self.shared.prompts.spell(request).ok()
     }
 
-    fn tokens_of(&self, text: &str) -> Option<usize> {
+    fn tokens_of(&self, _origin: &Origin, text: &str) -> Option<usize> {
         self.shared.prompts.vocabulary().encode(text).ok().map(|tokens| tokens.len())
     }
 }

@@ -267,7 +267,11 @@ impl Waiting {
         {
             return Some((std::mem::replace(older, job), LlmError::Cancelled));
         }
-        if queue.len() >= most {
+        let has_its_share = || {
+            let of_client = queue.iter().filter(|waits| waits.ask.client() == job.ask.client()).count();
+            lane == Lane::Batch && of_client >= limits::BATCH_JOBS_PER_CLIENT_MAX
+        };
+        if queue.len() >= most || has_its_share() {
             return Some((job, LlmError::Overloaded));
         }
         queue.push_back(job);

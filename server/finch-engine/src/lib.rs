@@ -31,7 +31,6 @@ mod sampler;
 mod sequence;
 mod session;
 mod speculation;
-mod stop;
 mod structure;
 mod task;
 mod threads;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Batch jobs that wait; one more is `Overloaded`.
 pub(crate) const BATCH_JOBS_MAX: usize = 16;
+/// One client's among them, so that there is a place for others.
+pub(crate) const BATCH_JOBS_PER_CLIENT_MAX: usize = 12;
 /// Clients with an interactive job waiting; one more is `Overloaded`.
 pub(crate) const CLIENTS_MAX: usize = 64;
 
@@ -68,11 +70,6 @@ pub(crate) const END_LOOK_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) const SLOW_READER_RETRY: Duration = Duration::from_millis(5);
 /// A reader that takes nothing for so long is gone.
 pub(crate) const READER_STALL_MAX: Duration = Duration::from_secs(120);
-
-/// Stop texts in one request.
-pub(crate) const STOP_TEXTS_MAX: usize = 32;
-/// The length of one stop text. Text is held back for as long.
-pub(crate) const STOP_TEXT_BYTES_MAX: usize = 1024;
 
 /// A prefix is cut in steps of one part in this many of its budget, so that its head stays the same for many keys.
 pub(crate) const PREFIX_CUT_PARTS: usize = 4;

@@ -3,13 +3,12 @@
 //! The worker asks for a task when it starts a job; what is wrong with the request itself is found here, before it
 //! takes a slot.
 
-use finch_llm::LlmError;
+use finch_llm::{LlmError, stop::StopMatcher};
 
 use crate::{
     lanes::Ask,
     prompt::{Conversation, Prompt, Prompts},
     sampler::Sampler,
-    stop::StopMatcher,
     writer::{Splitter, Writer},
 };
 

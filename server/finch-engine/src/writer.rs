@@ -8,16 +8,14 @@ mod splitter;
 
 use std::ops::ControlFlow;
 
-use finch_llm::{Chunk, StopReason, ToolCall};
+use finch_llm::{
+    Chunk, StopReason, ToolCall,
+    stop::{Passed, StopMatcher},
+};
 
 pub(crate) use self::splitter::Splitter;
 use self::{calls::RawCall, splitter::Part};
-use crate::{
-    chat::messages::base_36,
-    decoder::Utf8Stream,
-    stop::{Passed, StopMatcher},
-    vocabulary::Vocabulary,
-};
+use crate::{chat::messages::base_36, decoder::Utf8Stream, vocabulary::Vocabulary};
 
 /// Writes one answer.
 #[derive(Debug)]

@@ -13,7 +13,9 @@ use std::{
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use finch_llm::{ClientId, Done, GenerateRequest, InfillRequest, Origin, Progress, Provenance, Provider, Task, Usage};
+use finch_llm::{
+    ClientId, Done, GenerateRequest, InfillRequest, Lane, Origin, Progress, Provenance, Provider, Task, Usage,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,7 +23,9 @@ use crate::{
     counters::{Tally, Watched},
     error::ApiError,
     host::Asked,
+    limits::CONTEXT_TOKENS_DEFAULT,
     request::Extension,
+    serve::Visit,
     wire::AnswerExtension,
 };
 
@@ -46,19 +50,22 @@ impl Asker {
     /// Finds who answers for the model that a request names.
     pub(crate) fn find(
         host: &Host,
-        tally: Tally,
+        visit: Visit,
         model: &str,
         task: Task,
         extension: &Extension,
     ) -> Result<Self, ApiError> {
         let task = extension.task.unwrap_or(task);
         let found = host.models.find(Asked { model, task }).ok_or_else(|| ApiError::model_not_found(model))?;
-        let client = match &extension.client {
-            Some(client) => client.clone(),
+        let client = match (&extension.client, extension.lane) {
+            (Some(client), _) => client.clone(),
+            // Programs take turns, whatever each of them asks for.
+            (None, Lane::Batch) => visit.caller,
             // Nobody's place is taken by a stranger.
-            None => ClientId::new(fresh_id("client-")?),
+            (None, Lane::Interactive | Lane::Warm) => ClientId::new(fresh_id("client-")?),
         };
-        Ok(Self { provider: found.provider, client, origin: extension.origin(&found.origin, task), tally })
+        let origin = extension.origin(&found.origin, task);
+        Ok(Self { provider: found.provider, client, origin, tally: visit.tally })
     }
 
     /// Asks for an answer, which is counted while it is read.
@@ -73,9 +80,18 @@ impl Asker {
 
     /// Who will answer, as far as it is known before.
     pub(crate) fn provenance(&self, asked: &str) -> Provenance {
-        let model = self.provider.capabilities().model;
+        let Provenance { provider, model } = self.provider.provenance_for(&self.origin);
         let model = if model.is_empty() { asked.to_owned() } else { model };
-        Provenance { provider: self.provider.id(), model }
+        Provenance { provider, model }
+    }
+
+    /// Tokens of prompt and answer together that there is room for. Whoever is asked knows better in the end.
+    pub(crate) fn holds_tokens(&self) -> usize {
+        match self.provider.capabilities_for(&self.origin).context_tokens_max {
+            // Of a model that is still loading.
+            0 => CONTEXT_TOKENS_DEFAULT,
+            tokens => tokens,
+        }
     }
 }
 

@@ -68,6 +68,14 @@ pub enum ContactError {
     Refused { address: SocketAddr, status: u16, message: String },
 }
 
+impl ContactError {
+    /// Whether there is a daemon whose token's file is gone: it writes that anew in a moment.
+    #[must_use]
+    pub fn is_for_want_of_a_token(&self) -> bool {
+        matches!(self, Self::Endpoint(EndpointError::NoToken { .. }))
+    }
+}
+
 /// Dials this machine and no other: through no proxy, after no redirect. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Dialler {
@@ -99,7 +107,7 @@ impl Dialler {
     /// Who is where the file of this FINCH_HOME says the daemon is. Takes [`HANDSHAKE_WAIT`] at most.
     ///
     /// # Errors
-    /// When a file cannot be read, or this process can open no connection.
+    /// When a file cannot be read, there is a daemon and no token, or this process can open no connection.
     pub async fn contact(&self, home: &Path) -> Result<Contact, ContactError> {
         let endpoint = match Endpoint::read(home) {
             Ok(Some(endpoint)) => endpoint,
@@ -126,7 +134,7 @@ impl Dialler {
             return Ok(Contact::Stranger { address });
         }
         let protocol = health.protocol;
-        let proven = Box::new(Proven { endpoint, address, token: Token::read_or_make(home)?, health });
+        let proven = Box::new(Proven { endpoint, address, token: Token::read(home)?, health });
         Ok(if protocol == PROTOCOL { Contact::Daemon(proven) } else { Contact::Other(proven) })
     }
 

@@ -4,14 +4,11 @@
 //! also what a client that went away has cost.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use finch_llm::{Chunk, GenerateStream, LlmError, Usage};
 
 use crate::limits::RATE_SECONDS;
@@ -226,14 +223,6 @@ impl Drop for Request {
 }
 
 /// Behind the door every request has one; elsewhere, as in a test of a handler, its counts are nobody's.
-impl<S: Sync> FromRequestParts<S> for Tally {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().cloned().unwrap_or_else(|| Self::new(&Arc::default())))
-    }
-}
-
 /// A model's answer whose tokens are counted as they come. Everything else about it is the stream's.
 #[derive(Debug)]
 pub(crate) struct Watched {

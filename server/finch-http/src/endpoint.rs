@@ -34,6 +34,8 @@ pub enum EndpointError {
     Io { path: String, error: io::Error },
     #[error("{path} is not what a daemon writes: {problem}; remove it")]
     Broken { path: String, problem: String },
+    #[error("there is no token at {path}; a daemon that runs writes it anew in a moment, so try again then")]
+    NoToken { path: String },
     #[error("no randomness from the operating system: {0}")]
     Random(String),
 }
@@ -70,22 +72,50 @@ pub struct Endpoint {
 }
 
 impl Token {
-    /// Reads the token of a FINCH_HOME; makes it when there is none.
+    /// Reads the token of a FINCH_HOME. Who asks a daemon makes none: the daemon would not know it.
     ///
     /// # Errors
-    /// When the file cannot be read or made, or is no token.
-    pub fn read_or_make(home: &Path) -> Result<Self, EndpointError> {
+    /// When there is none, the file cannot be read, or it is no token.
+    pub fn read(home: &Path) -> Result<Self, EndpointError> {
         let path = home.join(FOLDER).join(TOKEN_FILE);
         match read_small(&path) {
             Ok(text) => Self::parse(&text, &path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let token = secret()?;
-                create_private(&path, &token).map_err(|error| failed(&path, error))?;
-                // Whoever came first made it.
-                let text = read_small(&path).map_err(|error| failed(&path, error))?;
-                Self::parse(&text, &path)
+                Err(EndpointError::NoToken { path: path.display().to_string() })
             }
             Err(error) => Err(failed(&path, error)),
+        }
+    }
+
+    /// The same for the daemon, which makes it when there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read or made, or is no token.
+    pub fn read_or_make(home: &Path) -> Result<Self, EndpointError> {
+        match Self::read(home) {
+            Err(EndpointError::NoToken { .. }) => {
+                let path = home.join(FOLDER).join(TOKEN_FILE);
+                create_private(&path, &secret()?).map_err(|error| failed(&path, error))?;
+                // Whoever came first made it.
+                Self::read(home)
+            }
+            read => read,
+        }
+    }
+
+    /// Writes this token where its file is gone; whether it was.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn restore(&self, home: &Path) -> Result<bool, EndpointError> {
+        let path = home.join(FOLDER).join(TOKEN_FILE);
+        match read_small(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create_private(&path, &self.0).map_err(|error| failed(&path, error))?;
+                Ok(true)
+            }
+            // Whatever stands there is the user's.
+            Ok(_) | Err(_) => Ok(false),
         }
     }
 

@@ -76,36 +76,11 @@ impl ApiError {
         self.finch.retry_after_ms.map(Duration::from_millis)
     }
 
-    /// OpenAI's `type`.
-    fn openai_type(&self) -> &'static str {
-        match self.status.as_u16() {
-            401 => "authentication_error",
-            403 => "permission_error",
-            429 => "rate_limit_error",
-            500.. => "server_error",
-            _ => "invalid_request_error",
-        }
-    }
-
-    /// Anthropic's `type`.
-    fn anthropic_type(&self) -> &'static str {
-        match self.status.as_u16() {
-            401 => "authentication_error",
-            403 => "permission_error",
-            404 => "not_found_error",
-            413 => "request_too_large",
-            429 => "rate_limit_error",
-            503 => "overloaded_error",
-            500.. => "api_error",
-            _ => "invalid_request_error",
-        }
-    }
-
     /// The error in OpenAI's shape: a whole body, and the data of an event in the middle of a stream.
     pub(crate) fn openai_body(&self) -> Value {
         let mut error = json!({
             "message": self.message,
-            "type": self.openai_type(),
+            "type": openai_type(self.status),
             "param": self.param,
             "code": self.code,
         });
@@ -117,7 +92,7 @@ impl ApiError {
 
     /// The same in Anthropic's.
     pub(crate) fn anthropic_body(&self) -> Value {
-        json!({"type": "error", "error": {"type": self.anthropic_type(), "message": self.message}})
+        json!({"type": "error", "error": {"type": anthropic_type(self.status), "message": self.message}})
     }
 
     /// The same as an answer of Anthropic's API.
@@ -134,6 +109,31 @@ impl ApiError {
             }
         }
         response
+    }
+}
+
+/// OpenAI's `type` of an error.
+pub(crate) fn openai_type(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        500.. => "server_error",
+        _ => "invalid_request_error",
+    }
+}
+
+/// Anthropic's `type` of an error.
+pub(crate) fn anthropic_type(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 => "overloaded_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) const MODEL_NAME_BYTES_MAX: usize = 256;
 pub(crate) const TOKENS_MAX: usize = 1 << 20;
 /// Tokens of an answer to a conversation where the request names no number.
 pub(crate) const CHAT_TOKENS_DEFAULT: usize = 4096;
+/// Tokens that a model is taken to hold before it is loaded.
+pub(crate) const CONTEXT_TOKENS_DEFAULT: usize = 4096;
 /// Tokens of a completion where the request names no number, as in OpenAI's API.
 pub(crate) const COMPLETION_TOKENS_DEFAULT: usize = 16;
 /// Texts that end an answer. OpenAI takes four of them.
@@ -84,8 +86,16 @@ pub(crate) const LINK_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const EVENT_WAIT: Duration = Duration::from_secs(40);
 /// How long it is waited between two links at least.
 pub(crate) const RELINK_PAUSE: Duration = Duration::from_millis(100);
+/// How long it is waited after a link that did not come to be, or a daemon that died early; then twice as long each time.
+pub(crate) const RELINK_BACKOFF: Duration = Duration::from_millis(500);
+/// And no longer than this.
+pub(crate) const RELINK_BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Links that may fail one after the other before it counts as settled that there is no daemon.
 pub(crate) const LINK_TRIES_MAX: u32 = 3;
+/// A link that lasted so long was a good one, though the model behind it was not ready yet.
+pub(crate) const LINK_GOOD_AFTER: Duration = Duration::from_secs(60);
+/// Daemons that may end one after the other before their model was ready; a next one would end like them.
+pub(crate) const EARLY_ENDS_MAX: u32 = 3;
 /// How often a request is sent again whose connection broke before anything of its answer was shown.
 pub(crate) const RESENDS_MAX: usize = 2;
 /// Bytes of the body of an error that are read.
@@ -118,6 +128,8 @@ pub(crate) const CONNECTIONS_MAX: usize = 2048;
 pub(crate) const STRANGERS_MAX: usize = 1792;
 /// Between two tries to accept a connection where the system has no place for one.
 pub(crate) const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// How long a connection may be without a token where the system has no place for another.
+pub(crate) const STRANGER_GRACE: Duration = Duration::from_secs(1);
 /// How long and how much is still read from a client whose request was not read to its end, so that it can read the answer.
 pub(crate) const LINGER_WAIT: Duration = Duration::from_secs(1);
 pub(crate) const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -7,7 +7,6 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
-    middleware,
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -20,14 +19,13 @@ use self::{
 use crate::{
     Host,
     answer::{self, Asker, fresh_id, fresh_seed, speak::speak, whole::hear},
-    counters::Tally,
     error::ApiError,
-    openai::with_request_id,
+    serve::Visit,
 };
 
 /// Its routes.
 pub(crate) fn routes() -> Router<Host> {
-    Router::new().route("/v1/messages", post(messages)).layer(middleware::from_fn(with_request_id))
+    Router::new().route("/v1/messages", post(messages))
 }
 
 /// Why a body is no request.
@@ -35,13 +33,13 @@ pub(crate) fn check(body: serde_json::Value) -> Result<(), ApiError> {
     MessagesRequest::read(body).map(drop)
 }
 
-async fn messages(State(host): State<Host>, tally: Tally, body: Result<Bytes, BytesRejection>) -> Response {
-    answer_to(&host, tally, body).await.unwrap_or_else(ApiError::into_anthropic)
+async fn messages(State(host): State<Host>, visit: Visit, body: Result<Bytes, BytesRejection>) -> Response {
+    answer_to(&host, visit, body).await.unwrap_or_else(ApiError::into_anthropic)
 }
 
-async fn answer_to(host: &Host, tally: Tally, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
+async fn answer_to(host: &Host, visit: Visit, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
     let request = MessagesRequest::read(answer::body(body)?)?;
-    let asker = Asker::find(host, tally, &request.model, Task::Chat, &request.extension)?;
+    let asker = Asker::find(host, visit, &request.model, Task::Chat, &request.extension)?;
     let by = asker.provenance(&request.model);
     let stop_text = match request.stops() {
         [only] => Some(only.clone()),

@@ -14,16 +14,16 @@ mod responses;
 mod scores;
 mod templates;
 
+use std::sync::Arc;
+
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Request, State, rejection::BytesRejection},
-    http::HeaderValue,
-    middleware::{self, Next},
+    extract::{State, rejection::BytesRejection},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use finch_llm::{ClientId, LlmError, Provider, Task};
+use finch_llm::{ClientId, Lane, LlmError, Task};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
@@ -41,9 +41,9 @@ use crate::{
         told,
         whole::{Heard, hear},
     },
-    counters::Tally,
     error::ApiError,
     request::{Extension, Fields, model},
+    serve::Visit,
     wire::{AnswerExtension, UsageWire},
 };
 
@@ -58,7 +58,6 @@ pub(crate) fn routes() -> Router<Host> {
         .route("/v1/completions", post(completions))
         .route("/v1/embeddings", post(embeddings))
         .merge(responses::routes())
-        .layer(middleware::from_fn(with_request_id))
 }
 
 /// Why a body is no request at that path; `None` for a path that is not of this API.
@@ -71,21 +70,10 @@ pub(crate) fn check(path: &str, body: Value) -> Option<Result<(), ApiError>> {
     }
 }
 
-/// Gives each answer a name that it can be asked about by.
-pub(crate) async fn with_request_id(request: Request, next: Next) -> Response {
-    let id = fresh_id("req_").ok().and_then(|id| HeaderValue::from_str(&id).ok());
-    let mut response = next.run(request).await;
-    if let Some(id) = id {
-        response.headers_mut().insert("request-id", id.clone());
-        response.headers_mut().insert("x-request-id", id);
-    }
-    response
-}
-
-async fn chat_completions(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
+async fn chat_completions(State(host): State<Host>, visit: Visit, body: Body) -> Result<Response, ApiError> {
     let request = ChatRequest::read(answer::body(body)?)?;
-    let asker = Asker::find(&host, tally, &request.model, Task::Chat, &request.extension)?;
-    scores::check(request.wishes.alternatives, asker.provider.as_ref())?;
+    let asker = Asker::find(&host, visit, &request.model, Task::Chat, &request.extension)?;
+    scores::check(request.wishes.alternatives, &asker)?;
     let by = asker.provenance(&request.model);
     let envelope = Envelope::new("chatcmpl-", &by.model)?;
     let seed = request.wishes.seed.map_or_else(fresh_seed, Ok)?;
@@ -94,21 +82,21 @@ async fn chat_completions(State(host): State<Host>, tally: Tally, body: Body) ->
         let speech = ChatSpeech::new(envelope, request.delivery, request.calls);
         return speak(ask(asker.client.clone(), seed), by, speech).await;
     }
-    let choices = several(request.choices, &asker.client, seed);
+    let choices = several(request.choices, &asker.client, request.extension.lane, seed);
     let one = |(client, seed): (ClientId, u64)| hear(move || ask(client.clone(), seed), by.clone(), request.calls);
     let heard = try_join_all(choices.map(one)).await?;
     Ok(Json(chat_answer::whole(&envelope, &heard)).into_response())
 }
 
-async fn completions(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
+async fn completions(State(host): State<Host>, visit: Visit, body: Body) -> Result<Response, ApiError> {
     let request = CompletionRequest::read(answer::body(body)?)?;
-    let asker = Asker::find(&host, tally, &request.model, Task::Completion, &request.extension)?;
-    scores::check(request.wishes.alternatives, asker.provider.as_ref())?;
+    let asker = Asker::find(&host, visit, &request.model, Task::Completion, &request.extension)?;
+    scores::check(request.wishes.alternatives, &asker)?;
     let by = asker.provenance(&request.model);
     let envelope = Envelope::new("cmpl-", &by.model)?;
-    let holds = asker.provider.capabilities().context_tokens_max;
+    let holds = asker.holds_tokens();
     if !request.may_be_cut() {
-        check_length(asker.provider.as_ref(), &request.prefix, holds)?;
+        check_length(&asker, &request.prefix, holds).await?;
     }
     let seed = request.wishes.seed.map_or_else(fresh_seed, Ok)?;
     let ask = |client, seed| asker.infill(request.infill(client, asker.origin.clone(), seed, holds));
@@ -116,31 +104,38 @@ async fn completions(State(host): State<Host>, tally: Tally, body: Body) -> Resu
         let speech = CompletionSpeech::new(envelope, request.delivery, request.echo.clone());
         return speak(ask(asker.client.clone(), seed), by, speech).await;
     }
-    let choices = several(request.choices, &asker.client, seed);
+    let choices = several(request.choices, &asker.client, request.extension.lane, seed);
     let one = |(client, seed): (ClientId, u64)| hear(move || ask(client.clone(), seed), by.clone(), Calls::Several);
     let heard = try_join_all(choices.map(one)).await?;
     Ok(Json(completion_answer::whole(&envelope, request.echo.as_deref(), &heard)).into_response())
 }
 
 /// No provider makes embeddings; to say so beats to make up numbers.
-async fn embeddings(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
+async fn embeddings(State(host): State<Host>, visit: Visit, body: Body) -> Result<Response, ApiError> {
     let mut fields = Fields::of(answer::body(body)?, "")?;
     let model = model::read(&mut fields)?;
-    Asker::find(&host, tally, &model, Task::Chat, &Extension::default())?;
+    Asker::find(&host, visit, &model, Task::Chat, &Extension::default())?;
     Err(ApiError::unsupported("model", "makes no embeddings, and neither does any other model here"))
 }
 
-/// Several are asked for as by several clients and with several seeds, so that no answer takes the place of another.
-fn several(choices: usize, client: &ClientId, seed: u64) -> impl Iterator<Item = (ClientId, u64)> {
+/// Several are asked for with several seeds; and as by several clients where one's newest takes the place of its older.
+fn several(choices: usize, client: &ClientId, lane: Lane, seed: u64) -> impl Iterator<Item = (ClientId, u64)> {
     (0..choices).zip(0..).map(move |(index, offset)| {
-        let client = if index == 0 { client.clone() } else { ClientId::new(format!("{}/{index}", client.as_str())) };
+        let is_same = index == 0 || lane == Lane::Batch;
+        let client = if is_same { client.clone() } else { ClientId::new(format!("{}/{index}", client.as_str())) };
         (client, seed.wrapping_add(offset))
     })
 }
 
-/// A text that is gone on with is not silently shortened.
-fn check_length(provider: &dyn Provider, text: &str, tokens_max: usize) -> Result<(), ApiError> {
-    match provider.tokens_of(text) {
+/// A text that is gone on with is not silently shortened. To count it may take a while, but no thread that others need.
+async fn check_length(asker: &Asker, text: &str, tokens_max: usize) -> Result<(), ApiError> {
+    if text.len() < tokens_max {
+        // A token is a byte at least.
+        return Ok(());
+    }
+    let (provider, origin, text) = (Arc::clone(&asker.provider), asker.origin.clone(), text.to_owned());
+    let counted = tokio::task::spawn_blocking(move || provider.tokens_of(&origin, &text)).await;
+    match counted.map_err(|error| ApiError::internal(format!("the prompt cannot be counted: {error}")))? {
         Some(tokens) if tokens >= tokens_max => Err(LlmError::ContextTooLong { tokens, tokens_max }.into()),
         _ => Ok(()),
     }

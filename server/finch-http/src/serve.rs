@@ -15,6 +15,7 @@ mod refusal;
 mod seats;
 mod socket;
 mod stop;
+mod visit;
 
 use std::future::Future;
 use std::io;
@@ -35,6 +36,7 @@ pub(crate) use connection::Connection;
 pub(crate) use desk::Desk;
 pub(crate) use presence::Listens;
 pub(crate) use refusal::Refusal;
+pub(crate) use visit::Visit;
 
 use crate::limits::{CUT_WAIT, DRAIN_WAIT};
 use crate::wire::ShutdownRequest;

@@ -5,7 +5,7 @@ pub(crate) mod door;
 use std::sync::Mutex;
 
 use finch_llm::{
-    Capabilities, Chunk, ChunkSender, Done, GenerateRequest, GenerateStream, InfillRequest, LlmError, Progress,
+    Capabilities, Chunk, ChunkSender, Done, GenerateRequest, GenerateStream, InfillRequest, LlmError, Origin, Progress,
     Provider, ProviderId, StopReason, Timings, Usage,
 };
 
@@ -116,7 +116,7 @@ impl Provider for Scripted {
         self.answer(Question::Infill(request))
     }
 
-    fn tokens_of(&self, text: &str) -> Option<usize> {
+    fn tokens_of(&self, _origin: &Origin, text: &str) -> Option<usize> {
         Some(text.split_whitespace().count())
     }
 }

@@ -21,6 +21,7 @@ pub mod retry;
 pub mod router;
 pub mod sse;
 mod state;
+pub mod stop;
 mod stream;
 pub mod structured;
 

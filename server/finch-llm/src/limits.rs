@@ -56,6 +56,11 @@ pub(crate) const CONTEXT_TOKENS_MIN: usize = 128;
 /// Bytes of code a token stands for, on the safe side: where the provider's tokens are not known.
 pub(crate) const BYTES_PER_TOKEN: usize = 3;
 
+/// Stop texts in one request.
+pub(crate) const STOP_TEXTS_MAX: usize = 32;
+/// The length of one stop text. Text is held back for as long.
+pub(crate) const STOP_TEXT_BYTES_MAX: usize = 1024;
+
 // Structured answers.
 
 /// Levels of a schema that are followed.

@@ -1,6 +1,6 @@
 //! The one trait for everything that generates text.
 
-use crate::{GenerateRequest, GenerateStream, InfillRequest, Load, Origin};
+use crate::{GenerateRequest, GenerateStream, InfillRequest, Load, Origin, Provenance};
 
 /// A provider's stable name, such as `local` or `groq`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -69,6 +69,11 @@ pub trait Provider: Send + Sync + 'static {
         self.capabilities()
     }
 
+    /// Who would answer a request from there, as far as it is known before.
+    fn provenance_for(&self, origin: &Origin) -> Provenance {
+        Provenance { provider: self.id(), model: self.capabilities_for(origin).model }
+    }
+
     /// Answers a conversation.
     fn generate(&self, request: GenerateRequest) -> GenerateStream;
 
@@ -80,8 +85,8 @@ pub trait Provider: Send + Sync + 'static {
         !self.capabilities().model.is_empty()
     }
 
-    /// Whether it tells how probable each token was, where that is asked for.
-    fn scores_tokens(&self) -> bool {
+    /// Whether whoever would answer a request from there tells how probable each token was, where that is asked for.
+    fn scores_tokens(&self, _origin: &Origin) -> bool {
         false
     }
 
@@ -95,8 +100,8 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
-    /// How many tokens a text is, where that is known.
-    fn tokens_of(&self, _text: &str) -> Option<usize> {
+    /// How many tokens a text is to whoever would answer a request from there, where that is known.
+    fn tokens_of(&self, _origin: &Origin, _text: &str) -> Option<usize> {
         None
     }
 }

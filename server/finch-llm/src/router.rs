@@ -19,7 +19,7 @@ use tokio::{runtime::Handle, sync::broadcast};
 
 use crate::{
     Capabilities, GenerateRequest, GenerateStream, InfillRequest, Lane, LlmError, Origin, Provenance, Provider,
-    ProviderId, Task, alignment, health::Health, limits,
+    ProviderId, Sampling, Task, alignment, health::Health, limits,
 };
 pub use hedge::Hedge;
 use hedge::Pace;
@@ -102,6 +102,20 @@ pub(crate) struct Choice {
     pub(crate) waits: Option<Listed>,
     /// Why others are not asked.
     pub(crate) left_out: Vec<String>,
+}
+
+/// What of a request decides who is asked.
+struct Wanted {
+    origin: Origin,
+    lane: Lane,
+    /// How probable each token was has to be told.
+    is_scored: bool,
+}
+
+impl Wanted {
+    fn of(origin: &Origin, lane: Lane, sampling: &Sampling) -> Self {
+        Self { origin: origin.clone(), lane, is_scored: sampling.alternatives.is_some() }
+    }
 }
 
 impl Router {
@@ -195,11 +209,16 @@ impl Router {
         choice
     }
 
-    fn ask(&self, setup: &Setup, origin: &Origin, lane: Lane, send: race::Send) -> GenerateStream {
+    fn ask(&self, wanted: &Wanted, send: race::Send) -> GenerateStream {
+        let (setup, origin) = (&self.setup(), &wanted.origin);
         let mut choice = self.choose(setup, origin);
-        if lane == Lane::Warm {
+        if wanted.lane == Lane::Warm {
             // Only what computes here keeps anything.
             choice.order.retain(|listed| listed.place == Place::Here);
+        }
+        if wanted.is_scored {
+            choice.order.retain(|listed| listed.provider.scores_tokens(origin));
+            choice.left_out.push("others do not tell how probable a token was".to_owned());
         }
         match choice.order.as_slice() {
             [] => {
@@ -231,19 +250,23 @@ impl Provider for Router {
     }
 
     fn capabilities_for(&self, origin: &Origin) -> Capabilities {
-        let first = self.choose(&self.setup(), origin).order.into_iter().next();
-        first.map_or_else(Capabilities::none, |listed| listed.provider.capabilities())
+        self.first_for(origin).map_or_else(Capabilities::none, |listed| listed.provider.capabilities())
+    }
+
+    fn provenance_for(&self, origin: &Origin) -> Provenance {
+        let nobody = || Provenance { provider: ProviderId::new("none"), model: String::new() };
+        self.first_for(origin).as_ref().map_or_else(nobody, provenance)
     }
 
     fn generate(&self, mut request: GenerateRequest) -> GenerateStream {
-        let (setup, origin, lane) = (self.setup(), request.origin.clone(), request.lane);
+        let wanted = Wanted::of(&request.origin, request.lane, &request.sampling);
         alignment::align(&mut request.messages);
-        self.ask(&setup, &origin, lane, Box::new(move |provider| provider.generate(request.clone())))
+        self.ask(&wanted, Box::new(move |provider| provider.generate(request.clone())))
     }
 
     fn infill(&self, request: InfillRequest) -> GenerateStream {
-        let (setup, origin, lane) = (self.setup(), request.origin.clone(), request.lane);
-        self.ask(&setup, &origin, lane, Box::new(move |provider| provider.infill(request.clone())))
+        let wanted = Wanted::of(&request.origin, request.lane, &request.sampling);
+        self.ask(&wanted, Box::new(move |provider| provider.infill(request.clone())))
     }
 
     fn is_ready(&self, origin: &Origin) -> bool {
@@ -255,25 +278,28 @@ impl Provider for Router {
         is_ready
     }
 
-    fn scores_tokens(&self) -> bool {
-        self.first().is_some_and(|first| first.provider.scores_tokens())
+    fn scores_tokens(&self, origin: &Origin) -> bool {
+        self.choose(&self.setup(), origin).order.iter().any(|listed| listed.provider.scores_tokens(origin))
     }
 
     fn spell(&self, request: &InfillRequest) -> Option<String> {
         self.first()?.provider.spell(request)
     }
 
-    fn tokens_of(&self, text: &str) -> Option<usize> {
-        self.first()?.provider.tokens_of(text)
+    fn tokens_of(&self, origin: &Origin, text: &str) -> Option<usize> {
+        self.first_for(origin)?.provider.tokens_of(origin, text)
     }
 }
 
 impl Router {
     /// Who would be asked first for what belongs to no folder.
     fn first(&self) -> Option<Listed> {
-        let setup = self.setup();
-        let origin = Origin { task: Task::Completion, ..Origin::default() };
-        self.choose(&setup, &origin).order.into_iter().next()
+        self.first_for(&Origin { task: Task::Completion, ..Origin::default() })
+    }
+
+    /// Who would be asked first for this.
+    fn first_for(&self, origin: &Origin) -> Option<Listed> {
+        self.choose(&self.setup(), origin).order.into_iter().next()
     }
 }
 

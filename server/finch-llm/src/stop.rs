@@ -1,13 +1,13 @@
 //! Stop texts: the answer ends before the first of them, however the text was cut into pieces.
 //!
 //! "First" is the one whose end comes first in the text, and of several that end together the longest. Text that
-//! may be the beginning of a stop text is held back. Knows text only; the sequence feeds it.
+//! may be the beginning of a stop text is held back. Knows text only; whoever makes or reads an answer feeds it.
 
 use crate::limits;
 
 /// Lets text through up to the first stop text.
-#[derive(Debug)]
-pub(crate) struct StopMatcher {
+#[derive(Debug, Clone)]
+pub struct StopMatcher {
     stops: Vec<String>,
     /// The end of the text so far, as far as a stop text may begin in it.
     held: String,
@@ -15,7 +15,7 @@ pub(crate) struct StopMatcher {
 
 /// What a stop matcher makes of a piece of text.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Passed {
+pub enum Passed {
     /// This much may be shown.
     Text(String),
     /// This much may be shown, and a stop text follows.
@@ -25,11 +25,14 @@ pub(crate) enum Passed {
 /// The stop texts of a request are too many or too long.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at most {} stop texts of at most {} bytes are taken", limits::STOP_TEXTS_MAX, limits::STOP_TEXT_BYTES_MAX)]
-pub(crate) struct TooManyStops;
+pub struct TooManyStops;
 
 impl StopMatcher {
     /// Empty stop texts never match.
-    pub(crate) fn new(stops: &[String]) -> Result<Self, TooManyStops> {
+    ///
+    /// # Errors
+    /// [`TooManyStops`] where they are too many or too long.
+    pub fn new(stops: &[String]) -> Result<Self, TooManyStops> {
         let too_long = stops.iter().any(|stop| stop.len() > limits::STOP_TEXT_BYTES_MAX);
         if stops.len() > limits::STOP_TEXTS_MAX || too_long {
             return Err(TooManyStops);
@@ -38,7 +41,8 @@ impl StopMatcher {
         Ok(Self { stops, held: String::new() })
     }
 
-    pub(crate) fn push(&mut self, piece: &str) -> Passed {
+    /// Takes the next piece of the answer.
+    pub fn push(&mut self, piece: &str) -> Passed {
         let fresh_from = self.held.len();
         self.held.push_str(piece);
         if let Some(start) = self.first_stop(fresh_from) {
@@ -51,7 +55,8 @@ impl StopMatcher {
     }
 
     /// The text that was held back, when no more comes.
-    pub(crate) fn finish(&mut self) -> String {
+    #[must_use]
+    pub fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
 

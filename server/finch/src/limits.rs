@@ -72,6 +72,14 @@ pub(crate) const START_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const STARTS_MAX: u32 = 3;
 /// How long a daemon may take to end once it was told to.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(15);
+/// How long one is waited for that has its lock and cannot be asked: it begins, is held up, or ends within [`STOP_WAIT`].
+pub(crate) const HELD_WAIT: Duration = STOP_WAIT.saturating_add(Duration::from_secs(1));
+/// How often it is looked meanwhile whether it still has it. Who looks holds the lock for an instant.
+pub(crate) const HELD_LOOK_PAUSE: Duration = Duration::from_millis(250);
+/// How long an editor looks for a daemon that was there and that others start anew, as systemd does after 5 s.
+pub(crate) const RESTART_WAIT: Duration = Duration::from_secs(30);
+/// Between two such looks at most.
+pub(crate) const RESTART_LOOK_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How long a model may take to finish what it was asked before another one takes its place.
 pub(crate) const MODEL_FINISH_WAIT: Duration = Duration::from_secs(30);
 /// How long a daemon may take to end that was told to cut off its answers; one that takes longer does not know how to.

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::{Context as _, Result};
 use finch_engine::{Engine, EngineOptions, Kernels, Runtime};
+use finch_http::endpoint::{FOLDER, LOG_FILE};
 use finch_http::{Daemon, Ensure, NoDaemon};
 use finch_llm::{
-    Capabilities, GenerateRequest, GenerateStream, InfillRequest, LlmError, Load, ModelState, Provider, ProviderId,
-    StateReceiver, StateSender, state_channel,
+    Capabilities, GenerateRequest, GenerateStream, InfillRequest, LlmError, Load, ModelState, Origin, Provider,
+    ProviderId, StateReceiver, StateSender, state_channel,
 };
 use finch_model::Home;
 use finch_model::catalogue::Catalogue;
@@ -95,16 +96,28 @@ impl Loader {
         put(&self.place, Some(Answerer::Daemon(Arc::new(daemon.clone()))));
         runtime.spawn(async move {
             let no = daemon.keep_linked(ensure).await;
-            match no {
+            match &no {
                 NoDaemon::NotWanted => tracing::info!(
                     "no daemon runs and daemon.auto_spawn is false, so the model is loaded in this process"
                 ),
-                NoDaemon::Unusable(why) => tracing::warn!("no daemon, so the model is loaded in this process: {why}"),
+                NoDaemon::Unusable(why) | NoDaemon::HeldUp(why) => {
+                    tracing::warn!("no daemon, so the model is loaded in this process: {why}");
+                }
+                NoDaemon::Dies(_) => return self.give_up(&surroundings, &no),
             }
             self.sender.send_replace(ModelState::Starting);
             put(&self.place, None);
             self.start(surroundings);
         });
+    }
+
+    /// Tells that there will be no model. What the daemon died of again and again would end this process as well.
+    fn give_up(&self, surroundings: &Surroundings, no: &NoDaemon) {
+        let log = surroundings.home.root().join(FOLDER).join(LOG_FILE);
+        tracing::error!("the model is not loaded in this process either: {no}");
+        let next = format!("see {}, then start the editor's server anew", log.display());
+        self.sender.send_replace(ModelState::Failed { error: no.to_string(), next });
+        put(&self.place, None);
     }
 }
 
@@ -162,8 +175,9 @@ impl Provider for LocalProvider {
         self.ready_or_why().map_or_else(GenerateStream::failed, |answerer| answerer.infill(request))
     }
 
-    fn scores_tokens(&self) -> bool {
-        self.answerer().is_some_and(|answerer| answerer.scores_tokens())
+    fn scores_tokens(&self, origin: &Origin) -> bool {
+        // One that is still loading will.
+        self.answerer().is_none_or(|answerer| answerer.scores_tokens(origin))
     }
 
     fn load(&self) -> Option<Load> {
@@ -174,8 +188,8 @@ impl Provider for LocalProvider {
         self.answerer()?.spell(request)
     }
 
-    fn tokens_of(&self, text: &str) -> Option<usize> {
-        self.answerer()?.tokens_of(text)
+    fn tokens_of(&self, origin: &Origin, text: &str) -> Option<usize> {
+        self.answerer()?.tokens_of(origin, text)
     }
 }
 

@@ -239,7 +239,7 @@ impl PlanLoop {
     }
 
     fn room(&self, task: Task) -> Room<'_> {
-        Room::of(&*self.provider, &Origin { task, ..self.origin.clone() })
+        Room::of(&*self.provider, &self.origin, task)
     }
 
     fn notes(&self, room: Room<'_>) -> String {

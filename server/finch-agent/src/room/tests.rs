@@ -1,4 +1,4 @@
-use finch_llm::{Capabilities, GenerateRequest, GenerateStream, InfillRequest, ProviderId};
+use finch_llm::{Capabilities, GenerateRequest, GenerateStream, InfillRequest, Origin, ProviderId, Task};
 use serde_json::json;
 
 use super::*;
@@ -33,7 +33,7 @@ impl Provider for Counting {
         unreachable!("nobody asks")
     }
 
-    fn tokens_of(&self, text: &str) -> Option<usize> {
+    fn tokens_of(&self, _origin: &Origin, text: &str) -> Option<usize> {
         self.bytes.map(|bytes| text.len().div_ceil(bytes))
     }
 }
@@ -42,7 +42,7 @@ impl Provider for Counting {
 #[track_caller]
 fn check_cut(holds: usize, bytes: Option<usize>, left: std::ops::RangeInclusive<usize>) {
     let provider = Counting { holds, bytes };
-    let cut = Room::of(&provider, &Origin::default()).cut(&"ü".repeat(50_000), Share::Notes);
+    let cut = Room::of(&provider, &Origin::default(), Task::Plan).cut(&"ü".repeat(50_000), Share::Notes);
     assert!(left.contains(&cut.len()), "{} bytes", cut.len());
 }
 
@@ -78,7 +78,8 @@ fn a_tool_is_described_in_a_sentence_where_there_is_little_room() {
         parameters: parameters(described),
     };
     let long = spec("Reads a file. Each line comes with its number.", true);
-    let described = |holds| Room::of(&Counting { holds, bytes: None }, &Origin::default()).described(long.clone());
+    let described =
+        |holds| Room::of(&Counting { holds, bytes: None }, &Origin::default(), Task::Plan).described(long.clone());
     assert_eq!(described(4096), spec("Reads a file.", false));
     assert_eq!(described(100_000), long);
 }

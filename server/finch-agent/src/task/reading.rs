@@ -53,7 +53,7 @@ impl Workbench {
         events: &mpsc::Sender<TaskEvent>,
     ) -> Result<Notes, TaskError> {
         let origin = Origin { task: Task::Plan, ..self.origin.clone() };
-        let room = Room::of(&*self.provider, &origin);
+        let room = Room::of(&*self.provider, &self.origin, Task::Plan);
         let (role, limits) = match room.is_small() {
             true => (brief::SHORT_READER, SHORT_READING),
             false => (brief::READER, READING),

@@ -41,15 +41,19 @@ fn the_newest_job_of_a_client_takes_the_place_of_the_older() {
 #[test]
 fn a_full_batch_lane_is_overloaded_until_somebody_leaves() {
     let lanes = Lanes::default();
-    let mut waiting: Vec<GenerateStream> =
-        (0..limits::BATCH_JOBS_MAX).map(|_| submit(&lanes, "a", Lane::Batch)).collect();
+    let greedy: Vec<GenerateStream> =
+        (0..limits::BATCH_JOBS_PER_CLIENT_MAX).map(|_| submit(&lanes, "a", Lane::Batch)).collect();
     assert_eq!(error(submit(&lanes, "a", Lane::Batch)), LlmError::Overloaded);
-    waiting.pop();
+    let mut others: Vec<GenerateStream> = (limits::BATCH_JOBS_PER_CLIENT_MAX..limits::BATCH_JOBS_MAX)
+        .map(|at| submit(&lanes, &format!("other {at}"), Lane::Batch))
+        .collect();
+    assert_eq!(error(submit(&lanes, "late", Lane::Batch)), LlmError::Overloaded);
+    others.clear();
     let mut late = submit(&lanes, "late", Lane::Batch);
     // In turns, however many one of them has waiting.
     assert_eq!(next_client(&lanes, Lane::Batch).as_deref(), Some("a"));
     assert_eq!(next_client(&lanes, Lane::Batch).as_deref(), Some("late"));
-    for _ in 2..limits::BATCH_JOBS_MAX {
+    for _ in 1..greedy.len() {
         assert_eq!(next_client(&lanes, Lane::Batch).as_deref(), Some("a"));
     }
     assert_eq!(next_client(&lanes, Lane::Batch), None);

@@ -1,11 +1,11 @@
 use std::ops::ControlFlow;
 
-use finch_llm::{Chunk, StopReason, ToolCall};
+use finch_llm::{Chunk, StopReason, ToolCall, stop::StopMatcher};
 use finch_model::manifest::Manifest;
 use proptest::prelude::*;
 
 use super::{Splitter, Writer};
-use crate::{chat::dialect::Dialect, stop::StopMatcher, testing::TinyModel, vocabulary::Vocabulary};
+use crate::{chat::dialect::Dialect, testing::TinyModel, vocabulary::Vocabulary};
 
 const CONTROLS: [&str; 6] = ["<|im_end|>", "<think>", "</think>", "<tool_call>", "</tool_call>", "<|python_tag|>"];
 

@@ -46,6 +46,9 @@ pub(crate) trait Dialect: Send + 'static {
     /// Before anything is said: by whom, and what it has cost so far.
     fn open(&mut self, by: &Provenance, progress: Progress) -> Vec<Event>;
 
+    /// By whom it is said, where that was not known when it was opened.
+    fn known(&mut self, by: &Provenance);
+
     /// What is said. Never [`Chunk::Done`].
     fn say(&mut self, chunk: Chunk) -> Result<Vec<Event>, LlmError>;
 
@@ -72,7 +75,8 @@ pub(crate) async fn speak(mut stream: Watched, by: Provenance, dialect: impl Dia
         Ok(None) => return Err(stopped().into()),
         Err(_) => None,
     };
-    let mut speaker = Speaker { stream, dialect, events: VecDeque::new(), is_over: false };
+    let mut speaker =
+        Speaker { stream, dialect, events: VecDeque::new(), is_by_known: first.is_some(), is_over: false };
     let by = speaker.stream.provenance().unwrap_or(by);
     let progress = speaker.stream.progress();
     let opening = speaker.dialect.open(&by, progress);
@@ -92,6 +96,7 @@ struct Speaker<D> {
     dialect: D,
     /// To be sent before the next chunk is read.
     events: VecDeque<Event>,
+    is_by_known: bool,
     is_over: bool,
 }
 
@@ -110,6 +115,12 @@ impl<D: Dialect> Speaker<D> {
     }
 
     async fn take(&mut self, heard: Option<Result<Chunk, LlmError>>) {
+        if let (false, Some(Ok(_))) = (self.is_by_known, &heard) {
+            self.is_by_known = true;
+            if let Some(by) = self.stream.provenance() {
+                self.dialect.known(&by);
+            }
+        }
         let events = match heard {
             Some(Ok(Chunk::Done(done))) => {
                 self.is_over = true;

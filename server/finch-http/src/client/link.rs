@@ -1,8 +1,12 @@
 //! The link to a daemon: found or started, followed while it lasts, and made anew.
+//!
+//! In reading order: [`keep`] makes one link after the other; `Course` counts how they ended, and says whether and when
+//! the next one is tried; then what is heard by a link.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use finch_llm::sse::SseParser;
 use finch_llm::{Capabilities, LlmError, ModelState};
@@ -11,7 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
 use crate::endpoint::Token;
-use crate::limits::{EVENT_WAIT, LINK_TRIES_MAX, RELINK_PAUSE};
+use crate::limits::{
+    EARLY_ENDS_MAX, EVENT_WAIT, LINK_GOOD_AFTER, LINK_TRIES_MAX, RELINK_BACKOFF, RELINK_BACKOFF_MAX, RELINK_PAUSE,
+};
 use crate::wire::Event;
 
 /// A daemon that has proved to be one.
@@ -65,6 +71,12 @@ pub enum NoDaemon {
     NotWanted,
     #[error("{0}")]
     Unusable(String),
+    /// There is one, and it cannot be asked now: it begins, ends, or is held up. Worth another look as long as that lasts.
+    #[error("{0}")]
+    HeldUp(String),
+    /// So many ended one after the other before their model was ready. Who loads that model may end like them.
+    #[error("the daemon ended {0} times before its model was ready; its log says why")]
+    Dies(u32),
 }
 
 /// Finds the daemon, or starts it, and says where it is. Has its own deadline.
@@ -83,35 +95,104 @@ pub(super) enum Up {
 }
 
 pub(super) async fn keep(shared: &Shared, ensure: &Ensure) -> NoDaemon {
-    let mut tries = 0;
+    let mut course = Course::default();
     loop {
         let began = Instant::now();
-        match ensure().await {
+        let next = match ensure().await {
             Ok(link) => {
-                if shared.follow(Arc::new(link)).await {
-                    tries = 0;
-                }
+                let linked = Instant::now();
+                let (told, holds) = shared.follow(Arc::new(link)).await;
+                course.link_ended(told, holds, linked.elapsed())
             }
-            Err(no) if tries + 1 >= LINK_TRIES_MAX => {
+            Err(no) => course.none_found(no),
+        };
+        match next {
+            Ok(pause) => sleep(pause.max(RELINK_PAUSE.saturating_sub(began.elapsed()))).await,
+            Err(no) => {
                 shared.up.send_replace(Up::Not);
                 return no;
             }
-            Err(no) => tracing::debug!("no daemon yet: {no}"),
         }
-        tries += 1;
-        if tries > LINK_TRIES_MAX {
-            shared.up.send_replace(Up::Not);
-            return NoDaemon::Unusable("the daemon ends as soon as it is asked; see its log".to_owned());
-        }
-        // A daemon that dies at once is not started again and again without a pause.
-        sleep(RELINK_PAUSE.saturating_sub(began.elapsed())).await;
     }
 }
 
+/// What was told by a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    /// The daemon refused, or kept silent.
+    Refused,
+    /// The connection broke before anything was told.
+    Nothing,
+    Something,
+    /// That the model is ready.
+    Ready,
+}
+
+/// How it went so far: what has failed one after the other.
+#[derive(Debug, Default)]
+struct Course {
+    /// Looks that found no daemon.
+    absent: u32,
+    /// Looks that found one which cannot be asked yet.
+    held: u32,
+    /// Links by which nothing came, of a daemon that lives.
+    mute: u32,
+    /// Daemons that ended before their model was ready.
+    early: u32,
+}
+
+impl Course {
+    /// How long it is waited before the next look, if there is one.
+    fn none_found(&mut self, no: NoDaemon) -> Result<Duration, NoDaemon> {
+        if let NoDaemon::HeldUp(why) = &no {
+            if self.held == 0 {
+                tracing::info!("there is a daemon, and it is waited for: {why}");
+            }
+            self.held = self.held.saturating_add(1);
+            return Ok(backoff(self.held));
+        }
+        self.held = 0;
+        self.absent += 1;
+        if self.absent >= LINK_TRIES_MAX {
+            return Err(no);
+        }
+        tracing::debug!("no daemon yet: {no}");
+        Ok(Duration::ZERO)
+    }
+
+    /// The same after a link.
+    fn link_ended(&mut self, told: Told, holds: Holds, lasted: Duration) -> Result<Duration, NoDaemon> {
+        if told == Told::Ready || lasted >= LINK_GOOD_AFTER {
+            *self = Self::default();
+            return Ok(Duration::ZERO);
+        }
+        (self.held, self.absent) = (0, 0);
+        if told == Told::Refused || holds == Holds::Silent {
+            self.mute += 1;
+            if self.mute > LINK_TRIES_MAX {
+                return Err(NoDaemon::Unusable("the daemon refuses, or says nothing; see its log".to_owned()));
+            }
+            return Ok(backoff(self.mute));
+        }
+        // That it began to load says nothing: it may die of just that, again and again.
+        self.early += 1;
+        if self.early >= EARLY_ENDS_MAX {
+            return Err(NoDaemon::Dies(self.early));
+        }
+        Ok(backoff(self.early))
+    }
+}
+
+/// Twice as long each time, up to a bound.
+fn backoff(count: u32) -> Duration {
+    let doublings = count.saturating_sub(1).min(8);
+    RELINK_BACKOFF.saturating_mul(1 << doublings).min(RELINK_BACKOFF_MAX)
+}
+
 impl Shared {
-    /// Follows what a daemon tells until it breaks; true if it told something.
-    async fn follow(&self, link: Arc<Link>) -> bool {
-        let (heard, holds) = self.listen(&link).await;
+    /// Follows what a daemon tells until it breaks.
+    async fn follow(&self, link: Arc<Link>) -> (Told, Holds) {
+        let (told, holds) = self.listen(&link).await;
         link.holds.send_replace(holds);
         self.up.send_if_modified(|up| match up {
             Up::Not => false,
@@ -120,46 +201,45 @@ impl Shared {
                 true
             }
         });
-        if heard {
+        if told >= Told::Something {
             tracing::info!("the link to the daemon broke; it is made anew");
             self.state.send_replace(ModelState::Starting);
         }
-        heard
+        (told, holds)
     }
 
-    /// Whether it told something, and what became of the link.
-    async fn listen(&self, link: &Arc<Link>) -> (bool, Holds) {
+    /// What it told, and what became of the link.
+    async fn listen(&self, link: &Arc<Link>) -> (Told, Holds) {
         let request = self.http.get(format!("{}/v1/events?client={}", link.url, self.name));
         let sent = timeout(EVENT_WAIT, request.bearer_auth(link.token.expose()).send()).await;
         let mut response = match sent {
             Ok(Ok(response)) if response.status().is_success() => response,
             Ok(Ok(response)) => {
                 tracing::warn!("the daemon refused with status {}", response.status().as_u16());
-                return (false, Holds::Ended);
+                return (Told::Refused, Holds::Ended);
             }
-            Ok(Err(_)) => return (false, Holds::Ended),
-            Err(_) => return (false, Holds::Silent),
+            Ok(Err(_)) => return (Told::Nothing, Holds::Ended),
+            Err(_) => return (Told::Refused, Holds::Silent),
         };
-        let (mut parser, mut events, mut heard) = (SseParser::default(), Vec::new(), false);
+        let (mut parser, mut events, mut told) = (SseParser::default(), Vec::new(), Told::Nothing);
         loop {
             // Comments come when there is nothing to tell: a daemon that is silent for so long is gone.
             let bytes = match timeout(EVENT_WAIT, response.chunk()).await {
                 Ok(Ok(Some(bytes))) => bytes,
-                Ok(Ok(None) | Err(_)) => return (heard, Holds::Ended),
-                Err(_) => return (heard, Holds::Silent),
+                Ok(Ok(None) | Err(_)) => return (told, Holds::Ended),
+                Err(_) => return (told, Holds::Silent),
             };
             if parser.push(&bytes, &mut events).is_err() {
-                return (heard, Holds::Ended);
+                return (if told == Told::Nothing { Told::Refused } else { told }, Holds::Ended);
             }
             for event in events.drain(..) {
                 let Ok(event) = serde_json::from_str::<Event>(&event.data) else { continue };
-                heard = true;
-                self.hear(link, event);
+                told = told.max(self.hear(link, event));
             }
         }
     }
 
-    fn hear(&self, link: &Arc<Link>, event: Event) {
+    fn hear(&self, link: &Arc<Link>, event: Event) -> Told {
         let (state, capabilities): (ModelState, Option<Capabilities>) = event.into();
         let waiting = match &state {
             ModelState::Ready { .. } => None,
@@ -172,6 +252,7 @@ impl Shared {
         if let Some(capabilities) = capabilities.or(is_lost.then(Capabilities::none)) {
             *self.capabilities.write().unwrap_or_else(PoisonError::into_inner) = capabilities;
         }
+        let told = if waiting.is_none() { Told::Ready } else { Told::Something };
         let was_broken = matches!(*self.up.borrow(), Up::Broken);
         match waiting {
             None => drop(self.up.send_replace(Up::Ready(Arc::clone(link)))),
@@ -180,6 +261,7 @@ impl Shared {
             Some(why) => drop(self.up.send_replace(Up::Waiting(why))),
         }
         self.state.send_replace(state);
+        told
     }
 }
 

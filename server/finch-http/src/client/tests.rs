@@ -284,11 +284,30 @@ fn token() -> Token {
 
 /// Says one daemon after the other, then that there is none.
 fn ensure(urls: Vec<String>) -> Ensure {
-    let left = Arc::new(Mutex::new(urls.into_iter()));
-    Arc::new(move || {
-        let next = left.lock().unwrap().next();
-        Box::pin(async move { next.map(|url| Link::new(url, token())).ok_or(NoDaemon::NotWanted) })
-    })
+    course(urls.into_iter().map(Ok).collect()).0
+}
+
+/// The same of looks that may find none, and how often it was looked.
+fn course(looks: Vec<Result<String, NoDaemon>>) -> (Ensure, Arc<AtomicUsize>) {
+    let (left, looked) = (Mutex::new(looks.into_iter()), Arc::<AtomicUsize>::default());
+    let count = Arc::clone(&looked);
+    let ensure: Ensure = Arc::new(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        let next = left.lock().unwrap().next().unwrap_or(Err(NoDaemon::NotWanted));
+        Box::pin(async move { next.map(|url| Link::new(url, token())) })
+    });
+    (ensure, looked)
+}
+
+/// Daemons that say this and end.
+async fn short_lives(count: usize, events: &str) -> Vec<String> {
+    let mut urls = Vec::new();
+    for _ in 0..count {
+        let drains = Arc::new(Notify::new());
+        drains.notify_one();
+        urls.push(Fake { events: events.to_owned(), drains: Some(drains), ..Fake::default() }.start().await.0);
+    }
+    urls
 }
 
 async fn whole(mut stream: GenerateStream) -> Result<String, LlmError> {
@@ -397,6 +416,42 @@ async fn a_daemon_that_dies_as_soon_as_it_is_asked_is_given_up() {
     let closed = "http://127.0.0.1:1".to_owned();
     let no = timeout(DEADLINE, daemon.keep_linked(ensure(vec![closed; 9]))).await.unwrap();
     assert!(no.to_string().contains("log"), "{no}");
+}
+
+#[tokio::test]
+async fn a_daemon_that_dies_while_it_loads_is_not_started_for_ever() {
+    let (sender, state) = state_channel();
+    let daemon = client(sender);
+    let urls = short_lives(9, &loading()).await;
+    let (ensure, looked) = course(urls.into_iter().map(Ok).collect());
+    let no = timeout(DEADLINE, daemon.keep_linked(ensure)).await.unwrap();
+    assert_eq!((no, looked.load(Ordering::SeqCst)), (NoDaemon::Dies(3), 3));
+    assert_eq!(*state.borrow(), ModelState::Starting);
+}
+
+#[tokio::test]
+async fn a_daemon_whose_model_was_ready_may_end_as_often_as_it_likes() {
+    let (sender, _state) = state_channel();
+    let daemon = client(sender);
+    let mut urls = short_lives(2, &loading()).await;
+    urls.extend(short_lives(5, &ready()).await);
+    urls.extend(short_lives(2, &loading()).await);
+    let (ensure, looked) = course(urls.into_iter().map(Ok).collect());
+    let no = timeout(DEADLINE, daemon.keep_linked(ensure)).await.unwrap();
+    assert_eq!((no, looked.load(Ordering::SeqCst)), (NoDaemon::NotWanted, 12));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_is_held_up_is_waited_for_as_long_as_that_lasts() {
+    let (sender, _state) = state_channel();
+    let daemon = client(sender);
+    let (ensure, looked) = course(vec![Err(NoDaemon::HeldUp("it does not answer".to_owned())); 20]);
+    let started = tokio::time::Instant::now();
+    assert_eq!(daemon.keep_linked(ensure).await, NoDaemon::NotWanted);
+    assert_eq!(looked.load(Ordering::SeqCst), 23);
+    let waited = started.elapsed();
+    // It is looked less and less often, and at last every five seconds.
+    assert!(waited > Duration::from_secs(80) && waited < Duration::from_secs(100), "{waited:?}");
 }
 
 #[tokio::test]

@@ -168,6 +168,7 @@ async fn without_a_file_or_a_listener_there_is_no_daemon() {
 #[tokio::test]
 async fn a_daemon_is_asked_with_the_token() {
     let (home, nonce) = (tempfile::tempdir().unwrap(), Nonce::new().unwrap());
+    let token = Token::read_or_make(home.path()).unwrap();
     let for_proof = nonce.clone();
     let server = Server::start(|at| {
         Box::new(move |head| {
@@ -183,8 +184,21 @@ async fn a_daemon_is_asked_with_the_token() {
     let dialler = Dialler::new().unwrap();
     let Contact::Daemon(daemon) = dialler.contact(home.path()).await.unwrap() else { panic!("no daemon") };
     assert_eq!(dialler.status(&daemon).await.unwrap()["clients"], 2);
-    let token = Token::read_or_make(home.path()).unwrap();
     assert!(server.heard().contains(&format!("authorization: Bearer {}", token.expose())), "{}", server.heard());
     let refused = dialler.shut_down(&daemon, UnderWay::Finish).await.unwrap_err().to_string();
     assert_eq!(refused, format!("the daemon at {} refuses: 403 not you", server.address));
+}
+
+#[tokio::test]
+async fn a_token_that_is_gone_is_not_made_by_who_asks() {
+    let (home, nonce) = (tempfile::tempdir().unwrap(), Nonce::new().unwrap());
+    let for_proof = nonce.clone();
+    let server = Server::start(|at| {
+        Box::new(move |head| Some(health("finch", PROTOCOL, &for_proof.proof(challenge(head), at))))
+    })
+    .await;
+    write_endpoint(home.path(), server.address, &nonce);
+    let error = Dialler::new().unwrap().contact(home.path()).await.unwrap_err();
+    assert!(error.is_for_want_of_a_token() && error.to_string().contains("token"), "{error}");
+    assert!(!home.path().join("daemon/token").exists(), "the daemon would not know it");
 }

@@ -26,6 +26,23 @@ fn a_token_is_made_once_and_is_the_users_alone() {
 }
 
 #[test]
+fn a_token_that_is_gone_is_written_again_by_who_has_it() {
+    let home = tempfile::tempdir().unwrap();
+    assert!(matches!(Token::read(home.path()), Err(EndpointError::NoToken { .. })));
+    let token = Token::read_or_make(home.path()).unwrap();
+    assert!(!token.restore(home.path()).unwrap(), "it is there");
+    let path = home.path().join(FOLDER).join(TOKEN_FILE);
+    std::fs::remove_file(&path).unwrap();
+    assert!(token.restore(home.path()).unwrap());
+    assert!(Token::read(home.path()).unwrap().is(token.expose()));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
 fn a_broken_token_is_not_taken() {
     for broken in ["", "short", "with a space in the middle of the token itself"] {
         let home = tempfile::tempdir().unwrap();

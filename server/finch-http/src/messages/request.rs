@@ -142,6 +142,10 @@ fn conversation(fields: &mut Fields) -> Result<Vec<Message>, ApiError> {
             _ => return Err(ApiError::invalid(message.path("role"), "has to be user or assistant")),
         }
     }
+    if let Some(Message::Assistant(_)) = messages.last() {
+        let problem = "of the assistant ends the conversation, and an answer that is begun is not gone on with here";
+        return Err(ApiError::unsupported("messages", problem));
+    }
     if messages.len() == before {
         return Err(ApiError::invalid("messages", "has to hold one message with content at least"));
     }
@@ -188,11 +192,11 @@ fn user(blocks: Vec<Fields>, messages: &mut Vec<Message>) -> Result<(), ApiError
                 (_, text) => said.push(Message::User(text)),
             },
             "image" => said.push(Message::Image(image(&mut block)?)),
-            "tool_result" => said.push(Message::ToolResult(tool_result(&mut block)?)),
+            "tool_result" => said.extend(tool_result(&mut block)?),
             other => return Err(unknown(&block, other)),
         }
     }
-    messages.append(&mut said);
+    messages.append(&mut tools::results_first(said));
     Ok(())
 }
 
@@ -213,13 +217,20 @@ fn image(block: &mut Fields) -> Result<finch_llm::Image, ApiError> {
     }
 }
 
-fn tool_result(block: &mut Fields) -> Result<ToolResult, ApiError> {
-    let path = block.path("content");
-    Ok(ToolResult {
-        call_id: block.required_text("tool_use_id")?,
-        text: block.take("content").map_or(Ok(String::new()), |content| text(content, &path))?,
-        is_error: block.flag("is_error")? == Some(true),
-    })
+/// A result, and behind it the pictures in it.
+fn tool_result(block: &mut Fields) -> Result<Vec<Message>, ApiError> {
+    let (path, call_id) = (block.path("content"), block.required_text("tool_use_id")?);
+    let is_error = block.flag("is_error")? == Some(true);
+    let (mut text, mut said) = (String::new(), Vec::new());
+    for mut part in block.take("content").map_or(Ok(Vec::new()), |content| blocks(content, &path))? {
+        match part.required_text("type")?.as_str() {
+            "text" => text.push_str(&part.required_text("text")?),
+            "image" => said.push(Message::Image(image(&mut part)?)),
+            _ => return Err(ApiError::unsupported(part.path("type"), "has to be text or image here")),
+        }
+    }
+    said.insert(0, Message::ToolResult(ToolResult { call_id, text, is_error }));
+    Ok(said)
 }
 
 fn assistant(blocks: Vec<Fields>) -> Result<Answer, ApiError> {

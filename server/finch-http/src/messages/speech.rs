@@ -155,10 +155,14 @@ impl MessageSpeech {
 
 impl Dialect for MessageSpeech {
     fn open(&mut self, by: &Provenance, progress: Progress) -> Vec<Event> {
-        self.by = Some(by.clone());
+        self.known(by);
         let mut message = self.manner.message(&by.model, Vec::new());
         message["usage"] = usage(&progress.usage);
         vec![Event::Named("message_start", json!({"type": "message_start", "message": message}))]
+    }
+
+    fn known(&mut self, by: &Provenance) {
+        self.by = Some(by.clone());
     }
 
     fn say(&mut self, chunk: Chunk) -> Result<Vec<Event>, LlmError> {

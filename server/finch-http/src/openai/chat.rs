@@ -24,6 +24,7 @@ pub(crate) const HARMLESS: &[&str] = &[
     "safety_identifier",
     "prompt_cache_key",
     "prompt_cache_retention",
+    "prompt_cache_options",
     "cache_prompt",
     "keep_alive",
     "reasoning",
@@ -177,7 +178,10 @@ fn message(mut fields: Fields, extension: &Extension, messages: &mut Vec<Message
     match fields.required_text("role")?.as_str() {
         "system" | "developer" => messages.push(Message::System(content::text(fields.require("content")?, &path)?)),
         "user" => messages.extend(content::of_user(fields.require("content")?, &path)?),
-        "assistant" => messages.push(Message::Assistant(assistant(&mut fields)?)),
+        "assistant" => {
+            fields.refuse("prefix", crate::request::fields::is_nothing, "is not gone on with here; leave it out")?;
+            messages.push(Message::Assistant(assistant(&mut fields)?));
+        }
         "tool" => {
             let call_id = fields.required_text("tool_call_id")?;
             let text = fields.take("content").map_or(Ok(String::new()), |content| content::text(content, &path))?;

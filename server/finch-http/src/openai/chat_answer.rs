@@ -83,10 +83,14 @@ impl ChatSpeech {
 
 impl Dialect for ChatSpeech {
     fn open(&mut self, by: &Provenance, progress: Progress) -> Vec<Event> {
-        self.envelope.model.clone_from(&by.model);
-        self.by = Some(by.clone());
+        self.known(by);
         let delta = json!({"role": "assistant", "content": "", "refusal": null});
         vec![self.event(delta, None, Some(&told_so_far(progress)))]
+    }
+
+    fn known(&mut self, by: &Provenance) {
+        self.envelope.model.clone_from(&by.model);
+        self.by = Some(by.clone());
     }
 
     fn say(&mut self, chunk: Chunk) -> Result<Vec<Event>, LlmError> {

@@ -77,7 +77,7 @@ impl CompletionRequest {
     /// As a provider takes it that holds so many tokens.
     pub(crate) fn infill(&self, client: ClientId, origin: Origin, seed: u64, holds_tokens: usize) -> InfillRequest {
         let sampling = self.wishes.sampling(&self.extension, COMPLETION_TOKENS_DEFAULT, seed);
-        let prompt_tokens_max = self.extension.prompt_tokens_max.unwrap_or(holds_tokens.max(1));
+        let prompt_tokens_max = self.extension.prompt_tokens_max.unwrap_or(holds_tokens);
         let around = InfillContext { tokens_max: prompt_tokens_max / 2, ..self.around.clone() };
         InfillRequest {
             client,

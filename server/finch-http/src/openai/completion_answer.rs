@@ -58,10 +58,14 @@ impl CompletionSpeech {
 
 impl Dialect for CompletionSpeech {
     fn open(&mut self, by: &Provenance, progress: Progress) -> Vec<Event> {
-        self.envelope.model.clone_from(&by.model);
-        self.by = Some(by.clone());
+        self.known(by);
         let echo = self.echo.take().unwrap_or_default();
         vec![self.event(&echo, None, Some(&told_so_far(progress)))]
+    }
+
+    fn known(&mut self, by: &Provenance) {
+        self.envelope.model.clone_from(&by.model);
+        self.by = Some(by.clone());
     }
 
     fn say(&mut self, chunk: Chunk) -> Result<Vec<Event>, LlmError> {

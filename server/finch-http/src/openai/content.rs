@@ -1,6 +1,6 @@
 //! The content of messages in OpenAI's APIs: a string, or parts of text and pictures.
 
-use finch_llm::{Image, Message};
+use finch_llm::{Image, Message, ToolResult};
 use serde_json::Value;
 
 use crate::{
@@ -31,7 +31,20 @@ pub(crate) fn of_user(value: Value, path: &str) -> Result<Vec<Message>, ApiError
     Ok(messages)
 }
 
-/// What nobody but a person may show pictures in.
+/// What a tool came to: its text, and behind it the pictures in it.
+pub(crate) fn of_result(value: Value, path: &str, call_id: String) -> Result<Vec<Message>, ApiError> {
+    let (mut text, mut messages) = (String::new(), Vec::new());
+    for part in parts(value, path)? {
+        match part {
+            Part::Text(more) => text.push_str(&more),
+            Part::Picture(image) => messages.push(Message::Image(image)),
+        }
+    }
+    messages.insert(0, Message::ToolResult(ToolResult { call_id, text, is_error: false }));
+    Ok(messages)
+}
+
+/// What may hold no pictures.
 pub(crate) fn text(value: Value, path: &str) -> Result<String, ApiError> {
     let mut text = String::new();
     for part in parts(value, path)? {

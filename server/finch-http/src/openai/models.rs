@@ -4,6 +4,7 @@ use axum::{
     Json,
     extract::{Path, State},
     http::HeaderMap,
+    response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
 
@@ -20,15 +21,19 @@ pub(super) async fn list(State(host): State<Host>, headers: HeaderMap) -> Json<V
     Json(json!({"object": "list", "data": data}))
 }
 
-pub(super) async fn one(
-    State(host): State<Host>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    model::check(&id)?;
+pub(super) async fn one(State(host): State<Host>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    match (find(&host, &id), is_anthropic(&headers)) {
+        (Ok(offer), true) => Json(anthropic(&offer)).into_response(),
+        (Ok(offer), false) => Json(openai(&offer)).into_response(),
+        (Err(error), true) => error.into_anthropic(),
+        (Err(error), false) => error.into_response(),
+    }
+}
+
+fn find(host: &Host, id: &str) -> Result<Offer, ApiError> {
+    model::check(id)?;
     let offer = host.models.offers().into_iter().find(|offer| offer.id == id);
-    let offer = offer.ok_or_else(|| ApiError::model_not_found(&id))?;
-    Ok(Json(if is_anthropic(&headers) { anthropic(&offer) } else { openai(&offer) }))
+    offer.ok_or_else(|| ApiError::model_not_found(id))
 }
 
 fn is_anthropic(headers: &HeaderMap) -> bool {

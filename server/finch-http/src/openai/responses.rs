@@ -25,8 +25,9 @@ use crate::{
         speak::{Dialect as _, speak},
         whole::{Unheard, once_more},
     },
-    counters::{Tally, Watched},
+    counters::Watched,
     error::ApiError,
+    serve::Visit,
     sessions::{ID_PREFIX, Session},
 };
 
@@ -39,9 +40,9 @@ pub(super) fn check(body: Value) -> Result<(), ApiError> {
     ResponseRequest::read(body).map(drop)
 }
 
-async fn create(State(host): State<Host>, tally: Tally, body: Body) -> Result<Response, ApiError> {
+async fn create(State(host): State<Host>, visit: Visit, body: Body) -> Result<Response, ApiError> {
     let request = ResponseRequest::read(answer::body(body)?)?;
-    let asker = Asker::find(&host, tally, &request.model, Task::Chat, &request.extension)?;
+    let asker = Asker::find(&host, visit, &request.model, Task::Chat, &request.extension)?;
     if request.keeping == Keeping::Keep && host.sessions.is_none() {
         return Err(ApiError::unsupported("store", "nothing is kept by this daemon"));
     }

@@ -1,9 +1,9 @@
 //! `logprobs`: how probable each token of an answer was, in OpenAI's two shapes. Pure.
 
-use finch_llm::{ALTERNATIVES_MAX, Provider, ScoredToken, TokenScore};
+use finch_llm::{ALTERNATIVES_MAX, ScoredToken, TokenScore};
 use serde_json::{Map, Value, json};
 
-use crate::{error::ApiError, request::Fields};
+use crate::{answer::Asker, error::ApiError, request::Fields};
 
 /// How improbable a token is told to be at most: JSON knows no infinity.
 const LOG_PROBABILITY_MIN: f32 = -9999.0;
@@ -34,8 +34,8 @@ pub(crate) fn of_a_completion(fields: &mut Fields) -> Result<Option<usize>, ApiE
 }
 
 /// Whether the one who answers can tell.
-pub(crate) fn check(alternatives: Option<usize>, provider: &dyn Provider) -> Result<(), ApiError> {
-    if alternatives.is_some() && !provider.scores_tokens() {
+pub(crate) fn check(alternatives: Option<usize>, asker: &Asker) -> Result<(), ApiError> {
+    if alternatives.is_some() && !asker.provider.scores_tokens(&asker.origin) {
         return Err(ApiError::unsupported("logprobs", "is told by local models alone"));
     }
     Ok(())

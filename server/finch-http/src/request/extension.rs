@@ -1,6 +1,6 @@
 //! finch's own member of a request, `finch`: who asks, how urgent it is, what it is for, and what helps to answer.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 use finch_llm::{ClientId, Excerpt, InfillContext, Lane, Origin, Task};
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub(crate) struct Extension {
     pub(crate) prompt_tokens_max: Option<usize>,
     pub(crate) top_k: Option<usize>,
     pub(crate) unsure_below: f32,
-    pub(crate) failed_calls: Vec<String>,
+    pub(crate) failed_calls: HashSet<String>,
     pub(crate) grammar: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl Default for Extension {
             prompt_tokens_max: None,
             top_k: None,
             unsure_below: 0.0,
-            failed_calls: Vec::new(),
+            failed_calls: HashSet::new(),
             grammar: None,
         }
     }
@@ -87,7 +87,7 @@ impl Extension {
             prompt_tokens_max: wire.prompt_tokens_max,
             top_k: wire.top_k,
             unsure_below: wire.unsure_below,
-            failed_calls: wire.failed_calls,
+            failed_calls: wire.failed_calls.into_iter().collect(),
             grammar: wire.grammar,
         })
     }
@@ -178,7 +178,7 @@ mod tests {
             prompt_tokens_max: Some(512),
             top_k: Some(4),
             unsure_below: 0.25,
-            failed_calls: vec!["c1".to_owned()],
+            failed_calls: HashSet::from(["c1".to_owned()]),
             grammar: Some("start: \"a\"".to_owned()),
         };
         assert_eq!(Extension::read(finch).unwrap(), expected);

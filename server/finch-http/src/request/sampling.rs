@@ -101,10 +101,10 @@ pub(crate) fn stop(fields: &mut Fields, name: &str) -> Result<Vec<String>, ApiEr
 /// Refuses, by name, what no provider here does and what would make another answer.
 pub(crate) fn refuse_others(fields: &mut Fields) -> Result<(), ApiError> {
     const WHY: &str = "is not done here, and without it the answer would be another; leave it out";
-    for name in ["frequency_penalty", "presence_penalty", "logit_bias", "min_p", "typical_p", "mirostat"] {
+    for name in ["frequency_penalty", "presence_penalty", "logit_bias", "min_p", "mirostat"] {
         fields.refuse(name, fields::is_nothing, WHY)?;
     }
-    for name in ["repeat_penalty", "repetition_penalty"] {
+    for name in ["repeat_penalty", "repetition_penalty", "typical_p"] {
         fields.refuse(name, fields::is_one, WHY)?;
     }
     for name in ["logprobs", "top_logprobs"] {

@@ -1,6 +1,6 @@
 //! Tools that a request offers to the model: what every dialect says of them, each in its own words.
 
-use finch_llm::{ToolChoice, ToolSpec};
+use finch_llm::{Message, ToolChoice, ToolSpec};
 use serde_json::{Value, json};
 
 use crate::{
@@ -49,4 +49,22 @@ pub(crate) fn check(tools: &[ToolSpec], choice: &ToolChoice) -> Result<(), ApiEr
         ToolChoice::Tool(name) => tools.iter().any(|tool| tool.name == *name),
     };
     if is_known { Ok(()) } else { Err(ApiError::invalid("tool_choice", "asks for a tool that is not among the tools")) }
+}
+
+/// Puts the results of calls together, and the pictures in them behind the last of them.
+pub(crate) fn results_first(messages: Vec<Message>) -> Vec<Message> {
+    let (mut ordered, mut pictures) = (Vec::with_capacity(messages.len()), Vec::new());
+    for message in messages {
+        let is_behind_results = matches!(ordered.last(), Some(Message::ToolResult(_)));
+        match message {
+            Message::Image(_) if is_behind_results => pictures.push(message),
+            Message::ToolResult(_) => ordered.push(message),
+            other => {
+                ordered.append(&mut pictures);
+                ordered.push(other);
+            }
+        }
+    }
+    ordered.append(&mut pictures);
+    ordered
 }

@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use finch_llm::ClientId;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -22,8 +23,10 @@ use super::held::hold;
 use super::places::Place;
 use super::presence::There;
 use super::refusal::Refusal;
+use super::visit::Visit;
 use super::{body, guard};
 use crate::Host;
+use crate::answer::fresh_id;
 use crate::counters::Tally;
 use crate::limits::{CLIENT_CHARS_MAX, LOGGED_PATH_BYTES_MAX, RETRY_AFTER};
 
@@ -48,11 +51,8 @@ pub(super) async fn pass(State((host, desk)): State<(Host, Arc<Desk>)>, request:
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let tally = Tally::new(&desk.counters);
-    let (mut response, admitted) = match admit(&host, &desk, request).await {
-        Ok((mut request, admitted)) => {
-            request.extensions_mut().insert(tally.clone());
-            (next.run(request).await, admitted)
-        }
+    let (mut response, admitted) = match admit(&host, &desk, &tally, request).await {
+        Ok((request, admitted)) => (next.run(request).await, admitted),
         Err(refusal) => {
             desk.counters.refused(refusal.code);
             tracing::debug!(code = refusal.code, path = ?shown(&path), "refused");
@@ -69,6 +69,11 @@ pub(super) async fn pass(State((host, desk)): State<(Host, Arc<Desk>)>, request:
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // What the answer can be asked about by, as either API calls it.
+    if let Some(id) = fresh_id("req_").ok().and_then(|id| HeaderValue::from_str(&id).ok()) {
+        headers.insert("request-id", id.clone());
+        headers.insert("x-request-id", id);
+    }
     hold(response, (admitted, tally))
 }
 
@@ -77,8 +82,8 @@ fn shown(text: &str) -> &str {
     &text[..text.floor_char_boundary(LOGGED_PATH_BYTES_MAX)]
 }
 
-async fn admit(host: &Host, desk: &Arc<Desk>, request: Request) -> Result<(Request, Admitted), Refusal> {
-    let (parts, body) = request.into_parts();
+async fn admit(host: &Host, desk: &Arc<Desk>, tally: &Tally, request: Request) -> Result<(Request, Admitted), Refusal> {
+    let (mut parts, body) = request.into_parts();
     let Some(connection) = parts.extensions.get::<Arc<Connection>>() else {
         return Err(Refusal::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -101,13 +106,15 @@ async fn admit(host: &Host, desk: &Arc<Desk>, request: Request) -> Result<(Reque
     } else {
         body::read(&parts.headers, body, &desk.room).await?
     };
-    let place = generates(&parts).then(|| desk.places.take(client(&parts, &whole.bytes))).map(|place| {
+    let caller = client(&parts, &whole.bytes);
+    let place = generates(&parts).then(|| desk.places.take(caller.clone())).map(|place| {
         place.ok_or_else(|| {
             let message = "too many requests are under way; try again in a moment";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", message).retry_after(RETRY_AFTER)
         })
     });
     let admitted = Admitted { _there: there, _room: whole.room, _place: place.transpose()? };
+    parts.extensions.insert(Visit { tally: tally.clone(), caller: ClientId::new(caller) });
     Ok((Request::from_parts(parts, Body::from(whole.bytes)), admitted))
 }
 

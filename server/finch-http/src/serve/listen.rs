@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connection;
 use super::desk::Desk;
-use crate::limits::{ACCEPT_RETRY, CONNECTIONS_MAX};
+use crate::limits::{ACCEPT_RETRY, CONNECTIONS_MAX, STRANGER_GRACE};
 
 /// What a client is told for whom there is no place.
 const FULL: &[u8] =
@@ -35,7 +35,9 @@ pub(super) async fn accept(
                 if !std::mem::replace(&mut is_short, true) {
                     tracing::warn!(%error, "no connection can be accepted now");
                 }
-                desk.seats.evict();
+                // The system says so too when nobody waits for the file that the last one got, so that one is given
+                // the moment in which an honest client shows its token.
+                desk.seats.evict(STRANGER_GRACE);
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }

@@ -7,6 +7,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
+use crate::error;
+
 /// Anthropic's clients look for an error one level further out.
 const ANTHROPIC: &str = "/v1/messages";
 
@@ -37,18 +39,11 @@ impl Refusal {
 
     /// The answer to a request for that path.
     pub(crate) fn answer(&self, path: &str) -> Response {
-        let kind = match self.status {
-            StatusCode::UNAUTHORIZED => "authentication_error",
-            StatusCode::FORBIDDEN => "permission_error",
-            StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
-            status if status.is_server_error() => "server_error",
-            _ => "invalid_request_error",
-        };
-        let error = json!({"message": self.message, "type": kind, "param": null, "code": self.code});
+        let of = |kind: &str| json!({"message": self.message, "type": kind, "param": null, "code": self.code});
         let body = if path.starts_with(ANTHROPIC) {
-            json!({"type": "error", "error": error})
+            json!({"type": "error", "error": of(error::anthropic_type(self.status))})
         } else {
-            json!({"error": error})
+            json!({"error": of(error::openai_type(self.status))})
         };
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();

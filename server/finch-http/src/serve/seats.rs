@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +20,8 @@ pub(crate) struct Seats {
 
 #[derive(Debug, Default)]
 struct Taken {
-    /// By age.
-    strangers: BTreeMap<u64, CancellationToken>,
+    /// By age, with the time of their arrival.
+    strangers: BTreeMap<u64, (Instant, CancellationToken)>,
     known: usize,
     next: u64,
 }
@@ -40,17 +41,17 @@ impl Seats {
     pub(crate) fn take(self: &Arc<Self>) -> Option<Seat> {
         let mut taken = self.taken();
         if taken.strangers.len() >= STRANGERS_MAX || taken.total() >= CONNECTIONS_MAX {
-            taken.evict().then_some(())?;
+            taken.evict(Duration::ZERO).then_some(())?;
         }
         let (number, evicted) = (taken.next, CancellationToken::new());
         taken.next += 1;
-        taken.strangers.insert(number, evicted.clone());
+        taken.strangers.insert(number, (Instant::now(), evicted.clone()));
         Some(Seat { seats: Arc::clone(self), number, is_known: AtomicBool::new(false), evicted })
     }
 
-    /// Closes the oldest stranger's connection, if there is one.
-    pub(crate) fn evict(&self) -> bool {
-        self.taken().evict()
+    /// Closes the oldest stranger's connection, if there is one that has been here for so long.
+    pub(crate) fn evict(&self, after: Duration) -> bool {
+        self.taken().evict(after)
     }
 
     /// Connections that there are.
@@ -68,9 +69,9 @@ impl Taken {
         self.strangers.len() + self.known
     }
 
-    fn evict(&mut self) -> bool {
-        let oldest = self.strangers.pop_first();
-        oldest.map(|(_, evicted)| evicted.cancel()).is_some()
+    fn evict(&mut self, after: Duration) -> bool {
+        let oldest = self.strangers.first_entry().filter(|oldest| oldest.get().0.elapsed() >= after);
+        oldest.map(|oldest| oldest.remove().1.cancel()).is_some()
     }
 }
 
@@ -122,6 +123,17 @@ mod tests {
         assert_eq!(seats.total(), 1);
         drop(client);
         assert_eq!(seats.total(), 0);
+    }
+
+    #[test]
+    fn who_has_just_come_is_not_sent_away_for_nobody() {
+        let seats = Arc::new(Seats::default());
+        let stranger = seats.take().unwrap();
+        assert!(!seats.evict(Duration::from_secs(3600)));
+        assert!(!stranger.evicted.is_cancelled());
+        assert!(seats.evict(Duration::ZERO));
+        assert!(stranger.evicted.is_cancelled());
+        assert!(!seats.evict(Duration::ZERO));
     }
 
     #[test]

@@ -90,6 +90,15 @@ impl Assembly {
         Ok(())
     }
 
+    /// The answer ends where it is, at a stop text that the server does not know. What was generated is reckoned unless
+    /// the server has said so.
+    pub(crate) fn ends_at_a_stop(&mut self, generated_tokens: usize) {
+        self.calls.clear();
+        self.usage.generated_tokens = self.usage.generated_tokens.max(generated_tokens);
+        self.reason = Some(StopReason::StopText);
+        self.has_ended = true;
+    }
+
     /// The last chunks of an answer that has ended well: whole calls, then `Done`.
     ///
     /// A call that was cut off with the answer is left out. One whose arguments are no JSON although the model ended it

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Capabilities, GenerateRequest, GenerateStream, InfillRequest, Lane, LlmError, Message, Origin, OutputFormat,
-    Provider, ProviderId, history, limits, redact, retry::Patience, stream,
+    Provider, ProviderId, history, limits, redact, retry::Patience, stop::StopMatcher, stream,
 };
 
 /// Whether the model is asked to think before it answers. Some think unasked.
@@ -183,6 +183,7 @@ impl CloudProvider {
         thinking: Thinking,
         patience: Patience,
         at: Option<String>,
+        stops: StopMatcher,
     ) -> GenerateStream {
         let request = self.prepared(request);
         let model = self.spec.model.as_str();
@@ -196,7 +197,7 @@ impl CloudProvider {
         let (tokens_max, number) = (self.spec.context_tokens_max, self.answers.fetch_add(1, Ordering::Relaxed));
         let origin = request.origin.clone();
         let reader = Box::new(move || {
-            let reader = Reader::of_chat(dialect, &request, tokens_max, number);
+            let reader = Reader::of_chat(dialect, &request, tokens_max, number).stopping(stops.clone());
             match &at {
                 Some(prefix) => reader.peeling(prefix),
                 None => reader,
@@ -235,12 +236,12 @@ impl Provider for CloudProvider {
         if matches!(request.output, OutputFormat::Grammar(_)) {
             return self.refused("it cannot be bound to a grammar");
         }
-        self.converse(
-            request,
-            self.spec.thinking,
-            Patience { total: limits::CHAT_PATIENCE, tries: limits::TRIES_MAX },
-            None,
-        )
+        let stops = match StopMatcher::new(&request.sampling.stop) {
+            Ok(stops) => stops,
+            Err(error) => return self.refused(&error.to_string()),
+        };
+        let patience = Patience { total: limits::CHAT_PATIENCE, tries: limits::TRIES_MAX };
+        self.converse(request, self.spec.thinking, patience, None, stops)
     }
 
     fn infill(&self, mut request: InfillRequest) -> GenerateStream {
@@ -261,13 +262,17 @@ impl Provider for CloudProvider {
                 excerpt.text = redact::redact(&excerpt.text).into();
             }
         }
+        let stops = match StopMatcher::new(&request.sampling.stop) {
+            Ok(stops) => stops,
+            Err(error) => return self.refused(&error.to_string()),
+        };
         let patience = Patience { total: limits::INFILL_PATIENCE, tries: limits::INFILL_TRIES };
         let Some(path) = path else {
-            return self.converse(fill::question(&request), Thinking::Off, patience, Some(request.prefix));
+            return self.converse(fill::question(&request), Thinking::Off, patience, Some(request.prefix), stops);
         };
         let body = openai::infill(&request, &self.spec.model, &self.quirks());
         let tokens_max = self.spec.context_tokens_max;
-        let reader = Box::new(move || Reader::of_infill(tokens_max));
+        let reader = Box::new(move || Reader::of_infill(tokens_max).stopping(stops.clone()));
         self.start(request.origin, &path, &body, patience, reader)
     }
 }

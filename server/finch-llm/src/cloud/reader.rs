@@ -3,7 +3,12 @@
 //! Pure. A stream that merely stops is a failure: nothing that was held back for its end goes out.
 
 use super::{assembly::Assembly, claude, fill::Peeler, gemini, openai, service::Dialect};
-use crate::{Chunk, GenerateRequest, Kept, LlmError, Timings, Usage, sse::SseEvent};
+use crate::{
+    Chunk, GenerateRequest, Kept, LlmError, Timings, Usage,
+    limits::BYTES_PER_TOKEN,
+    sse::SseEvent,
+    stop::{Passed, StopMatcher},
+};
 
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -12,6 +17,10 @@ pub(crate) struct Reader {
     tokens_max: usize,
     /// Text at a cursor, from a conversation.
     peeler: Option<Peeler>,
+    /// Services take a few stop texts or none, and some say them: the answer ends here in any case.
+    stops: Option<StopMatcher>,
+    has_stopped: bool,
+    text_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -29,16 +38,38 @@ impl Reader {
             Dialect::Claude => Tongue::Claude(claude::Reader::new(request)),
             Dialect::Gemini => Tongue::Gemini,
         };
-        Self { tongue, answer: Assembly::new(number), tokens_max, peeler: None }
+        Self {
+            tongue,
+            answer: Assembly::new(number),
+            tokens_max,
+            peeler: None,
+            stops: None,
+            has_stopped: false,
+            text_bytes: 0,
+        }
     }
 
     pub(crate) fn of_infill(tokens_max: usize) -> Self {
-        Self { tongue: Tongue::OpenAi, answer: Assembly::default(), tokens_max, peeler: None }
+        let answer = Assembly::default();
+        Self {
+            tongue: Tongue::OpenAi,
+            answer,
+            tokens_max,
+            peeler: None,
+            stops: None,
+            has_stopped: false,
+            text_bytes: 0,
+        }
     }
 
     /// The same for text at a cursor behind `prefix`.
     pub(crate) fn peeling(self, prefix: &str) -> Self {
         Self { peeler: Some(Peeler::new(prefix)), ..self }
+    }
+
+    /// The same, up to the first stop text.
+    pub(crate) fn stopping(self, stops: StopMatcher) -> Self {
+        Self { stops: Some(stops), ..self }
     }
 
     /// Takes one event in and returns what may go out already.
@@ -55,7 +86,37 @@ impl Reader {
         if let Some(peeler) = &mut self.peeler {
             chunks = chunks.into_iter().filter_map(|chunk| peeled(peeler, chunk)).collect();
         }
-        Ok(chunks)
+        Ok(self.up_to_a_stop(chunks))
+    }
+
+    fn up_to_a_stop(&mut self, chunks: Vec<Chunk>) -> Vec<Chunk> {
+        let mut passed = Vec::new();
+        for chunk in chunks {
+            match chunk {
+                _ if self.has_stopped => break,
+                Chunk::Text(text) => {
+                    passed.extend(Some(self.before_a_stop(text)).filter(|text| !text.is_empty()).map(Chunk::Text))
+                }
+                other => passed.push(other),
+            }
+        }
+        passed
+    }
+
+    fn before_a_stop(&mut self, text: String) -> String {
+        let Some(stops) = &mut self.stops else { return text };
+        let text = match stops.push(&text) {
+            Passed::Text(text) => text,
+            Passed::Stopped(text) => {
+                self.has_stopped = true;
+                text
+            }
+        };
+        self.text_bytes += text.len();
+        if self.has_stopped {
+            self.answer.ends_at_a_stop(self.text_bytes.div_ceil(BYTES_PER_TOKEN));
+        }
+        text
     }
 
     /// Nothing more is to be read.
@@ -81,15 +142,26 @@ impl Reader {
         if !self.may_end() {
             return Err(LlmError::Unavailable { reason: "the stream ended before the answer did".to_owned() });
         }
+        let rest = Some(self.rest()).filter(|rest| !rest.is_empty());
         let mut chunks = self.answer.finish(timings)?;
         if let Some(peeler) = &mut self.peeler {
             chunks = chunks.into_iter().filter_map(|chunk| peeled(peeler, chunk)).collect();
-            let rest = peeler.finish();
-            if !rest.is_empty() {
-                chunks.insert(chunks.len().saturating_sub(1), Chunk::Text(rest));
-            }
         }
+        chunks.splice(0..0, rest.map(Chunk::Text));
         Ok((chunks, self.answer.kept))
+    }
+
+    /// Text that was held back and belongs to the answer.
+    fn rest(&mut self) -> String {
+        let peeled = self.peeler.as_mut().map(Peeler::finish).unwrap_or_default();
+        if self.has_stopped {
+            return String::new();
+        }
+        let mut rest = self.before_a_stop(peeled);
+        if let (false, Some(stops)) = (self.has_stopped, &mut self.stops) {
+            rest.push_str(&stops.finish());
+        }
+        rest
     }
 }
 

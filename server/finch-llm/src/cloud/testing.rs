@@ -6,6 +6,7 @@ use super::{reader::Reader, service::Dialect};
 use crate::{
     Chunk, ClientId, GenerateRequest, Kept, Lane, LlmError, Message, Timings,
     sse::{SseParser, SseTooLong},
+    stop::StopMatcher,
 };
 
 pub(crate) fn request(messages: Vec<Message>) -> GenerateRequest {
@@ -18,7 +19,8 @@ pub(crate) fn replay(
     request: &GenerateRequest,
     pieces: &[&[u8]],
 ) -> Result<(Vec<Chunk>, Vec<Kept>), LlmError> {
-    let mut reader = Reader::of_chat(dialect, request, 8192, 1);
+    let stops = StopMatcher::new(&request.sampling.stop).unwrap();
+    let mut reader = Reader::of_chat(dialect, request, 8192, 1).stopping(stops);
     let (mut parser, mut events, mut chunks) = (SseParser::default(), Vec::new(), Vec::new());
     let too_long = |SseTooLong| LlmError::Protocol { reason: "too long".to_owned() };
     for piece in pieces {

@@ -61,6 +61,14 @@ impl Provider for Scripted {
         self.stream()
     }
 
+    fn scores_tokens(&self, _: &Origin) -> bool {
+        self.id == "here"
+    }
+
+    fn tokens_of(&self, _: &Origin, text: &str) -> Option<usize> {
+        (self.id == "here").then_some(text.len())
+    }
+
     fn infill(&self, _: InfillRequest) -> GenerateStream {
         self.stream()
     }
@@ -310,4 +318,25 @@ async fn other_settings_hold_from_the_next_request() {
     let listed = Listed { provider, place: Place::ThisMachine, cost: 0.0 };
     rig.router.reconfigure(Setup { providers: vec![listed], terms: Arc::new(terms), hedge: Hedge::Never });
     assert_eq!(read(rig.router.generate(chat())).await.0, "b");
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_named_provider_is_its_own() {
+    let Rig { router, asked, .. } =
+        rig(&[("here", Acts::Says(0)), ("far", Acts::Says(0))], Policy::LocalFirst, Consent::Given);
+    let named = Origin { named: Some(ProviderId::new("far")), ..origin() };
+    assert_eq!(router.provenance_for(&origin()).provider.as_str(), "here");
+    assert_eq!(router.provenance_for(&named).provider.as_str(), "far");
+    assert_eq!((router.tokens_of(&origin(), "four"), router.tokens_of(&named, "four")), (Some(4), None));
+    assert_eq!((router.scores_tokens(&origin()), router.scores_tokens(&named)), (true, false));
+    let scored = |origin: Origin| {
+        let mut request = infill(origin);
+        request.sampling.alternatives = Some(0);
+        request
+    };
+    let refused = router.infill(scored(named)).next().await.unwrap().unwrap_err();
+    assert!(matches!(refused, LlmError::Refused { .. }), "{refused}");
+    assert!(asked.lock().unwrap().is_empty());
+    assert!(router.infill(scored(origin())).next().await.unwrap().is_ok());
+    assert_eq!(*asked.lock().unwrap(), ["here"]);
 }

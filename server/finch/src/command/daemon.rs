@@ -44,7 +44,16 @@ fn start(surroundings: &Surroundings) -> Result<Exit> {
 
 fn stop(under_way: UnderWay) -> Result<Exit> {
     match super::runtime()?.block_on(stop::stop(&surroundings::home()?, under_way))? {
-        Stopped::Ended { url } => print(&format!("stopped: {url}\n"))?,
+        Stopped::Ended { url, editors } => {
+            print(&format!("stopped: {url}\n"))?;
+            match editors {
+                0 => {}
+                1 => say("1 editor is open and starts it again, unless daemon.auto_spawn was false when it began"),
+                _ => say(&format!(
+                    "{editors} editors are open and start it again, unless daemon.auto_spawn was false when they began"
+                )),
+            }
+        }
         Stopped::NoneRan => print("no daemon runs\n")?,
     }
     Ok(Exit::Done)
@@ -59,6 +68,7 @@ fn status(arguments: &cli::Json) -> Result<Exit> {
                 let status = dialler.status(&daemon).await?;
                 Ok((daemon, status))
             }
+            Contact::None if start::is_held(&home)? => Err(start::BEGINS_OR_ENDS.to_owned()),
             Contact::None => Err("no daemon runs".to_owned()),
             Contact::Stranger { address } => {
                 Err(format!("no daemon runs: whoever listens at {address} is not the one that its file tells of"))

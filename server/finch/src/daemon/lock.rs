@@ -50,6 +50,21 @@ pub(crate) fn is_free(home: &Path, name: &str) -> Result<bool> {
     Ok(Lock::take(home, name)?.is_some())
 }
 
+/// Whether somebody has the lock. Makes nothing, so that who only wants to tell leaves no file behind.
+pub(crate) fn is_held(home: &Path, name: &str) -> Result<bool> {
+    let path = home.join(FOLDER).join(name);
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened.with_context(|| format!("opening {}", path.display()))?,
+    };
+    // Shared, so that those who look are not taken for one who has it.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {}", path.display())),
+    }
+}
+
 /// The folder of the daemon's files, which is the user's alone.
 pub(super) fn folder(home: &Path) -> Result<PathBuf> {
     let folder = home.join(FOLDER);
@@ -83,7 +98,7 @@ fn is_same(_one: &std::fs::Metadata, _other: &std::fs::Metadata) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{LIFE, Lock, STARTING, is_free};
+    use super::{LIFE, Lock, STARTING, is_free, is_held};
 
     #[test]
     fn one_holds_a_lock_and_a_file_that_is_left_holds_nothing() {
@@ -94,6 +109,16 @@ mod tests {
         drop(lock);
         assert!(home.path().join("daemon").join(LIFE).is_file(), "the file stays");
         assert!(is_free(home.path(), LIFE).unwrap());
+    }
+
+    #[test]
+    fn who_looks_whether_a_lock_is_held_makes_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(!is_held(home.path(), LIFE).unwrap() && !home.path().join("daemon").exists());
+        let lock = Lock::take(home.path(), LIFE).unwrap().unwrap();
+        assert!(is_held(home.path(), LIFE).unwrap() && !is_held(home.path(), STARTING).unwrap());
+        drop(lock);
+        assert!(!is_held(home.path(), LIFE).unwrap());
     }
 
     #[test]

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use finch_http::endpoint::{Endpoint, Nonce, Token};
+use finch_http::contact::Contact;
+use finch_http::endpoint::{ENDPOINT_FILE, Endpoint, EndpointError, Nonce, TOKEN_FILE, Token};
 use finch_http::{Ended, Host, Sessions};
 use finch_llm::Provider;
 use finch_llm::router::Router;
@@ -22,6 +23,7 @@ use super::log::Log;
 use super::models::Shelf;
 use super::port;
 use super::settings::Settings;
+use super::start::{self, BEGINS_OR_ENDS};
 use crate::Exit;
 use crate::cli::Global;
 use crate::clouds::Stop;
@@ -44,7 +46,7 @@ pub(crate) enum Says {
 /// Is the daemon of this FINCH_HOME, unless there is one, until it is told to end or nobody was there for long.
 pub(crate) fn run(global: &Global, says: Says) -> Result<Exit> {
     let home = surroundings::home()?;
-    let Some(lock) = take_lock(&home)? else { return Ok(already(&home, says)) };
+    let Some(lock) = take_lock(&home)? else { return already(&home, says) };
     match says {
         Says::Here => crate::log_to(std::io::stderr, level(global)),
         Says::ToFile => crate::log_to(Log::open(&home)?, level(global)),
@@ -68,15 +70,28 @@ fn take_lock(home: &Path) -> Result<Option<Lock>> {
     }
 }
 
-/// Another daemon serves this FINCH_HOME, and that is as good.
-fn already(home: &Path, says: Says) -> Exit {
-    if says == Says::Here {
-        match Endpoint::read(home) {
-            Ok(Some(Endpoint { url, pid, .. })) => say(&format!("a daemon runs already: {url}, process {pid}")),
-            Ok(None) | Err(_) => say("a daemon runs already, and is just beginning or ending"),
-        }
+/// Another daemon serves this FINCH_HOME, and that is as good; but one that nobody can ask may be about to end.
+fn already(home: &Path, says: Says) -> Result<Exit> {
+    if says == Says::ToFile {
+        // Who started this one looks for itself.
+        return Ok(Exit::Done);
     }
-    Exit::Done
+    let (_, contact) = crate::command::runtime()?.block_on(start::find(home))?;
+    Ok(match contact {
+        Contact::Daemon(daemon) | Contact::Other(daemon) => {
+            let Endpoint { url, pid, .. } = &daemon.endpoint;
+            say(&format!("a daemon runs already: {url}, process {pid}"));
+            Exit::Done
+        }
+        Contact::None | Contact::Stranger { .. } => {
+            say(&format!("{BEGINS_OR_ENDS}; try again in a moment"));
+            Exit::Failed
+        }
+        Contact::Silent { address } => {
+            say(&format!("a daemon runs already, and does not answer at {address}; it ends, or is held up"));
+            Exit::Failed
+        }
+    })
 }
 
 fn level(global: &Global) -> LevelFilter {
@@ -88,8 +103,8 @@ async fn live(surroundings: Surroundings, lock: Lock) -> Result<Exit> {
     // From here on it can be told to end, and ends in order.
     let mut signals = Signals::listen()?;
     let listener = port::bind(surroundings.config.daemon.port).await?;
-    let place = Place::take(&home, &listener)?;
     let token = Token::read_or_make(&home)?;
+    let place = Place::take(&home, &listener, token.clone())?;
     place.write()?;
     announce(&place.endpoint)?;
 
@@ -102,7 +117,7 @@ async fn live(surroundings: Surroundings, lock: Lock) -> Result<Exit> {
     };
     let ended = tokio::select! {
         ended = finch_http::serve(listener, host, stop) => Some(ended),
-        () = signals.twice(&told, &lock) => None,
+        () = signals.twice(&told, &lock, &place) => None,
     };
     place.leave();
     keeps.close();
@@ -185,11 +200,12 @@ fn compose(surroundings: &Surroundings, token: Token, nonce: Nonce) -> Result<(H
 struct Place {
     endpoint: Endpoint,
     nonce: Nonce,
+    token: Token,
     home: PathBuf,
 }
 
 impl Place {
-    fn take(home: &Path, listener: &TcpListener) -> Result<Self> {
+    fn take(home: &Path, listener: &TcpListener, token: Token) -> Result<Self> {
         let (nonce, address) = (Nonce::new()?, listener.local_addr().context("reading where it listens")?);
         let endpoint = Endpoint {
             url: format!("http://{address}"),
@@ -197,11 +213,24 @@ impl Place {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             nonce: nonce.clone(),
         };
-        Ok(Self { endpoint, nonce, home: home.to_owned() })
+        Ok(Self { endpoint, nonce, token, home: home.to_owned() })
     }
 
     fn write(&self) -> Result<()> {
         Ok(self.endpoint.write(&self.home)?)
+    }
+
+    /// Writes anew what somebody removed: without it nobody finds this daemon, and nobody may take its place.
+    fn mend(&self) {
+        let is_gone = matches!(Endpoint::read(&self.home), Ok(None) | Err(EndpointError::Broken { .. }));
+        let endpoint = if is_gone { self.endpoint.write(&self.home).map(|()| true) } else { Ok(false) };
+        for (name, written) in [(ENDPOINT_FILE, endpoint), (TOKEN_FILE, self.token.restore(&self.home))] {
+            match written {
+                Ok(true) => tracing::warn!("{name} was gone, and is written anew"),
+                Ok(false) => {}
+                Err(error) => tracing::warn!("{name} is gone: {error}"),
+            }
+        }
     }
 
     /// Removes the file, if it is still this daemon's.
@@ -252,11 +281,11 @@ impl Signals {
     }
 
     /// Returns at the second signal; the first is told. A lock that is worth nothing any more is like the first.
-    async fn twice(&mut self, told: &watch::Sender<u32>, lock: &Lock) {
+    async fn twice(&mut self, told: &watch::Sender<u32>, lock: &Lock, place: &Place) {
         loop {
             tokio::select! {
                 () = self.once() => {}
-                () = lost(lock), if *told.borrow() == 0 => {
+                () = lost(lock, place), if *told.borrow() == 0 => {
                     tracing::warn!("the folder of the daemon's files is gone or another one, so this daemon ends");
                 }
             }
@@ -269,9 +298,10 @@ impl Signals {
     }
 }
 
-/// Waits until the lock is not the one any more that others ask for.
-async fn lost(lock: &Lock) {
+/// Waits until the lock is not the one any more that others ask for, and looks after the files by which they find it.
+async fn lost(lock: &Lock, place: &Place) {
     while lock.stands() {
+        place.mend();
         tokio::time::sleep(LOCK_LOOK_PAUSE).await;
     }
 }

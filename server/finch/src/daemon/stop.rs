@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use anyhow::{Result, bail};
 use finch_http::contact::{Contact, ContactError, Dialler, Proven, UnderWay};
-use finch_http::endpoint::Endpoint;
+use finch_http::endpoint::{Endpoint, PROTOCOL};
 
 use super::lock::{self, LIFE};
 use crate::limits::{CUT_WAIT, DAEMON_LOOK_PAUSE, STOP_WAIT};
@@ -15,8 +15,8 @@ use crate::limits::{CUT_WAIT, DAEMON_LOOK_PAUSE, STOP_WAIT};
 /// How the wish that none runs came true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stopped {
-    /// It ran, there.
-    Ended { url: String },
+    /// It ran, there, and so many editors were open that asked it.
+    Ended { url: String, editors: usize },
     /// None ran.
     NoneRan,
 }
@@ -25,14 +25,18 @@ pub(crate) enum Stopped {
 pub(crate) async fn stop(home: &Path, under_way: UnderWay) -> Result<Stopped> {
     let (dialler, until) = (Dialler::new()?, Instant::now() + STOP_WAIT);
     loop {
-        let why = match dialler.contact(home).await? {
-            Contact::Daemon(daemon) | Contact::Other(daemon) => {
+        let why = match dialler.contact(home).await {
+            Ok(Contact::Daemon(daemon) | Contact::Other(daemon)) => {
+                let editors = editors(&dialler, &daemon).await;
                 end(&dialler, home, &daemon, under_way).await?;
-                return Ok(Stopped::Ended { url: daemon.endpoint.url });
+                return Ok(Stopped::Ended { url: daemon.endpoint.url, editors });
             }
-            Contact::None => "it is just beginning or ending".to_owned(),
-            Contact::Stranger { address } => format!("whoever listens at {address} is not it"),
-            Contact::Silent { address } => format!("it does not answer at {address}"),
+            Ok(Contact::None) => "it is just beginning or ending".to_owned(),
+            Ok(Contact::Stranger { address }) => format!("whoever listens at {address} is not it"),
+            Ok(Contact::Silent { address }) => format!("it does not answer at {address}"),
+            // It writes its token anew.
+            Err(error) if error.is_for_want_of_a_token() => error.to_string(),
+            Err(error) => return Err(error.into()),
         };
         // A daemon that begins or ends is there in a moment, or gone.
         if lock::is_free(home, LIFE)? {
@@ -43,6 +47,17 @@ pub(crate) async fn stop(home: &Path, under_way: UnderWay) -> Result<Stopped> {
         }
         tokio::time::sleep(DAEMON_LOOK_PAUSE).await;
     }
+}
+
+/// How many editors are linked to it, as far as it says so.
+async fn editors(dialler: &Dialler, daemon: &Proven) -> usize {
+    // What another version says is not known, and it is to end whatever it says.
+    if daemon.health.protocol != PROTOCOL {
+        return 0;
+    }
+    let status = dialler.status(daemon).await.unwrap_or_default();
+    let clients = status["clients"].as_array().into_iter().flatten();
+    clients.filter(|name| name.as_str().is_some_and(|name| name.starts_with("lsp-"))).count()
 }
 
 /// Tells this daemon to end, and waits until it has.

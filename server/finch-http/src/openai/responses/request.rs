@@ -2,9 +2,7 @@
 //!
 //! The part that clients use: text, pictures, functions, forms of answers, and going on from an answer that was kept.
 
-use finch_llm::{
-    Answer, ClientId, GenerateRequest, Message, Origin, OutputFormat, ToolCall, ToolChoice, ToolResult, ToolSpec,
-};
+use finch_llm::{Answer, ClientId, GenerateRequest, Message, Origin, OutputFormat, ToolCall, ToolChoice, ToolSpec};
 use serde_json::{Value, json};
 
 use crate::{
@@ -199,7 +197,7 @@ fn messages(items: &[Value], path: &str) -> Result<Vec<Message>, ApiError> {
     for (index, item) in items.iter().enumerate() {
         read_item(Fields::of(item.clone(), format!("{path}[{index}]"))?, &mut messages)?;
     }
-    Ok(messages)
+    Ok(tools::results_first(messages))
 }
 
 fn read_item(mut item: Fields, messages: &mut Vec<Message>) -> Result<(), ApiError> {
@@ -220,8 +218,7 @@ fn read_item(mut item: Fields, messages: &mut Vec<Message>) -> Result<(), ApiErr
         "function_call_output" => {
             let path = item.path("output");
             let call_id = item.required_text("call_id")?;
-            let text = content::text(item.require("output")?, &path)?;
-            messages.push(Message::ToolResult(ToolResult { call_id, text, is_error: false }));
+            messages.extend(content::of_result(item.require("output")?, &path, call_id)?);
         }
         // A client sends back what it was told of a model's thoughts; the model does not need it.
         "reasoning" => {}

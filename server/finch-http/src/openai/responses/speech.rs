@@ -250,13 +250,17 @@ impl ResponseSpeech {
 
 impl Dialect for ResponseSpeech {
     fn open(&mut self, by: &Provenance, _progress: Progress) -> Vec<Event> {
-        self.frame.model.clone_from(&by.model);
-        self.by = Some(by.clone());
+        self.known(by);
         let response = self.response("in_progress", None, None);
         vec![
             self.event("response.created", json!({"response": response.clone()})),
             self.event("response.in_progress", json!({"response": response})),
         ]
+    }
+
+    fn known(&mut self, by: &Provenance) {
+        self.frame.model.clone_from(&by.model);
+        self.by = Some(by.clone());
     }
 
     fn say(&mut self, chunk: Chunk) -> Result<Vec<Event>, LlmError> {
@@ -308,8 +312,10 @@ fn status(done: &Done) -> &'static str {
 fn usage(usage: &Usage) -> Value {
     json!({
         "input_tokens": usage.prompt_tokens,
-        "input_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": 0},
         "output_tokens": usage.generated_tokens,
+        // What is thought is not counted apart; clients read the member all the same.
+        "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": usage.prompt_tokens + usage.generated_tokens,
     })
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
-use finch_llm::{Answer, Chunk, Message, StopReason, ToolCall, ToolResult};
+use finch_llm::{Answer, Chunk, Image, Message, StopReason, ToolCall, ToolResult};
 use serde_json::{Value, json};
 
 use crate::testing::{
@@ -41,7 +41,8 @@ async fn a_whole_answer_is_one_object() {
     assert_eq!((&body["status"], &body["store"], &body["error"]), (&json!("completed"), &json!(false), &Value::Null));
     assert_eq!((&body["instructions"], &body["max_output_tokens"]), (&json!("Be brief."), &json!(9)));
     let usage = json!({
-        "input_tokens": 7, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 3, "total_tokens": 10,
+        "input_tokens": 7, "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},
+        "output_tokens": 3, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 10,
     });
     assert_eq!(body["usage"], usage);
 }
@@ -156,12 +157,15 @@ async fn a_tool_and_its_result_go_back_and_forth() {
         (&json!("function_call"), &json!("c1"), &json!("{}"))
     );
     door.provider.take_asked();
-    let output = json!({"type": "function_call_output", "call_id": "c1", "output": "text"});
+    let output = json!({"type": "function_call_output", "call_id": "c1", "output": [
+        {"type": "input_text", "text": "text"}, {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo="},
+    ]});
     let body = json!({"input": [{"role": "user", "content": "Read."}, item, output], "tools": tools});
     door.post(PATH, &body).await;
     let answer = Answer { tool_calls: vec![call], ..Answer::default() };
     let result = ToolResult { call_id: "c1".to_owned(), text: "text".to_owned(), is_error: false };
-    assert_eq!(asked(&door), [user("Read."), Message::Assistant(answer), Message::ToolResult(result)]);
+    let picture = Message::Image(Image { media_type: "image/png".to_owned(), base64: "iVBORw0KGgo=".into() });
+    assert_eq!(asked(&door), [user("Read."), Message::Assistant(answer), Message::ToolResult(result), picture]);
 }
 
 #[tokio::test]

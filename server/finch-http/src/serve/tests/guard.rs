@@ -82,6 +82,8 @@ async fn without_the_token_there_is_only_health() {
                 let answer = server.raw(request).await;
                 refused(&answer, 401, "invalid_api_key");
                 assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+                assert_eq!(answer.header("x-request-id").map(str::len), Some(36));
+                assert_eq!(answer.header("request-id"), answer.header("x-request-id"));
                 assert_eq!(answer.json()["error"]["type"], "authentication_error");
             }
         }
@@ -136,4 +138,6 @@ async fn what_is_not_there_is_said_in_the_apis_shape() {
     refused(&server.get("/v1/nothing").await, 404, "unknown_url");
     refused(&server.get("/v1/say").await, 405, "wrong_method");
     refused(&server.post("/health", "{}").await, 405, "wrong_method");
+    let answer = server.post("/v1/messages/count_tokens", "{}").await.json();
+    assert_eq!(answer["error"]["type"], "not_found_error");
 }

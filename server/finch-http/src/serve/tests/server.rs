@@ -17,8 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::counters::Tally;
 use crate::endpoint::{Nonce, Token};
+use crate::serve::Visit;
 use crate::serve::{Ended, serve_with};
 use crate::{Asked, Found, Host, Models, Offer};
 
@@ -77,10 +77,10 @@ impl Models for OneModel {
 
 /// `/v1/say` answers with the model's words, `/v1/wait` never, `/v1/echo` with its own body.
 fn api() -> Router<Host> {
-    async fn say(State(host): State<Host>, tally: Tally) -> String {
+    async fn say(State(host): State<Host>, visit: Visit) -> String {
         let request = GenerateRequest::new(ClientId::new("test"), Lane::Batch, Vec::new());
         let found = host.models.find(Asked { model: "", task: Task::Chat }).unwrap();
-        let mut answer = tally.watch(found.provider.generate(request));
+        let mut answer = visit.tally.watch(found.provider.generate(request));
         let mut text = String::new();
         while let Some(Ok(chunk)) = answer.next().await {
             if let Chunk::Text(part) = chunk {

@@ -53,6 +53,23 @@ fn the_end_is_a_reason_or_done() {
 }
 
 #[test]
+fn an_answer_ends_at_a_stop_text_that_the_service_does_not_know() {
+    let mut asked = asked();
+    asked.sampling.stop = vec!["\n\n".to_owned(), "END".to_owned()];
+    let check = |pieces: &[&str], outcome: &str| {
+        let text = |piece: &&str| json!({"choices": [{"delta": {"content": piece}}]}).to_string();
+        let mut stream: Vec<String> = pieces.iter().map(text).collect();
+        stream.push(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#.to_owned());
+        let stream: Vec<&str> = stream.iter().map(String::as_str).collect();
+        testing::check(Dialect::OpenAi, &asked, &events(&stream), outcome);
+    };
+    check(&["one\n", "\ntwo"], "text \"one\"\nStopText (0, 0, 1)");
+    check(&["one two EN", "D three", "END"], "text \"one two \"\nStopText (0, 0, 3)");
+    // What only began like one belongs to the answer.
+    check(&["one", "\n"], "text \"one\\n\"\nEndOfText (0, 0, 0)");
+}
+
+#[test]
 fn every_way_to_stop_has_its_name() {
     let stopped = |reason: &str| {
         let end = format!(r#"{{"choices":[{{"delta":{{"content":"a"}},"finish_reason":"{reason}"}}]}}"#);
