@@ -92,9 +92,9 @@ pub(crate) const RELINK_BACKOFF: Duration = Duration::from_millis(500);
 pub(crate) const RELINK_BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Links that may fail one after the other before it counts as settled that there is no daemon.
 pub(crate) const LINK_TRIES_MAX: u32 = 3;
-/// A link that lasted so long was a good one, though the model behind it was not ready yet.
+/// A link that lasted so long was a good one, though there is no model behind it.
 pub(crate) const LINK_GOOD_AFTER: Duration = Duration::from_secs(60);
-/// Daemons that may end one after the other before their model was ready; a next one would end like them.
+/// Daemons that may die one after the other before their model was ready; a next one would end like them.
 pub(crate) const EARLY_ENDS_MAX: u32 = 3;
 /// How often a request is sent again whose connection broke before anything of its answer was shown.
 pub(crate) const RESENDS_MAX: usize = 2;

@@ -16,7 +16,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Shared;
 use crate::endpoint::Token;
 use crate::limits::{
-    EARLY_ENDS_MAX, EVENT_WAIT, LINK_GOOD_AFTER, LINK_TRIES_MAX, RELINK_BACKOFF, RELINK_BACKOFF_MAX, RELINK_PAUSE,
+    EARLY_ENDS_MAX, EVENT_WAIT, LINK_GOOD_AFTER, LINK_TRIES_MAX, LINK_WAIT, RELINK_BACKOFF, RELINK_BACKOFF_MAX,
+    RELINK_PAUSE,
 };
 use crate::wire::Event;
 
@@ -98,14 +99,17 @@ pub(super) async fn keep(shared: &Shared, ensure: &Ensure) -> NoDaemon {
     let mut course = Course::default();
     loop {
         let began = Instant::now();
-        let next = match ensure().await {
+        let next = match shared.look(ensure).await {
             Ok(link) => {
                 let linked = Instant::now();
-                let (told, holds) = shared.follow(Arc::new(link)).await;
-                course.link_ended(told, holds, linked.elapsed())
+                let (told, end) = shared.follow(Arc::new(link)).await;
+                course.link_ended(told, end, linked.elapsed())
             }
             Err(no) => course.none_found(no),
         };
+        if course.held > 0 {
+            shared.wait_no_more();
+        }
         match next {
             Ok(pause) => sleep(pause.max(RELINK_PAUSE.saturating_sub(began.elapsed()))).await,
             Err(no) => {
@@ -118,26 +122,39 @@ pub(super) async fn keep(shared: &Shared, ensure: &Ensure) -> NoDaemon {
 
 /// What was told by a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Told {
+pub(super) enum Told {
     /// The daemon refused, or kept silent.
     Refused,
     /// The connection broke before anything was told.
     Nothing,
-    Something,
-    /// That the model is ready.
+    /// That a model is on its way.
+    Loads,
+    /// That there is none.
+    Settled,
+    /// That the model is ready, once at least.
     Ready,
+}
+
+/// How a link came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The daemon closed it, as it does where it is told to end.
+    InOrder,
+    Broke,
+    /// Nothing came any more.
+    Silent,
 }
 
 /// How it went so far: what has failed one after the other.
 #[derive(Debug, Default)]
-struct Course {
+pub(super) struct Course {
     /// Looks that found no daemon.
     absent: u32,
     /// Looks that found one which cannot be asked yet.
     held: u32,
     /// Links by which nothing came, of a daemon that lives.
     mute: u32,
-    /// Daemons that ended before their model was ready.
+    /// Daemons that died before their model was ready.
     early: u32,
 }
 
@@ -161,18 +178,22 @@ impl Course {
     }
 
     /// The same after a link.
-    fn link_ended(&mut self, told: Told, holds: Holds, lasted: Duration) -> Result<Duration, NoDaemon> {
-        if told == Told::Ready || lasted >= LINK_GOOD_AFTER {
+    pub(super) fn link_ended(&mut self, told: Told, end: End, lasted: Duration) -> Result<Duration, NoDaemon> {
+        if told == Told::Ready || (told == Told::Settled && lasted >= LINK_GOOD_AFTER) {
             *self = Self::default();
             return Ok(Duration::ZERO);
         }
         (self.held, self.absent) = (0, 0);
-        if told == Told::Refused || holds == Holds::Silent {
+        if told == Told::Refused || end == End::Silent {
             self.mute += 1;
             if self.mute > LINK_TRIES_MAX {
                 return Err(NoDaemon::Unusable("the daemon refuses, or says nothing; see its log".to_owned()));
             }
             return Ok(backoff(self.mute));
+        }
+        if told > Told::Nothing && end == End::InOrder {
+            // Somebody wanted it to end, and it would have loaded the model.
+            return Ok(RELINK_BACKOFF);
         }
         // That it began to load says nothing: it may die of just that, again and again.
         self.early += 1;
@@ -190,10 +211,31 @@ fn backoff(count: u32) -> Duration {
 }
 
 impl Shared {
+    /// Finds a daemon. Requests wait for that only so long.
+    async fn look(&self, ensure: &Ensure) -> Result<Link, NoDaemon> {
+        let mut looking = ensure();
+        if let Ok(found) = timeout(LINK_WAIT, &mut looking).await {
+            return found;
+        }
+        self.wait_no_more();
+        looking.await
+    }
+
+    /// Lets who asks hear at once that the model is not there, and ask somebody else.
+    fn wait_no_more(&self) {
+        self.up.send_if_modified(|up| {
+            let is_waited_for = matches!(up, Up::Broken);
+            if is_waited_for {
+                *up = Up::Waiting(LlmError::Loading);
+            }
+            is_waited_for
+        });
+    }
+
     /// Follows what a daemon tells until it breaks.
-    async fn follow(&self, link: Arc<Link>) -> (Told, Holds) {
-        let (told, holds) = self.listen(&link).await;
-        link.holds.send_replace(holds);
+    async fn follow(&self, link: Arc<Link>) -> (Told, End) {
+        let (told, end) = self.listen(&link).await;
+        link.holds.send_replace(if end == End::Silent { Holds::Silent } else { Holds::Ended });
         self.up.send_if_modified(|up| match up {
             Up::Not => false,
             _ => {
@@ -201,40 +243,42 @@ impl Shared {
                 true
             }
         });
-        if told >= Told::Something {
+        if told > Told::Nothing {
             tracing::info!("the link to the daemon broke; it is made anew");
             self.state.send_replace(ModelState::Starting);
         }
-        (told, holds)
+        (told, end)
     }
 
-    /// What it told, and what became of the link.
-    async fn listen(&self, link: &Arc<Link>) -> (Told, Holds) {
+    /// What it told, and how that ended.
+    async fn listen(&self, link: &Arc<Link>) -> (Told, End) {
         let request = self.http.get(format!("{}/v1/events?client={}", link.url, self.name));
         let sent = timeout(EVENT_WAIT, request.bearer_auth(link.token.expose()).send()).await;
         let mut response = match sent {
             Ok(Ok(response)) if response.status().is_success() => response,
             Ok(Ok(response)) => {
                 tracing::warn!("the daemon refused with status {}", response.status().as_u16());
-                return (Told::Refused, Holds::Ended);
+                return (Told::Refused, End::InOrder);
             }
-            Ok(Err(_)) => return (Told::Nothing, Holds::Ended),
-            Err(_) => return (Told::Refused, Holds::Silent),
+            Ok(Err(_)) => return (Told::Nothing, End::Broke),
+            Err(_) => return (Told::Refused, End::Silent),
         };
         let (mut parser, mut events, mut told) = (SseParser::default(), Vec::new(), Told::Nothing);
         loop {
             // Comments come when there is nothing to tell: a daemon that is silent for so long is gone.
             let bytes = match timeout(EVENT_WAIT, response.chunk()).await {
                 Ok(Ok(Some(bytes))) => bytes,
-                Ok(Ok(None) | Err(_)) => return (told, Holds::Ended),
-                Err(_) => return (told, Holds::Silent),
+                Ok(Ok(None)) => return (told, End::InOrder),
+                Ok(Err(_)) => return (told, End::Broke),
+                Err(_) => return (told, End::Silent),
             };
             if parser.push(&bytes, &mut events).is_err() {
-                return (if told == Told::Nothing { Told::Refused } else { told }, Holds::Ended);
+                return (if told == Told::Nothing { Told::Refused } else { told }, End::Broke);
             }
             for event in events.drain(..) {
                 let Ok(event) = serde_json::from_str::<Event>(&event.data) else { continue };
-                told = told.max(self.hear(link, event));
+                let heard = self.hear(link, event);
+                told = if told == Told::Ready { told } else { heard };
             }
         }
     }
@@ -252,7 +296,11 @@ impl Shared {
         if let Some(capabilities) = capabilities.or(is_lost.then(Capabilities::none)) {
             *self.capabilities.write().unwrap_or_else(PoisonError::into_inner) = capabilities;
         }
-        let told = if waiting.is_none() { Told::Ready } else { Told::Something };
+        let told = match waiting {
+            None => Told::Ready,
+            Some(LlmError::Loading) => Told::Loads,
+            Some(_) => Told::Settled,
+        };
         let was_broken = matches!(*self.up.borrow(), Up::Broken);
         match waiting {
             None => drop(self.up.send_replace(Up::Ready(Arc::clone(link)))),

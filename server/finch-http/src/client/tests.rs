@@ -1,6 +1,5 @@
 //! The client against a daemon of three lines: what it sends, what it makes of answers, and links that break.
 
-use std::convert::Infallible;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,7 +21,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::{Daemon, Ensure, Link, NoDaemon, body, read};
+use super::{Daemon, Ensure, Link, NoDaemon, Up, body, link, read};
 use crate::endpoint::Token;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -188,6 +187,8 @@ struct Fake {
     answers: Vec<&'static str>,
     /// It begins to answer when the stream of its events has ended, as told by this.
     drains: Option<Arc<Notify>>,
+    /// It dies as soon as its events are said, rather than to end in order.
+    dies: bool,
     asked: Arc<AtomicUsize>,
     bodies: Arc<Mutex<Vec<Value>>>,
 }
@@ -239,10 +240,15 @@ async fn serve(listener: TcpListener, app: Router) {
 async fn events(State(fake): State<Fake>) -> Body {
     let first = stream::once({
         let events = fake.events.clone();
-        async move { Ok::<_, Infallible>(events) }
+        async move { Ok(events) }
     });
     let end = async move {
         match fake.drains {
+            _ if fake.dies => {
+                // What was said is on its way.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                return Err(std::io::Error::other("killed"));
+            }
             Some(drains) => drains.notified().await,
             None => std::future::pending().await,
         }
@@ -299,8 +305,17 @@ fn course(looks: Vec<Result<String, NoDaemon>>) -> (Ensure, Arc<AtomicUsize>) {
     (ensure, looked)
 }
 
-/// Daemons that say this and end.
+/// Daemons that say this and die.
 async fn short_lives(count: usize, events: &str) -> Vec<String> {
+    let mut urls = Vec::new();
+    for _ in 0..count {
+        urls.push(Fake { events: events.to_owned(), dies: true, ..Fake::default() }.start().await.0);
+    }
+    urls
+}
+
+/// Daemons that say this and end in order.
+async fn stopped(count: usize, events: &str) -> Vec<String> {
     let mut urls = Vec::new();
     for _ in 0..count {
         let drains = Arc::new(Notify::new());
@@ -439,6 +454,44 @@ async fn a_daemon_whose_model_was_ready_may_end_as_often_as_it_likes() {
     let (ensure, looked) = course(urls.into_iter().map(Ok).collect());
     let no = timeout(DEADLINE, daemon.keep_linked(ensure)).await.unwrap();
     assert_eq!((no, looked.load(Ordering::SeqCst)), (NoDaemon::NotWanted, 12));
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_told_to_end_while_it_loads_has_not_died() {
+    let (sender, _state) = state_channel();
+    let daemon = client(sender);
+    let (ensure, looked) = course(stopped(4, &loading()).await.into_iter().map(Ok).collect());
+    let no = timeout(DEADLINE, daemon.keep_linked(ensure)).await.unwrap();
+    assert_eq!((no, looked.load(Ordering::SeqCst)), (NoDaemon::NotWanted, 7));
+}
+
+#[test]
+fn how_long_it_loaded_before_it_died_makes_no_difference() {
+    let mut course = link::Course::default();
+    let late = Duration::from_secs(3600);
+    assert!(course.link_ended(link::Told::Loads, link::End::Broke, late).is_ok());
+    assert!(course.link_ended(link::Told::Loads, link::End::Broke, late).is_ok());
+    // One without a model was good for as long.
+    assert!(course.link_ended(link::Told::Settled, link::End::Broke, late).is_ok());
+    for _ in 0..2 {
+        assert!(course.link_ended(link::Told::Loads, link::End::Broke, late).is_ok());
+    }
+    assert_eq!(course.link_ended(link::Told::Loads, link::End::Broke, late), Err(NoDaemon::Dies(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_daemon_is_held_up_requests_do_not_wait() {
+    let (sender, _state) = state_channel();
+    let daemon = client(sender);
+    let (ensure, _) = course(vec![Err(NoDaemon::HeldUp("it does not answer".to_owned())); 1000]);
+    daemon.shared.up.send_replace(Up::Broken);
+    let keeper = daemon.clone();
+    let kept = tokio::spawn(async move { keeper.keep_linked(ensure).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let asked = tokio::time::Instant::now();
+    assert_eq!(whole(daemon.infill(infill("fn a"))).await, Err(LlmError::Loading));
+    assert!(asked.elapsed() < Duration::from_millis(10), "{:?}", asked.elapsed());
+    kept.abort();
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,11 +90,12 @@ impl Assembly {
         Ok(())
     }
 
-    /// The answer ends where it is, at a stop text that the server does not know. What was generated is reckoned unless
-    /// the server has said so.
-    pub(crate) fn ends_at_a_stop(&mut self, generated_tokens: usize) {
+    /// The answer ends where it is, at a stop text that the server does not know. It cost what is reckoned, unless the
+    /// server has said more.
+    pub(crate) fn ends_at_a_stop(&mut self, reckoned: Usage) {
         self.calls.clear();
-        self.usage.generated_tokens = self.usage.generated_tokens.max(generated_tokens);
+        self.usage.prompt_tokens = self.usage.prompt_tokens.max(reckoned.prompt_tokens);
+        self.usage.generated_tokens = self.usage.generated_tokens.max(reckoned.generated_tokens);
         self.reason = Some(StopReason::StopText);
         self.has_ended = true;
     }

@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::{
@@ -144,7 +143,7 @@ impl CloudProvider {
         &self,
         origin: Origin,
         path: &[&str],
-        body: &Value,
+        body: Vec<u8>,
         patience: Patience,
         reader: Box<dyn Fn() -> Reader + Send + Sync>,
     ) -> GenerateStream {
@@ -163,7 +162,7 @@ impl CloudProvider {
             host: spec.endpoint.host(),
             is_loopback: spec.endpoint.is_loopback(),
             url,
-            body: body.to_string().into_bytes(),
+            body,
             secrets: spec.secrets(),
             // Nobody waits longer for a piece than for the whole.
             waits: Waits { between_bytes: spec.waits.between_bytes.min(patience.total), ..spec.waits },
@@ -195,15 +194,16 @@ impl CloudProvider {
             Dialect::Gemini => (vec!["models", &model_path], gemini::contents(&request, thinking)),
         };
         let (tokens_max, number) = (self.spec.context_tokens_max, self.answers.fetch_add(1, Ordering::Relaxed));
-        let origin = request.origin.clone();
+        let (origin, body) = (request.origin.clone(), body.to_string().into_bytes());
+        let prompt_bytes = body.len().saturating_sub(picture_bytes(&request.messages));
         let reader = Box::new(move || {
-            let reader = Reader::of_chat(dialect, &request, tokens_max, number).stopping(stops.clone());
+            let reader = Reader::of_chat(dialect, &request, tokens_max, number).stopping(stops.clone(), prompt_bytes);
             match &at {
                 Some(prefix) => reader.peeling(prefix),
                 None => reader,
             }
         });
-        self.start(origin, &path, &body, patience, reader)
+        self.start(origin, &path, body, patience, reader)
     }
 
     fn refused(&self, reason: &str) -> GenerateStream {
@@ -270,11 +270,20 @@ impl Provider for CloudProvider {
         let Some(path) = path else {
             return self.converse(fill::question(&request), Thinking::Off, patience, Some(request.prefix), stops);
         };
-        let body = openai::infill(&request, &self.spec.model, &self.quirks());
-        let tokens_max = self.spec.context_tokens_max;
-        let reader = Box::new(move || Reader::of_infill(tokens_max).stopping(stops.clone()));
-        self.start(request.origin, &path, &body, patience, reader)
+        let body = openai::infill(&request, &self.spec.model, &self.quirks()).to_string().into_bytes();
+        let (tokens_max, prompt_bytes) = (self.spec.context_tokens_max, body.len());
+        let reader = Box::new(move || Reader::of_infill(tokens_max).stopping(stops.clone(), prompt_bytes));
+        self.start(request.origin, &path, body, patience, reader)
     }
+}
+
+/// What of a request is no text.
+fn picture_bytes(messages: &[Message]) -> usize {
+    let of = |message: &Message| match message {
+        Message::Image(image) => image.base64.len(),
+        Message::System(_) | Message::User(_) | Message::Assistant(_) | Message::ToolResult(_) => 0,
+    };
+    messages.iter().map(of).sum()
 }
 
 fn redact_text(text: &mut String) {

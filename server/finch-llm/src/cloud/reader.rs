@@ -20,6 +20,7 @@ pub(crate) struct Reader {
     /// Services take a few stop texts or none, and some say them: the answer ends here in any case.
     stops: Option<StopMatcher>,
     has_stopped: bool,
+    prompt_bytes: usize,
     text_bytes: usize,
 }
 
@@ -45,6 +46,7 @@ impl Reader {
             peeler: None,
             stops: None,
             has_stopped: false,
+            prompt_bytes: 0,
             text_bytes: 0,
         }
     }
@@ -58,6 +60,7 @@ impl Reader {
             peeler: None,
             stops: None,
             has_stopped: false,
+            prompt_bytes: 0,
             text_bytes: 0,
         }
     }
@@ -67,9 +70,10 @@ impl Reader {
         Self { peeler: Some(Peeler::new(prefix)), ..self }
     }
 
-    /// The same, up to the first stop text.
-    pub(crate) fn stopping(self, stops: StopMatcher) -> Self {
-        Self { stops: Some(stops), ..self }
+    /// The same, up to the first stop text. The server tells what an answer cost when it is whole, so where it is not,
+    /// that is reckoned, for a prompt of so many bytes.
+    pub(crate) fn stopping(self, stops: StopMatcher, prompt_bytes: usize) -> Self {
+        Self { stops: Some(stops), prompt_bytes, ..self }
     }
 
     /// Takes one event in and returns what may go out already.
@@ -114,7 +118,9 @@ impl Reader {
         };
         self.text_bytes += text.len();
         if self.has_stopped {
-            self.answer.ends_at_a_stop(self.text_bytes.div_ceil(BYTES_PER_TOKEN));
+            let [prompt_tokens, generated_tokens] =
+                [self.prompt_bytes, self.text_bytes].map(|bytes| bytes.div_ceil(BYTES_PER_TOKEN));
+            self.answer.ends_at_a_stop(Usage { prompt_tokens, generated_tokens, ..Usage::default() });
         }
         text
     }

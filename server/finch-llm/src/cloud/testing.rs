@@ -20,7 +20,7 @@ pub(crate) fn replay(
     pieces: &[&[u8]],
 ) -> Result<(Vec<Chunk>, Vec<Kept>), LlmError> {
     let stops = StopMatcher::new(&request.sampling.stop).unwrap();
-    let mut reader = Reader::of_chat(dialect, request, 8192, 1).stopping(stops);
+    let mut reader = Reader::of_chat(dialect, request, 8192, 1).stopping(stops, 13);
     let (mut parser, mut events, mut chunks) = (SseParser::default(), Vec::new(), Vec::new());
     let too_long = |SseTooLong| LlmError::Protocol { reason: "too long".to_owned() };
     for piece in pieces {

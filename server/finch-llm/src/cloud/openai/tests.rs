@@ -63,8 +63,8 @@ fn an_answer_ends_at_a_stop_text_that_the_service_does_not_know() {
         let stream: Vec<&str> = stream.iter().map(String::as_str).collect();
         testing::check(Dialect::OpenAi, &asked, &events(&stream), outcome);
     };
-    check(&["one\n", "\ntwo"], "text \"one\"\nStopText (0, 0, 1)");
-    check(&["one two EN", "D three", "END"], "text \"one two \"\nStopText (0, 0, 3)");
+    check(&["one\n", "\ntwo"], "text \"one\"\nStopText (5, 0, 1)");
+    check(&["one two EN", "D three", "END"], "text \"one two \"\nStopText (5, 0, 3)");
     // What only began like one belongs to the answer.
     check(&["one", "\n"], "text \"one\\n\"\nEndOfText (0, 0, 0)");
 }
