@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
@@ -77,7 +77,7 @@ impl Token {
     /// # Errors
     /// When there is none, the file cannot be read, or it is no token.
     pub fn read(home: &Path) -> Result<Self, EndpointError> {
-        let path = home.join(FOLDER).join(TOKEN_FILE);
+        let path = token_path(home);
         match read_small(&path) {
             Ok(text) => Self::parse(&text, &path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -94,7 +94,7 @@ impl Token {
     pub fn read_or_make(home: &Path) -> Result<Self, EndpointError> {
         match Self::read(home) {
             Err(EndpointError::NoToken { .. }) => {
-                let path = home.join(FOLDER).join(TOKEN_FILE);
+                let path = token_path(home);
                 create_private(&path, &secret()?).map_err(|error| failed(&path, error))?;
                 // Whoever came first made it.
                 Self::read(home)
@@ -108,7 +108,7 @@ impl Token {
     /// # Errors
     /// When it cannot be written.
     pub fn restore(&self, home: &Path) -> Result<bool, EndpointError> {
-        let path = home.join(FOLDER).join(TOKEN_FILE);
+        let path = token_path(home);
         match read_small(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 create_private(&path, &self.0).map_err(|error| failed(&path, error))?;
@@ -267,6 +267,11 @@ pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Makes a file of the user alone, unless there is one.
+/// Where the token of a FINCH_HOME stands.
+fn token_path(home: &Path) -> PathBuf {
+    home.join(FOLDER).join(TOKEN_FILE)
+}
+
 fn create_private(path: &Path, text: &str) -> io::Result<()> {
     match saved(path, text)?.persist_noclobber(path) {
         Ok(_) => Ok(()),

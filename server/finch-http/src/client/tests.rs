@@ -305,24 +305,28 @@ fn course(looks: Vec<Result<String, NoDaemon>>) -> (Ensure, Arc<AtomicUsize>) {
     (ensure, looked)
 }
 
-/// Daemons that say this and die.
-async fn short_lives(count: usize, events: &str) -> Vec<String> {
+/// Where so many of these listen.
+async fn started(count: usize, fake: impl Fn() -> Fake) -> Vec<String> {
     let mut urls = Vec::new();
     for _ in 0..count {
-        urls.push(Fake { events: events.to_owned(), dies: true, ..Fake::default() }.start().await.0);
+        urls.push(fake().start().await.0);
     }
     urls
 }
 
+/// Daemons that say this and die.
+async fn short_lives(count: usize, events: &str) -> Vec<String> {
+    started(count, || Fake { events: events.to_owned(), dies: true, ..Fake::default() }).await
+}
+
 /// Daemons that say this and end in order.
 async fn stopped(count: usize, events: &str) -> Vec<String> {
-    let mut urls = Vec::new();
-    for _ in 0..count {
+    let told = || {
         let drains = Arc::new(Notify::new());
         drains.notify_one();
-        urls.push(Fake { events: events.to_owned(), drains: Some(drains), ..Fake::default() }.start().await.0);
-    }
-    urls
+        drains
+    };
+    started(count, || Fake { events: events.to_owned(), drains: Some(told()), ..Fake::default() }).await
 }
 
 async fn whole(mut stream: GenerateStream) -> Result<String, LlmError> {

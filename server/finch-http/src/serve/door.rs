@@ -106,15 +106,17 @@ async fn admit(host: &Host, desk: &Arc<Desk>, tally: &Tally, request: Request) -
     } else {
         body::read(&parts.headers, body, &desk.room).await?
     };
-    let caller = client(&parts, &whole.bytes);
-    let place = generates(&parts).then(|| desk.places.take(caller.clone())).map(|place| {
+    let caller = generates(&parts).then(|| client(&parts, &whole.bytes));
+    let place = caller.clone().map(|caller| desk.places.take(caller)).map(|place| {
         place.ok_or_else(|| {
             let message = "too many requests are under way; try again in a moment";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", message).retry_after(RETRY_AFTER)
         })
     });
     let admitted = Admitted { _there: there, _room: whole.room, _place: place.transpose()? };
-    parts.extensions.insert(Visit { tally: tally.clone(), caller: ClientId::new(caller) });
+    if let Some(caller) = caller {
+        parts.extensions.insert(Visit { tally: tally.clone(), caller: ClientId::new(caller) });
+    }
     Ok((Request::from_parts(parts, Body::from(whole.bytes)), admitted))
 }
 

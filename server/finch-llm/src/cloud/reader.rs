@@ -39,22 +39,16 @@ impl Reader {
             Dialect::Claude => Tongue::Claude(claude::Reader::new(request)),
             Dialect::Gemini => Tongue::Gemini,
         };
-        Self {
-            tongue,
-            answer: Assembly::new(number),
-            tokens_max,
-            peeler: None,
-            stops: None,
-            has_stopped: false,
-            prompt_bytes: 0,
-            text_bytes: 0,
-        }
+        Self::new(tongue, Assembly::new(number), tokens_max)
     }
 
     pub(crate) fn of_infill(tokens_max: usize) -> Self {
-        let answer = Assembly::default();
+        Self::new(Tongue::OpenAi, Assembly::default(), tokens_max)
+    }
+
+    fn new(tongue: Tongue, answer: Assembly, tokens_max: usize) -> Self {
         Self {
-            tongue: Tongue::OpenAi,
+            tongue,
             answer,
             tokens_max,
             peeler: None,
